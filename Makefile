@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+# Tests to take, as a pytest marker expression; `make test MARKS="not slow and not wheel"` is the quick half.
+MARKS ?= not wheel
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format wheel-test clean
+
+help:  ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## Set up where needed, then run the study preact_vs_postact.
+	$(BIN)/python -m ablate +exp=preact_vs_postact
+
+test: $(STAMP)  ## Run the tests but for the wheel's; those of browser, gpu, ray, slurm skip where these are missing.
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
+
+wheel-test: $(STAMP)  ## Build the wheel, install it in an empty environment, and run a study there.
+	$(BIN)/python -m pytest -m wheel tests/packaging
+
+lint: $(STAMP)  ## Check style, imports, docstrings and types; changes nothing.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Bring imports and layout into shape.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## Remove the environment, builds and caches; runs/ stays.
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The stamp is written last, so an environment without one was cut short and is made anew.
+$(STAMP): pyproject.toml constraints.txt
+	@test -f $@ && $(BIN)/python -c '' 2>/dev/null || { \
+		echo "Setting up $(VENV): some minutes, once."; \
+		$(PYTHON) -m venv --clear $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
