@@ -1,0 +1,71 @@
+"""ablate: does this part of the network matter?
+
+Public names load when first used, so that analysis and reports never wait for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ablate.config import compose as compose
+    from ablate.errors import InputError as InputError
+    from ablate.errors import unknown as unknown
+    from ablate.interfaces.backbone import Aux as Aux
+    from ablate.interfaces.backbone import Backbone as Backbone
+    from ablate.interfaces.data import Augment as Augment
+    from ablate.interfaces.data import DataSet as DataSet
+    from ablate.interfaces.data import Split as Split
+    from ablate.interfaces.data import Splits as Splits
+    from ablate.interfaces.network import Block as Block
+    from ablate.interfaces.network import Head as Head
+    from ablate.interfaces.network import Init as Init
+    from ablate.interfaces.network import Order as Order
+    from ablate.interfaces.network import Parts as Parts
+    from ablate.interfaces.network import Shortcut as Shortcut
+    from ablate.interfaces.network import Stem as Stem
+    from ablate.interfaces.network import UnitShape as UnitShape
+    from ablate.interfaces.network import check_image_size as check_image_size
+    from ablate.interfaces.run import Engine as Engine
+    from ablate.interfaces.run import Job as Job
+    from ablate.interfaces.run import Report as Report
+    from ablate.interfaces.training import Optim as Optim
+    from ablate.interfaces.training import Schedule as Schedule
+    from ablate.network import build_model as build_model
+    from ablate.processes import cores as cores
+    from ablate.processes import preloaded_context as preloaded_context
+    from ablate.registry import register as register
+    from ablate.store import load_results as load_results
+    from ablate.worker import BUSY as BUSY
+    from ablate.worker import DONE as DONE
+    from ablate.worker import is_taken as is_taken
+    from ablate.worker import log_tail as log_tail
+    from ablate.worker import work as work
+
+_HOMES = {
+    "ablate.config": ["compose"],
+    "ablate.errors": ["InputError", "unknown"],
+    "ablate.interfaces.backbone": ["Aux", "Backbone"],
+    "ablate.interfaces.data": ["Augment", "DataSet", "Split", "Splits"],
+    "ablate.interfaces.run": ["Engine", "Job", "Report"],
+    "ablate.interfaces.training": ["Optim", "Schedule"],
+    "ablate.interfaces.network": [
+        "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",
+    ],
+    "ablate.network": ["build_model"],
+    "ablate.processes": ["cores", "preloaded_context"],
+    "ablate.registry": ["register"],
+    "ablate.store": ["load_results"],
+    "ablate.worker": ["BUSY", "DONE", "is_taken", "log_tail", "work"],
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605 - computed once from the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ablate' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOME[name]), name)

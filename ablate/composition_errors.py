@@ -1,0 +1,94 @@
+"""Hydra's, OmegaConf's and YAML's errors as one line each, with the nearest name."""
+
+from __future__ import annotations
+
+import re
+
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError
+
+from ablate.errors import InputError, unknown, unknown_key
+
+# What OmegaConf says of a value of the wrong type, and what it means.
+TYPES = {
+    r"field '.*' is not Optional": "cannot be null",
+    r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
+    r".*does not support deletion": "can be set, and not deleted",
+    r".*not a subclass of .*value: \{.*": "can only be set in a study's file",
+    r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
+        r"a file chooses \1 by `defaults: [override /\1: \2]`"
+    ),
+    r"Cannot assign \w+ to Dict.*": "has keys of its own; set one of those",
+    r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
+    r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
+}
+# What Hydra says of an override that does not fit the config, and what to do.
+OVERRIDES = {
+    r"Could not override '[^']+'\.\s*No match in the defaults list\.\s*To append to your default list use (\S+)": (
+        r"write it with a plus: \1"
+    ),
+    r"Could not override '([^']+)'\. No match in the defaults list\.": r"there is no config group '\1'",
+    r"Could not append to config. An item is already at '([^']+)'.*": r"\1 exists already; set it without the plus",
+    r"(\S+) appears more than once in the final defaults list|Multiple values for (\S+)\. .*": (
+        r"\1\2 is chosen twice; leave out the plus in +\1\2=..."
+    ),
+    r"Could not delete from config. '([^']+)' does not exist.*": r"cannot delete '\1': it does not exist",
+}
+
+
+def as_input_error(error: Exception) -> InputError:
+    """What an error of the composition says to the person who typed the override or wrote the file."""
+    text = str(error)
+    if isinstance(error, MarkedYAMLError):
+        return _broken_yaml(error)
+    if isinstance(error, OverrideParseException):
+        return InputError(f"cannot read '{error.override}': {_unreadable(error.override, text)}")
+    if isinstance(error, MissingConfigException) and (match := re.search(r"Could not find '([^']+)'", text)):
+        group, _, name = match[1].rpartition("/")
+        return unknown(group or "config", name, _options(text))
+    file = re.match(r"In '([^']+)': ", text)
+    place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
+    detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
+    if isinstance(detail, OmegaConfBaseException):
+        override = re.search(r"Error merging override (.*)", text)
+        return InputError(place + _complaint(detail, file[1] if file else "", override[1] if override else ""))
+    return InputError(place + _in_plain_words(text[file.end() if file else 0 :], OVERRIDES))
+
+
+def _unreadable(override: str, text: str) -> str:
+    if "=" not in override:
+        return "an override has the form key=value"
+    quotes = "a value with other characters than letters, digits and /-+.$%*@?| needs quotes, such as key='\"a<b\"'"
+    known = ("LexerNoViableAlt", "no viable alternative", "extraneous input", "mismatched input", "token recognition")
+    return quotes if any(words in text for words in known) else _in_plain_words(text, {})
+
+
+def _broken_yaml(error: MarkedYAMLError) -> InputError:
+    mark = error.problem_mark or error.context_mark
+    where = f"{mark.name} line {mark.line + 1}" if mark else "a config file"
+    return InputError(f"{where} is broken YAML: {error.problem or error.context}")
+
+
+def _options(text: str) -> list[str]:
+    listed = text.partition("Available options in")[2].partition("Config search path")[0]
+    return [line.strip() for line in listed.splitlines()[1:] if line.strip()]
+
+
+def _complaint(error: OmegaConfBaseException, file: str, override: str) -> str:
+    """What OmegaConf refuses: a key that is not there, or a value that does not fit."""
+    if isinstance(error, ConfigAttributeError | ConfigKeyError):
+        known = [str(name) for name in error.parent_node if name != "hydra"] if error.parent_node else []
+        hint = "the file needs '# @package _global_' as its first line" if error.key == file.split("/")[0] else ""
+        return str(unknown_key(str(error.full_key or error.key), known, hint))
+    reason = _in_plain_words(str(error).splitlines()[0], TYPES)
+    culprit = override or error.full_key or error.key
+    return f"{culprit}: {reason}" if culprit else reason
+
+
+def _in_plain_words(text: str, meanings: dict[str, str]) -> str:
+    line = " ".join(text.split("\nSee ")[0].split())
+    for pattern, meaning in meanings.items():
+        if match := re.fullmatch(pattern, line):
+            return match.expand(meaning)
+    return line

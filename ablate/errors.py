@@ -1,0 +1,57 @@
+"""The errors that end a command, and how each becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AblateError(Exception):
+    """Base of the errors that are reported as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class InputError(AblateError):
+    """What the user gave is wrong: a name, a value, a file, a folder."""
+
+    exit_code = 2
+
+
+class CellsFailed(AblateError):
+    """The study ran, and some of its cells have no result."""
+
+    exit_code = 1
+
+
+class ClaimsNotSupported(AblateError):
+    """`study.strict=true`, and a claim has another verdict than `supported`."""
+
+    exit_code = 3
+
+
+def unknown(what: str, given: str, known: Iterable[str], hint: str = "") -> InputError:
+    """An error that says what was asked for, the nearest name, and what exists."""
+    names = sorted({str(name) for name in known})
+    near = nearest(given, names)
+    return _unknown(f"{what} '{given}'", near, names, hint)
+
+
+def unknown_key(key: str, known: Iterable[str], hint: str = "") -> InputError:
+    """`unknown` for a dotted key, where `known` are the names that its last part can be."""
+    parent, dot, name = key.rpartition(".")
+    names = sorted({str(name) for name in known})
+    near = nearest(name, names)
+    return _unknown(f"key '{key}'", near and f"{parent}{dot}{near}", names, hint)
+
+
+def _unknown(what: str, near: str | None, names: list[str], hint: str) -> InputError:
+    did_you_mean = [f"did you mean '{near}'?"] if near else []
+    known = "known: " + (", ".join(names) or "none")
+    return InputError("; ".join([f"unknown {what}", *did_you_mean, known, *([hint] if hint else [])]))
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name most like `given`, or None where nothing is alike."""
+    matches = difflib.get_close_matches(given, list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None

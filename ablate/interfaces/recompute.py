@@ -1,0 +1,54 @@
+"""Activation checkpointing: keep the input of every few units, and run them again in the backward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+def recomputed(stage: nn.Module, x: Tensor) -> Tensor:
+    """`stage(x)`, of whose activations only the inputs of segments are kept (Chen et al. 2016, arXiv 1604.06174).
+
+    Between segments of sqrt(n / 3) of a stage's n units about as much is kept as one segment needs when it runs again:
+    a residual unit keeps three to four times its input. The second run draws the same noise as the first, and leaves
+    the units' buffers alone, so that the running statistics of a norm take in each batch once.
+    """
+    units = _units(stage)
+    length = max(1, math.isqrt(len(units) // 3))
+    for start in range(0, len(units), length):
+        x = _recomputed_segment(units[start : start + length], x)
+    return x
+
+
+def _units(stage: nn.Module) -> list[nn.Module]:
+    """The children of a stage where it is a sequence of composite modules, or else the stage as a whole."""
+    children = list(stage.children())
+    composite = all(next(child.children(), None) is not None for child in children)
+    return children if children and composite and isinstance(stage, nn.Sequential) else [stage]
+
+
+def _recomputed_segment(units: Sequence[nn.Module], x: Tensor) -> Tensor:
+    def run(x: Tensor) -> Tensor:
+        for unit in units:
+            x = unit(x)
+        return x
+
+    y: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _copied_buffers(units)))
+    return y
+
+
+@contextmanager
+def _copied_buffers(units: Sequence[nn.Module]) -> Iterator[None]:
+    """The units work on copies: autograd may hold the buffers themselves, so these cannot be set back in place."""
+    before = {module: module._buffers for unit in units for module in unit.modules()}
+    for module, buffers in before.items():
+        module._buffers = {name: None if one is None else one.clone() for name, one in buffers.items()}
+    try:
+        yield
+    finally:
+        for module, buffers in before.items():
+            module._buffers = buffers

@@ -1,0 +1,107 @@
+"""The typed schema of a config, outside what plugins add. No torch here: analysis and report read it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+EXPECTATIONS = ("positive", "negative", "zero")
+
+
+@dataclass
+class Paper:
+    """What the source reports for a claim, as text for people."""
+
+    value: str = ""
+    where: str = ""
+
+
+@dataclass
+class Claim:
+    """A contrast over cells, the sign that a source says it has, and the margin below which it does not matter."""
+
+    id: str = MISSING
+    says: str = ""
+    metric: str = "test/error"
+    contrast: dict[str, float] = field(default_factory=dict)  # "arm@factor=value,factor=value" -> weight
+    expect: str = MISSING  # one of EXPECTATIONS
+    margin: float = MISSING  # in the metric's unit
+    paper: Paper = field(default_factory=Paper)
+
+
+@dataclass
+class ScaleChanges:
+    """What a study changes at a scale."""
+
+    grid: dict[str, list[Any]] | None = None  # takes the place of the whole grid
+    seeds: Any = None
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # fields of claims, by the claim's id
+    overrides: list[str] = field(default_factory=list)
+
+
+@dataclass
+class StudySchema:
+    """A study: arms x grid x seeds, and the claims they test."""
+
+    name: str = "single"
+    question: str = ""
+    source: str = ""
+    arms: dict[str, list[str]] = field(default_factory=dict)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    seeds: Any = None  # a number of seeds, or a list of them; null: default_seeds
+    default_seeds: int = 1  # set by the scale
+    claims: list[Claim] = field(default_factory=list)
+    scales: dict[str, ScaleChanges] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass
+class ImageShape:
+    """The images that a network is built for where no data set says so; null: as the data set has them."""
+
+    channels: int | None = None
+    size: int | None = None  # height and width in pixels
+    classes: int | None = None
+
+
+@dataclass
+class TrainerSchema:
+    """How long a cell trains and when it is measured."""
+
+    epochs: int = 10
+    eval_every: int = 1  # epochs between two rows of metrics; the last epoch is always measured
+    epochs_to: list[str] = field(default_factory=list)  # thresholds such as "train/loss<0.5"
+    checkpoint_blocks: bool = False  # activations computed again in the backward pass: less memory, the same numbers
+    channels_last: bool = True  # memory format of images and weights: the same numbers, faster on most machines
+
+
+@dataclass
+class RootSchema:
+    """The config at its top level. Groups of plugins hold `name` and that plugin's options."""
+
+    backbone: Any = MISSING
+    block: Any = MISSING
+    order: Any = MISSING
+    shortcut: Any = MISSING
+    stem: Any = MISSING
+    head: Any = MISSING
+    aux: Any = MISSING
+    norm: Any = MISSING
+    act: Any = MISSING
+    init: Any = MISSING
+    data: Any = MISSING
+    augment: Any = MISSING
+    optim: Any = MISSING
+    schedule: Any = MISSING
+    engine: Any = MISSING
+    trainer: TrainerSchema = field(default_factory=TrainerSchema)
+    image: ImageShape = field(default_factory=ImageShape)
+    depth: int | None = None
+    width: float = 1.0
+    seed: int = 0
+    scale: str = MISSING
+    study: StudySchema = field(default_factory=StudySchema)
+    runs: str = "runs"  # the store: a folder of studies
+    rerun: str = "none"  # "stale": train again what older code trained

@@ -1,0 +1,128 @@
+"""The `study` section of a config: what its file says, what it changes at a scale, and what the user typed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.composition_errors import as_input_error
+from ablate.config import compose_in_context
+from ablate.errors import InputError, unknown
+from ablate.overrides import Typed
+from ablate.schema import StudySchema
+
+
+def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]:
+    """The section as its file has it at the scale chosen, without what the user typed in it.
+
+    Args:
+        base: `composed` with all of `around`.
+        around: what the user typed around the comparison.
+
+    Raises:
+        InputError: it changes a claim that it does not have.
+    """
+    others = [o.text for o in around if not _is_of_section(o.key)]
+    config = base if len(others) == len(around) else composed(others)
+    return _at_scale(config["study"], config["scale"])
+
+
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """The plain config of these overrides; `${seed}` in a study's own overrides is left for each cell to resolve.
+
+    Raises:
+        InputError: it does not compose.
+    """
+    config = compose_in_context(overrides)
+    plain = container(config)
+    for part in ("arms", "scales"):
+        plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
+    return plain
+
+
+def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequence[Typed]) -> dict[str, Any]:
+    """The section with what the user typed in it, which wins over what a scale changes, too.
+
+    Args:
+        filed: the section as `as_filed` gives it.
+        base: the section composed with all that was typed: where the values are found.
+        typed: what the user typed.
+    """
+    section = {**filed, "arms": dict(filed["arms"]), "grid": dict(filed["grid"])}
+    for key in [key for o in typed if _is_of_section(o.key) for key in o.leaves]:
+        part, _, entry = key.removeprefix("study.").partition(".")
+        if part not in ("arms", "grid") or not entry:
+            section[part] = base[part]
+        elif entry in base[part]:
+            section[part][entry] = base[part][entry]
+        else:
+            section[part].pop(entry, None)
+    return section
+
+
+def name_of(section: Mapping[str, Any], typed: Sequence[Typed], *, is_open: bool) -> str:
+    """The study's name; where it has none, that of its file, and never the one that all single cells share."""
+    name = str(section["name"])
+    if is_open or name != StudySchema.name:
+        return name
+    return next((str(o.value).rpartition("/")[2] for o in typed if o.key == "exp"), "unnamed")
+
+
+def seeds_of(section: Mapping[str, Any], seed: int, typed: Sequence[Typed], *, is_open: bool) -> list[int]:
+    """The seeds of a study: the one typed, those the study lists, or as many as the scale says.
+
+    Raises:
+        InputError: what it lists are no seeds.
+    """
+    named = {o.key for o in typed}
+    if {"seed", "study.seeds"} <= named:
+        raise InputError("seed=... pins the study to one seed, and study.seeds=... lists several; type one of the two")
+    if "seed" in named or (is_open and section["seeds"] is None):
+        return [seed]
+    asked = section["default_seeds"] if section["seeds"] is None else section["seeds"]
+    seeds = list(range(asked)) if _is_whole(asked) else asked
+    if isinstance(seeds, list) and seeds and all(map(_is_whole, seeds)) and len(set(seeds)) == len(seeds):
+        return list(seeds)
+    raise InputError(
+        f"study.seeds={asked}: give a number of seeds such as 6, or a list of different ones such as [0,1,2]"
+    )
+
+
+def container(config: DictConfig) -> dict[str, Any]:
+    """A config as plain dictionaries and values, with interpolations resolved.
+
+    Raises:
+        InputError: an interpolation names what does not exist.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _is_of_section(key: str) -> bool:
+    """Whether a typed key changes the section itself; what it says for a scale is read like the file."""
+    return key == "study" or (key.startswith("study.") and not key.startswith("study.scales."))
+
+
+def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """The section with its changes at a scale: grid, seeds, claims by id, further overrides."""
+    changes = filed["scales"].get(scale) or {}
+    section = {**filed, "overrides": changes.get("overrides", [])}
+    section |= {key: changes[key] for key in ("grid", "seeds") if changes.get(key) is not None}
+    section["claims"] = [dict(claim) for claim in filed["claims"]]
+    by_id = {claim["id"]: claim for claim in section["claims"]}
+    for name, change in changes.get("claims", {}).items():
+        if name not in by_id:
+            raise unknown(f"claim in study.scales.{scale}.claims", name, by_id)
+        by_id[name].update(change)
+    return section
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
