@@ -1,0 +1,47 @@
+"""From a table of results to verdicts: pure functions on a DataFrame, without torch.
+
+`contrast_values` takes a claim's contrast from each seed, `statistics` tests it, and `judge` says what it shows.
+The rules and their sources stand with each function; `decide` has them together.
+"""
+
+from ablate.analysis.claims import as_claim, validate_claims
+from ablate.analysis.contrast import ContrastValues, contrast_values, worst_value
+from ablate.analysis.power import decision_power, power, seeds_to_decide, smallest_detectable_effect
+from ablate.analysis.rule import Criterion, decide
+from ablate.analysis.selectors import Selector, parse_selector, value_text
+from ablate.analysis.statistics import (
+    PairedT,
+    difference_p,
+    equivalence_p,
+    holm,
+    paired_t,
+    sign_flip_p,
+    signed_rank_p,
+)
+from ablate.analysis.verdict import Verdict, judge
+
+__all__ = [
+    "ContrastValues",
+    "Criterion",
+    "PairedT",
+    "Selector",
+    "Verdict",
+    "as_claim",
+    "contrast_values",
+    "decide",
+    "decision_power",
+    "difference_p",
+    "equivalence_p",
+    "holm",
+    "judge",
+    "paired_t",
+    "parse_selector",
+    "power",
+    "seeds_to_decide",
+    "sign_flip_p",
+    "signed_rank_p",
+    "smallest_detectable_effect",
+    "validate_claims",
+    "value_text",
+    "worst_value",
+]

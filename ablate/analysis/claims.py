@@ -1,0 +1,146 @@
+"""Claims as a study states them: read, and held against its arms and grid before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from ablate.analysis.selectors import parse_selector, value_text
+from ablate.errors import InputError, unknown
+from ablate.schema import EXPECTATIONS, Claim, Paper
+
+Grid = Mapping[str, Sequence[Any]]
+ClaimLike = Claim | Mapping[str, Any] | DictConfig
+
+
+def as_claim(claim: ClaimLike) -> Claim:
+    """A `Claim` from a dict or a config node; a `Claim` is returned as it is.
+
+    Raises:
+        InputError: a field has no value, or there is no such field.
+    """
+    if isinstance(claim, Claim):
+        return claim
+    given: Any = OmegaConf.to_container(claim, resolve=True) if isinstance(claim, DictConfig) else dict(claim)
+    name = f"claim '{given.get('id', '?')}'"
+    known = [field.name for field in dataclasses.fields(Claim)]
+    for key in given:
+        if key not in known:
+            raise unknown(f"field of {name}", str(key), known)
+    for key in ("id", "contrast", "expect", "margin"):
+        if given.get(key) in (None, "", MISSING):
+            raise InputError(f"{name} has no {key}")
+    if not isinstance(given["contrast"], Mapping):
+        raise InputError(f"{name}: contrast is {given['contrast']}; write it as {{arm_a: 1, arm_b: -1}}")
+    return Claim(**{**given, "paper": _as_paper(name, given.get("paper") or {})})
+
+
+def _as_paper(name: str, given: Any) -> Paper:
+    if isinstance(given, Paper):
+        return given
+    if not isinstance(given, Mapping):
+        raise InputError(f"{name}: paper is '{given}'; write it as {{value: ..., where: ...}}")
+    known = [field.name for field in dataclasses.fields(Paper)]
+    for key in given:
+        if key not in known:
+            raise unknown(f"field of the paper of {name}", str(key), known)
+    return Paper(**{key: str(value) for key, value in given.items()})
+
+
+def validate_claims(
+    claims: Sequence[ClaimLike],
+    arms: Collection[str],
+    grid: Grid,
+    *,
+    kept_arms: Collection[str] | None = None,
+    kept_grid: Grid | None = None,
+) -> dict[str, str]:
+    """Hold claims against the arms and the grid that their study file states.
+
+    A user may narrow a study (`depth=56`). A claim that speaks of what was narrowed away is no error: it is not tested.
+
+    Args:
+        claims: the study's claims.
+        arms: every arm of the study file.
+        grid: every factor of the study file, with all its values.
+        kept_arms: the arms that this run has; by default all.
+        kept_grid: the values that this run has; by default all.
+
+    Returns:
+        For each claim that this run cannot test, its id and the reason.
+
+    Raises:
+        InputError: unknown arm, factor or value; weights that do not sum to zero or are all zero; an empty contrast;
+            unknown `expect`; a negative margin, or none where zero is expected; two claims of one id.
+    """
+    read = [as_claim(claim) for claim in claims]
+    for claim in read:
+        if sum(other.id == claim.id for other in read) > 1:
+            raise InputError(f"two claims have the id '{claim.id}'; give each its own")
+        _check_terms(claim)
+        for text in claim.contrast:
+            _check_selector(claim, text, arms, grid)
+    run_arms = arms if kept_arms is None else kept_arms
+    run_grid = grid if kept_grid is None else kept_grid
+    reasons = {claim.id: _why_untested(claim, run_arms, run_grid) for claim in read}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _check_terms(claim: Claim) -> None:
+    """The parts of a claim that can be judged without its study."""
+    name = f"claim '{claim.id}'"
+    if not str(claim.metric).strip():
+        raise InputError(f"{name} has no metric")
+    if claim.expect not in EXPECTATIONS:
+        raise unknown(f"expect of {name}", str(claim.expect), EXPECTATIONS)
+    if not _is_number(claim.margin) or claim.margin < 0:
+        raise InputError(f"{name}: margin is {claim.margin}; it must be a number of at least 0")
+    if claim.expect == "zero" and claim.margin == 0:
+        raise InputError(f"{name}: expect=zero needs a margin above 0, the smallest difference that matters")
+    _check_weights(name, claim.contrast)
+
+
+def _check_weights(name: str, contrast: Mapping[str, float]) -> None:
+    if not contrast:
+        raise InputError(f"{name} has an empty contrast; write it as {{arm_a: 1, arm_b: -1}}")
+    for text, weight in contrast.items():
+        if not _is_number(weight):
+            raise InputError(f"{name}: the weight of '{text}' is {weight}, which is no number")
+    weights = [float(weight) for weight in contrast.values()]
+    largest = max(abs(weight) for weight in weights)
+    if largest == 0:
+        raise InputError(f"{name}: all weights of its contrast are 0")
+    if abs(math.fsum(weights)) > 1e-6 * largest:
+        raise InputError(f"{name}: the weights of its contrast sum to {math.fsum(weights):g}; they must sum to 0")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_selector(claim: Claim, text: str, arms: Collection[str], grid: Grid) -> None:
+    selector = parse_selector(text)
+    where = f"(claim '{claim.id}', selector '{text}')"
+    if selector.arm not in arms:
+        raise unknown("arm", selector.arm, arms, where)
+    for factor, value in selector.factors:
+        if factor not in grid:
+            raise unknown("grid factor", factor, grid, where)
+        values = [value_text(known) for known in grid[factor]]
+        if value_text(value) not in values:
+            raise unknown(f"value of {factor}", value, values, where)
+
+
+def _why_untested(claim: Claim, arms: Collection[str], grid: Grid) -> str:
+    """The first thing that the claim names and a narrowed run lacks, in words; empty where it lacks nothing."""
+    for selector in map(parse_selector, claim.contrast):
+        if selector.arm not in arms:
+            return f"this run has no arm {selector.arm}"
+        for factor, value in selector.factors:
+            if value_text(value) not in [value_text(known) for known in grid.get(factor, [])]:
+                return f"this run has no {factor}={value}"
+    return ""

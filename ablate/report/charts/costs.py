@@ -1,0 +1,59 @@
+"""What came out after the last epoch, against what it cost."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from ablate.report import format as fmt
+from ablate.report import summary
+from ablate.report.charts.outcomes import means_and_scale
+from ablate.report.charts.style import AnyChart, Records, arm_colour, cycle, data, tips
+from ablate.report.inputs import Inputs
+from ablate.report.palette import ARM_SHAPES
+
+WIDTH, HEIGHT = 280, 220  # of a panel, in pixels: three stand side by side
+LOG_SPAN = 10  # costs that differ by more than this factor are drawn on a log scale
+_TITLES = {
+    "params": "parameters",
+    "flops": "FLOPs per image (multiply-adds)",
+    "seconds": "training time per cell (s)",
+}
+
+
+def metric_by_cost(inputs: Inputs, metric: str) -> alt.HConcatChart:
+    """A metric's means with 95 % t intervals against parameters, FLOPs and time; a panel each where it varies.
+
+    Times are means over the same finished seeds as the metric. The points of an arm are joined.
+    """
+    means, _, scale = means_and_scale(inputs, metric)
+    costs = summary.costs(inputs, metric)
+    for row in means:
+        row.update(costs[row["arm"], row["point"]])
+        row["line"] = ", ".join(str(row[name]) for name in inputs.varying if name != inputs.axis)
+    names = summary.varying_costs(inputs, metric)
+    first = fmt.metric_axis(metric)
+    drawn = [_panel(inputs, means, name, scale, None if k else first) for k, name in enumerate(names)]
+    chart = alt.hconcat(*drawn, spacing=28)
+    chart.data = data(means)
+    return chart
+
+
+def _panel(inputs: Inputs, means: Records, cost: str, scale: alt.Scale, title: str | None) -> AnyChart:
+    """One cost; only the first panel names the metric."""
+    arms = inputs.arms
+    values = [row[cost] for row in means if cost in row]
+    log = min(values) > 0 and max(values) > LOG_SPAN * min(values)
+    look = alt.Axis(format="~g" if cost == "seconds" else "~s", tickCount=5, labelOverlap="greedy")
+    reach = alt.Scale(type="log" if log else "linear", nice=False, zero=False, padding=16)
+    low, value = (alt.Y(f"{field}:Q", title=title, scale=scale) for field in ("low", "value"))
+    x = alt.X(f"{cost}:Q", title=_TITLES[cost], axis=look, scale=reach)
+    base = alt.Chart().encode(x=x, color=arm_colour(arms))
+    shape = alt.Shape("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_SHAPES))
+    about = tips("arm:N", "point:N", "low:Q", "high:Q", f"{cost}:Q", mean="value:Q", seeds="n:Q")
+    lines = [base.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=value, detail="line:N")] if inputs.axis else []
+    layers = [
+        base.mark_rule(strokeWidth=2.5, clip=True).encode(y=low, y2="high:Q"),
+        *lines,
+        base.mark_point(size=90, filled=True, opacity=1).encode(y=value, shape=shape, tooltip=about),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)

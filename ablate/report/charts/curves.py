@@ -1,0 +1,44 @@
+"""Learning curves."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from ablate.report import format as fmt
+from ablate.report import summary
+from ablate.report.charts.style import AnyChart, arm_colour, cycle, panels, records, tips, value_scale
+from ablate.report.inputs import Inputs
+from ablate.report.palette import ARM_DASHES
+
+MOST_DOTS = 20  # with more epochs the single ones are not marked
+
+
+def learning_curves(inputs: Inputs, metric: str) -> AnyChart:
+    """A metric over the epochs: mean and range of the finished seeds, each diverged cell; a panel a grid point."""
+    bands, lost = summary.curve_bands(inputs, metric), summary.diverged_curves(inputs, metric)
+    bands[["mean", "low", "high"]] *= fmt.factor(metric)
+    lost["value"] *= fmt.factor(metric)
+    ends = lost.groupby("cell", sort=False).tail(1)
+    rows = records(bands, "mean") + records(lost, "diverged") + records(ends, "end")
+    scale = value_scale(metric, [*bands["low"], *bands["high"], *lost["value"]])
+    layers = _layers(inputs.arms, fmt.metric_axis(metric), scale, bool(bands["epoch"].nunique() <= MOST_DOTS))
+    columns = min(len(inputs.factors[inputs.varying[0]]), 4) if inputs.varying else 1
+    return panels(layers, rows, "point", inputs.points, columns)
+
+
+def _layers(arms: list[str], title: str, scale: alt.Scale, dots: bool) -> list[alt.Chart]:
+    legend = alt.Legend(symbolType="stroke", symbolSize=400)
+    epochs = alt.Axis(tickMinStep=1, format="d")
+    x = alt.X("epoch:Q", title="epoch", axis=epochs, scale=alt.Scale(nice=False, zero=False))
+    low, mean, value = (alt.Y(f"{field}:Q", title=title, scale=scale) for field in ("low", "mean", "value"))
+    dash = alt.StrokeDash("arm:N", sort=arms, title=None, legend=legend, scale=cycle(arms, ARM_DASHES))
+    base = alt.Chart().encode(x=x, color=arm_colour(arms, legend))
+    done = base.transform_filter("datum.kind === 'mean'")
+    gone, end = base.transform_filter("datum.kind === 'diverged'"), base.transform_filter("datum.kind === 'end'")
+    about = tips("arm:N", "epoch:Q", "mean:Q", least="low:Q", greatest="high:Q", seeds="n:Q")
+    return [
+        done.mark_area(opacity=0.2).encode(y=low, y2="high:Q"),
+        done.mark_line(strokeWidth=2, point=dots).encode(y=mean, strokeDash=dash, tooltip=about),
+        gone.mark_line(strokeWidth=1).encode(y=value, detail="cell:N"),
+        end.mark_text(text="✕", fontSize=15).encode(y=value, tooltip=tips("arm:N", "epoch:Q", diverged_seed="seed:N")),
+    ]

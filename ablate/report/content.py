@@ -1,0 +1,178 @@
+"""What a report says, in the order in which it says it. No format here."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ablate.report import figures, summary, tables
+from ablate.report import format as fmt
+from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
+from ablate.report.inputs import STANDARD_METRICS, Inputs
+
+VERDICTS = {
+    "supported": "the effect has the expected sign, zero is excluded (p after Holm below 0.05), and it reaches the "
+    "margin; where no effect is expected, its interval lies within the margin",
+    "contradicted": "zero is excluded on the other side; where no effect is expected, one beyond the margin is shown",
+    "equivalent": "the interval lies within the margin: no difference that matters, in either direction",
+    "inconclusive": "none of these is shown; more seeds may decide",
+    "not tested": "the run has no cells, or no measurements, to test the claim with",
+}
+
+
+def headline(inputs: Inputs) -> str:
+    """The answer in one line: how many claims have which verdict."""
+    if not inputs.outcomes:
+        return "This study makes no claim: it measures, and tests nothing."
+    counts = Counter(outcome.word for outcome in inputs.outcomes)
+    parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
+    return f"{fmt.plural(len(inputs.outcomes), 'claim')}: {', '.join(parts)}."
+
+
+def design(inputs: Inputs) -> str:
+    """Arms, grid, seeds and cells in one line."""
+    arms = f"{fmt.plural(len(inputs.arms), 'arm')} ({', '.join(inputs.arms)})"
+    grid = [f"{name} {', '.join(values)}" for name, values in inputs.factors.items()]
+    product = " × ".join([arms, *grid, fmt.plural(inputs.frame["seed"].nunique(), "seed")])
+    scale = inputs.study.get("scale")
+    return f"{product} = {fmt.plural(len(inputs.frame), 'cell')}" + (f", scale {scale}" if scale else "")
+
+
+def warnings(inputs: Inputs) -> list[str]:
+    """What a reader has to know before believing the answer."""
+    counts = summary.statuses(inputs)
+    found = [] if counts else ["No cell has been planned or run yet."]
+    lacking = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
+    if lacking:
+        found.append(f"{counts.get('done', 0)} of {fmt.plural(len(inputs.frame), 'cell')} finished: {lacking}.")
+    stale = int(inputs.frame["stale"].sum())
+    if stale:
+        text = "ran with other code than today's (stale); `rerun=stale` runs them again."
+        found.append(f"{fmt.plural(stale, 'cell')} {text}")
+    odd = ", ".join(outcome.id for outcome in inputs.outcomes if outcome.disagreement)
+    if odd:
+        found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
+    return found
+
+
+def sections(inputs: Inputs) -> list[Section]:
+    """The report after its claims, in order; a section with nothing to say is left out."""
+    parts = [
+        Section("Effects and their intervals", _effects(inputs)),
+        Section("Results", _results(inputs)),
+        Section("Learning curves", _curves(inputs)),
+        Section("More learning curves", _more(inputs), folded=True),
+        Section(
+            "All means", _table("Mean over the finished seeds ± half of its 95 % t interval.", tables.means(inputs))
+        ),
+        Section("Size and cost", _costs(inputs)),
+        Section("Cells without a result", _lost(inputs)),
+        Section("What was compared", _table("What each arm sets.", tables.arms(inputs))),
+        Section("How to reproduce", _reproduce(inputs)),
+        Section("How to read this", _reading(inputs)),
+    ]
+    return [part for part in parts if part.blocks]
+
+
+def _effects(inputs: Inputs) -> list[Block]:
+    caption = (
+        "Each row is a claim: the mean effect over the paired seeds (their median, without an interval, where a cell "
+        "diverged), its 95 % interval, and below it the single seeds as dots. Grey: differences within the margin, too "
+        "small to matter. A line that reaches the frame goes on beyond it."
+    )
+    drawn = figures.effect_figures(inputs)
+    return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _results(inputs: Inputs) -> list[Block]:
+    caption = (
+        "After the last epoch. Filled marks: mean over the finished seeds, with its 95 % t interval (cut where it "
+        "leaves the frame). Rings beside them: the single seeds." + _diverged(inputs, "counted above the frame (✕)")
+    )
+    drawn = [figure for metric in inputs.headline for figure in figures.outcome_figures(inputs, metric)]
+    if not inputs.measured:
+        return [Paragraph("No cell has a metric yet.")]
+    return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _curves(inputs: Inputs) -> list[Block]:
+    caption = (
+        "Line: mean over the finished seeds. Band: from the least to the greatest of these seeds (a range, not a "
+        "confidence interval)." + _diverged(inputs, "drawn thin, one by one, up to their last finite epoch (✕)")
+    )
+    drawn = [figure for metric in inputs.headline for figure in figures.curve_figures(inputs, metric)]
+    return [Paragraph(caption), *drawn] if drawn else [Paragraph("No history of these metrics was recorded.")]
+
+
+def _more(inputs: Inputs) -> list[Block]:
+    caption = (
+        "The standard metrics that no claim is about, drawn in the same way; what came out is in the table of means."
+    )
+    drawn = [figure for metric in inputs.others for figure in figures.curve_figures(inputs, metric)]
+    return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _diverged(inputs: Inputs, how: str) -> str:
+    return f" Diverged cells are not in the means; they are {how}." if len(inputs.cells("diverged")) else ""
+
+
+def _table(caption: str, table: Table) -> list[Block]:
+    return [Paragraph(caption), table] if table.rows else []
+
+
+def _costs(inputs: Inputs) -> list[Block]:
+    versus = f" In brackets: difference to `{inputs.arms[0]}`." if len(inputs.arms) > 1 else ""
+    blocks = _table("Times are means over the finished cells." + versus, tables.costs(inputs))
+    drawn = [figure for metric in inputs.headline for figure in figures.cost_figures(inputs, metric)]
+    joined = f" A line joins the points of an arm, one for each {inputs.axis}." if inputs.axis else ""
+    caption = (
+        "The means and 95 % t intervals of Results again, against parameters, FLOPs and time as far as these differ. "
+        "Times depend on the machine, and on what else ran there." + joined
+    )
+    return [*blocks, Paragraph(caption), *drawn] if drawn else blocks
+
+
+def _lost(inputs: Inputs) -> list[Block]:
+    text = (
+        "A diverged cell is a result: the tests rank it as worst, and it is left out of the means. "
+        "A failed or pending cell has no result yet; the same command tries it again."
+    )
+    pending = len(inputs.cells("pending"))
+    rest: list[Block] = [Paragraph(f"Pending: {fmt.plural(pending, 'cell')}.")] if pending else []
+    table = tables.without_result(inputs)
+    return [Paragraph(text), *([table] if table.rows else []), *rest] if table.rows or rest else []
+
+
+def _reproduce(inputs: Inputs) -> list[Block]:
+    command = str(inputs.study.get("command") or "")
+    blocks: list[Block] = [Code(command)] if command else []
+    table = tables.reproduction(inputs)
+    return blocks + ([table] if table.rows else [])
+
+
+def _reading(inputs: Inputs) -> list[Block]:
+    lines = [f"{name.capitalize()}: {meaning}." for name, meaning in VERDICTS.items()] if inputs.outcomes else []
+    lines.append(
+        "Metrics are read after the last epoch, in evaluation mode, over the whole split; never at the best epoch. "
+        "Errors are in per cent, differences between errors in percentage points."
+    )
+    if inputs.outcomes:
+        lines.append(
+            "An effect is a contrast within each seed, averaged over the seeds: arms of one seed start from the same "
+            "shared weights and see the same batches. Holm's p accounts for all claims of the study; intervals do not."
+        )
+        lines.append(
+            "The p for equivalence (TOST, two one-sided tests) is that of an effect outside ±margin: if it is small, "
+            "the effect lies within; below 0.025 the whole 95 % interval does."
+        )
+    scale = inputs.study.get("scale")
+    if scale not in (None, "paper"):
+        lines.append(f"Networks and training have the sizes of scale={scale}, which are not those of the source.")
+    return [Items(lines + _not_drawn(inputs))]
+
+
+def _not_drawn(inputs: Inputs) -> list[str]:
+    drawn = {*inputs.headline, *inputs.others}
+    absent = ", ".join(fmt.metric_name(name) for name in STANDARD_METRICS if name not in inputs.measured)
+    tabled = ", ".join(fmt.metric_name(name) for name in inputs.measured if name not in drawn)
+    lines = [f"Not measured: {absent}."] if absent else []
+    return lines + ([f"In the table of means only, without a chart: {tabled}."] if tabled else [])

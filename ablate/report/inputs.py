@@ -1,0 +1,222 @@
+"""What a report is made of, brought into one form at the border: names in order, grid values as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from ablate.report import format as fmt
+from ablate.report.plain import jsonable
+
+STANDARD_METRICS = ("train/loss", "train/error", "test/loss", "test/error")
+COSTS = ("params", "flops", "seconds")
+_CELL_COLUMNS: dict[str, Any] = {
+    "cell": "", "arm": "", "seed": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A claim and what the evidence says of it, in the metric's own unit; `verdict` is None where it was not tested."""
+
+    id: str
+    says: str = ""
+    metric: str = "test/error"
+    contrast: dict[str, float] = field(default_factory=dict)
+    expect: str = ""
+    margin: float | None = None
+    paper: dict[str, str] = field(default_factory=dict)
+    verdict: str | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    values: dict[str, float | None] = field(default_factory=dict)
+    p: float | None = None
+    p_holm: float | None = None
+    p_signflip: float | None = None
+    p_equivalence: float | None = None
+    test: str = "paired t"
+    disagreement: bool = False
+    diverged: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    d: float | None = None
+    sentence: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Outcome:
+        """From the plain form of a verdict or of a claim; what is absent or null takes its default."""
+        known = {f.name for f in fields(cls)}
+        given = {key: value for key, value in jsonable(plain).items() if key in known and value is not None}
+        return cls(**given)
+
+    @property
+    def word(self) -> str:
+        """The verdict as a word, also where there is none."""
+        return self.verdict or "not tested"
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether some seed has a value of the contrast; a verdict of inconclusive may have none."""
+        return self.verdict is not None and self.n > 0
+
+    @property
+    def contrast_text(self) -> str:
+        """The contrast as a sum: "post@depth=110 − pre@depth=110"."""
+        terms = []
+        for selector, weight in self.contrast.items():
+            size = "" if abs(weight) == 1 else f"{abs(weight):g} × "
+            sign = f"{fmt.MINUS} " if weight < 0 else "+ "
+            terms.append(f"{sign}{size}{selector}")
+        return " ".join(terms).removeprefix("+ ")
+
+    @property
+    def expected_text(self) -> str:
+        """The expected sign of the contrast, as text."""
+        return {"positive": "> 0", "negative": "< 0", "zero": "≈ 0"}.get(self.expect, self.expect)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A study with its results. `factors` maps each grid factor to its values, in the study's order, as text."""
+
+    study: dict[str, Any]
+    frame: pd.DataFrame  # a row a cell; `point` names the cell's place in the grid ("" without a grid)
+    history: pd.DataFrame  # a row a cell and epoch, with `point` and the `status` of its cell
+    outcomes: list[Outcome]
+    arms: list[str]
+    factors: dict[str, list[str]]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.study.get("name") or "study")
+
+    @property
+    def question(self) -> str:
+        """What the study asks, or its name."""
+        return str(self.study.get("question") or self.name)
+
+    @property
+    def source(self) -> str:
+        """Where the claims come from, or empty."""
+        return str(self.study.get("source") or "")
+
+    @cached_property
+    def points(self) -> list[str]:
+        """The places in the grid that have cells, the last factor changing slowest."""
+        return list(dict.fromkeys(_in_grid_order(self.frame, self.factors)["point"]))
+
+    @cached_property
+    def varying(self) -> list[str]:
+        """The grid factors that take more than one value."""
+        return [name for name, values in self.factors.items() if len(values) > 1]
+
+    @property
+    def axis(self) -> str | None:
+        """The factor that results are drawn against: the first that varies, or the first; None without a grid."""
+        return next(iter(self.varying or self.factors), None)
+
+    @cached_property
+    def measured(self) -> list[str]:
+        """The metrics that have a value in some cell: those of the claims, the standard ones, then all others."""
+        skip = {*_CELL_COLUMNS, *self.factors, *COSTS, "point"}
+        numeric = self.frame.select_dtypes("number").dropna(axis="columns", how="all").columns
+        have = [str(name) for name in numeric if name not in skip]
+        wanted = [*(o.metric for o in self.outcomes), *STANDARD_METRICS, *have]
+        return [name for name in dict.fromkeys(wanted) if name in have]
+
+    @cached_property
+    def headline(self) -> list[str]:
+        """The metrics that the study is about: those of its claims, and the test error."""
+        wanted = dict.fromkeys([*(outcome.metric for outcome in self.outcomes), "test/error"])
+        return [name for name in wanted if self._has(name)] or self.measured[:1]
+
+    @cached_property
+    def others(self) -> list[str]:
+        """The standard metrics that the study is not about."""
+        return [name for name in STANDARD_METRICS if self._has(name) and name not in self.headline]
+
+    def _has(self, metric: str) -> bool:
+        recorded = metric in self.history and self.history[metric].notna().any()
+        return metric in self.measured or bool(recorded)
+
+    def cells(self, *statuses: str) -> pd.DataFrame:
+        """The cells that have one of the statuses."""
+        return self.frame[self.frame["status"].isin(statuses)]
+
+
+def gather(
+    study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame | None = None, verdicts: Iterable[Any] = ()
+) -> Inputs:
+    """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form."""
+    plain = jsonable(study)
+    grid = {str(name): values for name, values in (plain.get("grid") or {}).items() if name in frame.columns}
+    cells = _cells(frame, list(grid))
+    factors = {name: _ordered(values, cells[name]) for name, values in grid.items()}
+    arms = _ordered(plain.get("arms") or {}, cells["arm"])
+    cells = _in_grid_order(cells, factors, arms)
+    return Inputs(plain, cells, _epochs(history, cells), outcomes(plain, verdicts), arms, factors)
+
+
+def plain_verdict(verdict: Any) -> dict[str, Any]:
+    """A verdict as plain values, whether it came as an object or as its dict."""
+    given = verdict if isinstance(verdict, Mapping) else verdict.to_dict()
+    return {str(key): jsonable(value) for key, value in given.items()}
+
+
+def outcomes(study: Mapping[str, Any], verdicts: Iterable[Any]) -> list[Outcome]:
+    """The outcome of every claim of the study; a claim without a verdict is there as not tested."""
+    found = [Outcome.of(plain_verdict(verdict)) for verdict in verdicts]
+    named = {outcome.id for outcome in found}
+    rest = [claim for claim in study.get("claims") or [] if claim.get("id") not in named]
+    return found + [Outcome.of({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
+
+
+def _cells(frame: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
+    cells = frame.reset_index(drop=True).copy()
+    for name, default in _CELL_COLUMNS.items():
+        if name not in cells:
+            cells[name] = pd.Series([default] * len(cells), dtype=type(default))
+    for name in ("reason", "reused_from"):
+        cells[name] = cells[name].astype(object).where(cells[name].notna(), "").astype(str)
+    cells["stale"] = cells["stale"].eq(True)  # an empty entry is not stale
+    cells["arm"] = cells["arm"].astype(str)
+    for name in grid:
+        cells[name] = pd.Series([fmt.label(value) for value in cells[name]], dtype=object)
+    named = zip(*(cells[name] for name in grid), strict=True) if grid else [()] * len(cells)
+    texts = [", ".join(f"{name} {value}" for name, value in zip(grid, values, strict=True)) for values in named]
+    cells["point"] = pd.Series(texts, dtype=object)
+    return cells
+
+
+def _ordered(planned: Iterable[Any], present: Iterable[Any]) -> list[str]:
+    """What the study plans, in its order, then what only the results have; nothing that has no cell."""
+    have = dict.fromkeys(str(value) for value in present)
+    order = dict.fromkeys([*(fmt.label(value) for value in planned), *have])
+    return [value for value in order if value in have]
+
+
+def _in_grid_order(
+    frame: pd.DataFrame, factors: Mapping[str, list[str]], arms: Sequence[str] | None = None
+) -> pd.DataFrame:
+    ranks = {f"#{name}": frame[name].map(values.index) for name, values in reversed(list(factors.items()))}
+    if arms is not None:
+        ranks["#arm"] = frame["arm"].map(list(arms).index)
+    if not ranks:
+        return frame
+    order = pd.DataFrame(ranks).sort_values(list(ranks), kind="stable").index
+    return frame.loc[order].reset_index(drop=True)
+
+
+def _epochs(history: pd.DataFrame | None, cells: pd.DataFrame) -> pd.DataFrame:
+    if history is None or history.empty or not {"cell", "epoch"} <= set(history.columns):
+        return pd.DataFrame(columns=["cell", "arm", "point", "status", "seed", "epoch"])
+    place = cells[["cell", "arm", "point", "status", "seed"]]
+    rows = history.drop(columns=[name for name in place.columns if name != "cell" and name in history])
+    return place.merge(rows, on="cell", how="inner")

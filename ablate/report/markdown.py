@@ -1,0 +1,79 @@
+"""The report as Markdown: the page's words and tables, with links to the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ablate.report import claims, content
+from ablate.report import format as fmt
+from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
+from ablate.report.figures import Figure
+from ablate.report.inputs import Inputs, Outcome
+from ablate.report.palette import VERDICT_SYMBOLS
+
+
+def markdown(inputs: Inputs, sections: list[Section]) -> str:
+    """The whole report as Markdown text."""
+    parts = [f"# {escape(inputs.question)}", f"Study {escape(inputs.name)}: {escape(content.design(inputs))}."]
+    if inputs.source:
+        parts.append(f"Source: {escape(inputs.source)}")
+    parts.append(f"**{content.headline(inputs)}**")
+    parts += [f"> {escape(line)}" for line in content.warnings(inputs)]
+    parts += _verdicts(inputs)
+    for part in sections:
+        parts += [f"## {part.title}", *map(_block, part.blocks)]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: no HTML, no cell breaks, one line."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _verdicts(inputs: Inputs) -> list[str]:
+    if not inputs.outcomes:
+        return []
+    tests = ["p", "p (Holm)", "p (sign-flip)", "p (equivalence)"]
+    header = ["verdict", "claim", "effect", "95 % interval", "n", *tests, "margin", "paper"]
+    table = _table(Table(header, [_row(outcome) for outcome in inputs.outcomes], names=2))
+    return ["## Verdicts", table, *(_details(k, outcome) for k, outcome in enumerate(inputs.outcomes, 1))]
+
+
+def _row(outcome: Outcome) -> list[str]:
+    figures = (outcome.metric, outcome.effect, outcome.low, outcome.high)
+    return [
+        f"{VERDICT_SYMBOLS[outcome.word]} {outcome.word}",
+        outcome.says or outcome.id,
+        fmt.effect(*figures, unit=True),
+        fmt.effect_interval(*figures),
+        str(outcome.n),
+        fmt.p_value(outcome.p),
+        fmt.p_value(outcome.p_holm),
+        fmt.p_value(outcome.p_signflip),
+        fmt.p_value(outcome.p_equivalence),
+        fmt.margin(outcome.metric, outcome.margin),
+        claims.paper(outcome) or fmt.ABSENT,
+    ]
+
+
+def _details(number: int, outcome: Outcome) -> str:
+    head = f"**{number}. {escape(outcome.id)}: {outcome.word}.** {escape(outcome.sentence)}".rstrip()
+    facts = [f"- {name}: {escape(text)}" for name, text in claims.facts(outcome)]
+    return "\n".join([head, "", *facts, *(f"- note: {escape(note)}" for note in claims.cautions(outcome))])
+
+
+def _block(block: Block) -> str:
+    write: dict[type, Callable[..., str]] = {
+        Paragraph: lambda part: escape(part.text),
+        Items: lambda part: "\n".join(f"- {escape(line)}" for line in part.lines),
+        Code: lambda part: "\n".join(f"    {line}" for line in part.text.splitlines()),
+        Table: _table,
+        Figure: lambda part: f"![{escape(part.title)}]({part.path})",
+    }
+    return write[type(block)](block)
+
+
+def _table(table: Table) -> str:
+    sides = ["---" if k < table.names else "---:" for k in range(len(table.header))]
+    rows = [table.header, sides, *([escape(text) for text in row] for row in table.rows)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

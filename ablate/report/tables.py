@@ -1,0 +1,140 @@
+"""The tables of a report, as text that is ready to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from ablate.report import format as fmt
+from ablate.report import summary
+from ablate.report.blocks import Table
+from ablate.report.inputs import COSTS, Inputs
+
+
+def arms(inputs: Inputs) -> Table:
+    """What each arm changes."""
+    planned = inputs.study.get("arms") or {}
+    changes = [" ".join(str(part) for part in planned.get(arm) or []) for arm in inputs.arms]
+    rows = [[arm, text or "the base configuration"] for arm, text in zip(inputs.arms, changes, strict=True)]
+    return Table(["arm", "changes"], rows, names=2)
+
+
+def means(inputs: Inputs) -> Table:
+    """Mean ± half-width of the 95 % t interval for each arm, grid point and metric."""
+    found = {metric: _by_place(summary.means(inputs, metric)) for metric in inputs.measured}
+    rows = []
+    for point, arm, group in _places(inputs):
+        cells = [_mean(metric, found[metric].get((arm, point))) for metric in inputs.measured]
+        rows.append([*_point_columns(inputs, point), arm, _finished(group), *cells])
+    header = [*_point_header(inputs), "arm", "finished", *(fmt.metric_name(metric) for metric in inputs.measured)]
+    return Table(header, rows, names=len(_point_header(inputs)) + 1)
+
+
+def means_layouts(inputs: Inputs, metric: str) -> list[Table]:
+    """A metric's means three ways, ever narrower: arms in rows, grid points in rows, a row for each mean."""
+    found = _by_place(summary.means(inputs, metric))
+    points = inputs.points
+    text = {(arm, point): _mean(metric, found.get((arm, point)), count=True) for arm in inputs.arms for point in points}
+    name = fmt.metric_name(metric)
+    by_arm = [[arm, *(text[arm, point] for point in points)] for arm in inputs.arms]
+    by_point = [[point, *(text[arm, point] for arm in inputs.arms)] for point in points]
+    singly = [[*_point_columns(inputs, point), arm, text[arm, point]] for point in points for arm in inputs.arms]
+    header = [*_point_header(inputs), "arm", name]
+    return [
+        Table(["arm", *(point or name for point in points)], by_arm),
+        Table(["", *inputs.arms], by_point),
+        Table(header, singly, names=len(header) - 1),
+    ]
+
+
+def costs(inputs: Inputs) -> Table:
+    """Parameters and FLOPs with their difference to the first arm, and the mean training time of a finished cell."""
+    have = [name for name in COSTS if name in inputs.frame and inputs.frame[name].notna().any()]
+    rows: list[list[str]] = []
+    base: dict[str, Any] = {}
+    for point, arm, group in _places(inputs):
+        finished = group[group["status"] == "done"]  # a diverged cell ended early
+        values = {name: (finished if name == "seconds" else group)[name].mean() for name in have}
+        if arm == inputs.arms[0]:
+            base = values
+        cells = [_COST_TEXT[name](values[name], base.get(name)) for name in have]
+        rows.append([*_point_columns(inputs, point), arm, *cells])
+    header = [*_point_header(inputs), "arm", *(_COST_NAMES[name] for name in have)]
+    return Table(header, rows if have else [], names=len(_point_header(inputs)) + 1)
+
+
+def without_result(inputs: Inputs) -> Table:
+    """The diverged and failed cells with what is known of why."""
+    cells = inputs.cells("diverged", "failed")
+    order = cells.sort_values("status", key=lambda s: s.map(summary.STATUSES.index), kind="stable")
+    rows = [[row["status"], place(row), row["reason"], row["cell"]] for row in order.to_dict("records")]
+    return Table(["status", "cell", "reason", "ID"], rows, names=4)
+
+
+def reproduction(inputs: Inputs) -> Table:
+    """Seeds, overrides, scale, versions, and where reused cells come from."""
+    study = inputs.study
+    seeds = study.get("seeds") or sorted(set(inputs.frame["seed"]))
+    sources = Counter(name for name in inputs.frame["reused_from"] if name)
+    rows = [
+        ("seeds", ", ".join(str(seed) for seed in seeds)),
+        ("overrides", " ".join(str(part) for part in study.get("overrides") or [])),
+        ("scale", study.get("scale")),
+        ("reused cells", ", ".join(f"{n} from {name}" for name, n in sources.items())),
+        *(study.get("versions") or {}).items(),
+    ]
+    return Table(["", ""], [[name, str(text)] for name, text in rows if text], names=2)
+
+
+def place(row: Mapping[Hashable, Any]) -> str:
+    """A cell in words: "post, depth 110, seed 3"."""
+    return ", ".join(part for part in (row["arm"], row["point"], f"seed {row['seed']}") if part)
+
+
+def _point_columns(inputs: Inputs, point: str) -> list[str]:
+    """The grid point as one column, or none where the study has no grid."""
+    return [point] if inputs.factors else []
+
+
+def _point_header(inputs: Inputs) -> list[str]:
+    return ["grid point"] if inputs.factors else []
+
+
+def _places(inputs: Inputs) -> list[tuple[str, str, Any]]:
+    groups = dict(iter(inputs.frame.groupby(["point", "arm"], sort=False)))
+    order = [(point, arm) for point in inputs.points for arm in inputs.arms if (point, arm) in groups]
+    return [(point, arm, groups[point, arm]) for point, arm in order]
+
+
+def _by_place(table: Any) -> dict[tuple[str, str], summary.Interval]:
+    columns = [table[name] for name in ("arm", "point", *summary.Interval._fields)]
+    return {(arm, point): summary.Interval(*numbers) for arm, point, *numbers in zip(*columns, strict=True)}
+
+
+def _mean(metric: str, found: summary.Interval | None, count: bool = False) -> str:
+    if found is None:
+        return fmt.ABSENT
+    text = fmt.mean_interval(metric, found.mean, found.low, found.high)
+    return f"{text} (n {found.n})" if count else text
+
+
+def _finished(group: Any) -> str:
+    done = int((group["status"] == "done").sum())
+    return f"{done} of {len(group)}"
+
+
+def _count(value: float, base: float | None) -> str:
+    text = fmt.count(value)
+    if base is None or not base > 0 or not value > 0 or value == base:
+        return text
+    change = 100 * (value / base - 1)
+    return f"{text} ({fmt.number(change, max(fmt.significant(change, 1), 1), sign=True)} %)"
+
+
+_COST_NAMES = {"params": "parameters", "flops": "FLOPs per image (multiply-adds)", "seconds": "time per cell"}
+_COST_TEXT: dict[str, Callable[[float, float | None], str]] = {
+    "params": _count,
+    "flops": _count,
+    "seconds": lambda value, _: fmt.duration(value),
+}

@@ -1,0 +1,1 @@
+"""Training of one cell: the Lightning module, the data on the device, checkpoints."""

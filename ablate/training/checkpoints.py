@@ -1,0 +1,80 @@
+"""A checkpoint an epoch: what a killed cell goes on from."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ablate.files import atomic
+from ablate.training.module import Row, Training
+
+NAME = "last.ckpt"
+log = logging.getLogger(__name__)
+
+
+class EpochEnd(pl.callbacks.Checkpoint):
+    """After each epoch: the history and the checkpoint, each whole or not there.
+
+    Lightning calls callbacks of this base after the module's own hook, so that the epoch's row is there.
+
+    Args:
+        folder: of the cell.
+        code: fingerprint of the code that trains; a checkpoint of other code is not gone on from.
+    """
+
+    def __init__(self, folder: Path, code: str) -> None:
+        self.folder = folder
+        self.code = code
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Called by Lightning once the epoch is measured."""
+        assert isinstance(pl_module, Training)
+        write_history(self.folder / "history.csv", pl_module.history)
+        if pl_module.current_epoch + 1 < pl_module.epochs and not pl_module.diverged:
+            with atomic(self.folder / NAME) as temporary:
+                trainer.save_checkpoint(temporary, weights_only=False)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say which code made it."""
+        checkpoint["code"] = self.code
+
+
+def resumable(folder: Path, code: str) -> Path | None:
+    """The cell's checkpoint, where there is a whole one that this code made."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        made_by = _code_of(path)
+    except Exception as error:  # what torch and pickle raise on a file that is not whole has no common kind
+        log.warning("%s cannot be read (%r): the cell starts from its first epoch", path, error)
+        return None
+    if made_by != code:
+        log.warning("%s was made by other code (%s, now %s): the cell starts from its first epoch", path, made_by, code)
+        return None
+    return path
+
+
+def _code_of(path: Path) -> str:
+    """The fingerprint in a checkpoint whose every byte is as it was written; torch itself does not check that."""
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"{damaged} is damaged")
+    return str(torch.load(path, map_location="cpu", weights_only=True)["code"])
+
+
+def write_history(path: Path, rows: list[Row]) -> None:
+    """Write a row an epoch as CSV."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)

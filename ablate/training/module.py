@@ -1,0 +1,189 @@
+"""The Lightning module: an epoch of optimiser steps at a time, measured in eval mode."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ablate.interfaces.backbone import Backbone
+from ablate.interfaces.data import Split
+from ablate.interfaces.training import Optim, Schedule
+from ablate.streams import generator
+from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimizer
+from ablate.training.resident import ResidentData
+
+STEPS_PER_CHUNK = 64
+VALUES_AT_ONCE = 2**22  # of images that are normalised and augmented together: for small images, many steps' worth
+
+Row = dict[str, float]
+
+
+class Epochs:
+    """What Lightning iterates over: an epoch's permutation in chunks of optimiser steps, each (steps, B) or shorter.
+
+    Lightning costs about a millisecond a `training_step`, as much as a step of a small network on a GPU; so one call
+    takes many optimiser steps, under manual optimisation.
+    """
+
+    def __init__(self, module: Training) -> None:
+        self.module = module
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        order = self.module.data.start_epoch(self.module.current_epoch)
+        steps = list(order.split(self.module.batch_size))
+        for start in range(0, len(steps), STEPS_PER_CHUNK):
+            yield steps[start : start + STEPS_PER_CHUNK]
+
+    def __len__(self) -> int:
+        return math.ceil(self.module.steps_per_epoch / STEPS_PER_CHUNK)
+
+
+class Training(pl.LightningModule):
+    """One cell's training.
+
+    Args:
+        model: (N, C, H, W) -> (N, classes) logits.
+        data: the data set on the device.
+        optim: the optimiser's settings.
+        schedule: its learning rate over time.
+        batch_size: images in a step; the last step of an epoch takes what is left.
+        epochs: passes over the training split.
+        eval_every: epochs between two measurements; the last epoch is always measured.
+
+    Attributes:
+        history: a row for each epoch; `train/*` and `test/*` in eval mode over whole splits, without augmentation.
+        diverged: a loss was NaN or infinite, and training stopped there.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ResidentData,
+        optim: Optim,
+        schedule: Schedule,
+        *,
+        batch_size: int,
+        epochs: int,
+        eval_every: int = 1,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model = model
+        self.data = data
+        self.optim = optim
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.eval_every = eval_every
+        self.steps_per_epoch = math.ceil(len(data.train.labels) / batch_size)
+        self.history: list[Row] = []
+        self.diverged = False
+
+    def train_dataloader(self) -> Epochs:
+        """The training split, epoch by epoch."""
+        return Epochs(self)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimiser; its rate is set step by step."""
+        return self.optim.build(self.model)
+
+    def on_train_epoch_start(self) -> None:
+        """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
+        torch.manual_seed(generator(self.data.seed, "noise", self.current_epoch).initial_seed())
+        self._started = time.perf_counter()
+        self._loss = torch.zeros((), device=self.device)
+        self._steps = 0
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        """Optimiser steps on each of the given index sets; losses stay on the device."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        values = self.batch_size * self.data.train.images[0].numel()
+        at_once = max(1, VALUES_AT_ONCE // values)
+        for start in range(0, len(batch), at_once):
+            images, labels = self.data.training_batch(torch.cat(batch[start : start + at_once]))
+            for step in zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True):
+                self._step(optimizer, *step)
+
+    def on_train_epoch_end(self) -> None:
+        """Measure, record the row, and stop where the loss is no number any more."""
+        row: Row = {"epoch": self.current_epoch + 1, "lr": self._rate}
+        running = float(self._loss) / max(1, self._steps)
+        is_last = self.current_epoch + 1 == self.epochs
+        finite = math.isfinite(running)
+        if finite and (is_last or (self.current_epoch + 1) % self.eval_every == 0):
+            row |= self.measure()
+            finite = all(math.isfinite(value) for value in row.values())
+        row["seconds"] = time.perf_counter() - self._started
+        self.history.append(row)
+        if not finite:
+            self.diverged = True
+            self.trainer.should_stop = True
+
+    def measure(self) -> Row:
+        """`train/loss`, `train/error`, `test/loss`, `test/error` as they stand."""
+        train_loss, train_error = self._evaluate(self.data.train)
+        test_loss, test_error = self._evaluate(self.data.test)
+        return {
+            "train/loss": train_loss, "train/error": train_error, "test/loss": test_loss, "test/error": test_error,
+        }  # fmt: skip
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the rows so far, and pack the many small tensors."""
+        checkpoint["history"] = self.history
+        checkpoint["state_dict"] = pack(checkpoint["state_dict"])
+        for state in checkpoint["optimizer_states"]:
+            state["state"] = pack_optimizer(state["state"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on behind the rows so far."""
+        self.history = checkpoint["history"]
+        checkpoint["state_dict"] = unpack(checkpoint["state_dict"])
+        for state in checkpoint["optimizer_states"]:
+            state["state"] = unpack_optimizer(state["state"])
+
+    @torch.no_grad()
+    def _evaluate(self, split: Split) -> tuple[float, float]:
+        was_training = self.model.training
+        self.model.eval()
+        loss = torch.zeros((), device=self.device, dtype=torch.float64)
+        wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        for images, labels in self.data.evaluation_batches(split):
+            logits = self.model(images)
+            loss += F.cross_entropy(logits, labels, reduction="sum")
+            wrong += (logits.argmax(dim=1) != labels).sum()
+        self.model.train(was_training)
+        samples = len(split.labels)
+        return float(loss) / samples, int(wrong) / samples
+
+    def _step(self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
+        self._set_rate(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+        loss = training_loss(self.model, images, labels)
+        loss.backward()
+        optimizer.step()
+        self._loss += loss.detach()
+        self._steps += 1
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer) -> None:
+        epoch = self.current_epoch + self._steps / self.steps_per_epoch
+        self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = self._rate
+
+
+def training_loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the main logits, plus `aux_weight` times that of each auxiliary classifier."""
+    output = model(images)
+    if isinstance(output, Tensor):
+        return F.cross_entropy(output, labels)
+    main, auxiliary = output
+    losses = torch.stack([F.cross_entropy(logits, labels) for logits in auxiliary])
+    return F.cross_entropy(main, labels) + cast(Backbone, model).aux_weight * losses.sum()

@@ -1,0 +1,34 @@
+"""The options of `trainer`, checked before any process starts; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ablate.errors import InputError
+
+
+def check_options(trainer: Mapping[str, Any]) -> None:
+    """Refuse options of `trainer` that make no sense.
+
+    Raises:
+        InputError: a number below 1, or a threshold that is none.
+    """
+    for name in ("epochs", "eval_every"):
+        if trainer[name] < 1:
+            raise InputError(f"trainer.{name}={trainer[name]}: must be at least 1")
+    for text in trainer["epochs_to"]:
+        threshold(text)
+
+
+def threshold(text: str) -> tuple[str, float]:
+    """Read a threshold such as `train/loss<0.5`: a metric, and the value that it is to fall below.
+
+    Raises:
+        InputError: it is none.
+    """
+    match = re.fullmatch(r"\s*((?:train|test)/(?:loss|error))\s*<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*", text)
+    if not match:
+        raise InputError(f"trainer.epochs_to: '{text}' is no threshold; write one such as train/loss<0.5")
+    return match[1], float(match[2])
