@@ -1,0 +1,128 @@
+"""The figures of the Inception papers as data, and the modules that they describe.
+
+A *path* is a row of layers; a *figure* is several paths side by side, concatenated, and may itself stand in a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+
+from torch import nn
+
+from ablate import Parts
+
+from ._convolution import Branches, Conv, Size, channels_after, conv_unit, same
+
+Valid = partial(Conv, padded=False)
+"""A 3x3 convolution that the figures mark V: without padding, so that the map loses a pixel on every side."""
+
+
+class Pool(Enum):
+    """The 3x3 poolings of the figures."""
+
+    MAX = "stride 2, V"
+    MAX_SAME = "stride 1"
+    AVERAGE = "stride 1, over the pixels of the map and not over its padding"
+    AVERAGE_ZEROS = "stride 1, over the pixels of the map and zeros around it"
+
+
+Step = Conv | Pool | Mapping[str, "Path"]
+Path = Sequence[Step]
+Figure = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Makes the modules of figures.
+
+    Attributes:
+        parts: of the network; their norm and activation follow every convolution.
+        asymmetric: whether 1xn and nx1 convolutions stay, or an nxn one stands for each pair.
+        stacked: whether two 3x3 convolutions in a row stay, or a 5x5 one stands for them.
+        padded: whether what the figures mark V is padded all the same, so that small maps do not vanish.
+        strided: whether convolutions and max pooling have their strides; without them max pooling is left out.
+    """
+
+    parts: Parts
+    asymmetric: bool = True
+    stacked: bool = True
+    padded: bool = False
+    strided: bool = True
+
+    def path(self, in_channels: int, path: Path) -> nn.Sequential:
+        """(N, in_channels, H, W) -> (N, C, H', W'), layer after layer."""
+        layers = nn.Sequential()
+        for step in self._factorised(path):
+            layers.append(self._layer(in_channels, step))
+            in_channels = channels_after(layers[-1], in_channels)
+        return layers
+
+    def figure(self, in_channels: int, figure: Figure) -> Branches:
+        """(N, in_channels, H, W) -> (N, sum of C, H', W'), the paths concatenated."""
+        return Branches(**{name: self.path(in_channels, path) for name, path in figure.items()})
+
+    def keeping_size(self) -> Drawing:
+        """The same without strides and with all padding: maps keep their height and width."""
+        return replace(self, padded=True, strided=False)
+
+    def _layer(self, in_channels: int, step: Step) -> nn.Module:
+        if isinstance(step, Conv):
+            return self._convolution(in_channels, step)
+        if isinstance(step, Mapping):
+            return self.figure(in_channels, step)
+        if step in {Pool.AVERAGE, Pool.AVERAGE_ZEROS}:
+            return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=step is Pool.AVERAGE_ZEROS)
+        if step is Pool.MAX_SAME:
+            return nn.MaxPool2d(3, stride=1, padding=1)
+        return nn.MaxPool2d(3, stride=2, padding=int(self.padded)) if self.strided else nn.Identity()
+
+    def _convolution(self, in_channels: int, conv: Conv) -> nn.Module:
+        # A pixel is lost on every side by the 3x3 kernels of the figures, and so by a 5x5 that stands for a pair.
+        lost = 0 if conv.padded or self.padded else 1
+        height, width = same(conv.kernel)
+        stride = conv.stride if self.strided else 1
+        channels = self.parts.scaled(conv.channels)
+        return conv_unit(self.parts, in_channels, channels, conv.kernel, stride, (height - lost, width - lost))
+
+    def _factorised(self, path: Path) -> Path:
+        if not self.stacked:
+            path = _joined(path, {(3, 3)})
+        if not self.asymmetric:
+            path = _joined([_square(step) for step in path], ASYMMETRIC)
+        return path
+
+
+ASYMMETRIC: set[tuple[Size, Size]] = {pair for n in (3, 7) for pair in (((1, n), (n, 1)), ((n, 1), (1, n)))}
+
+
+def _joined(path: Path, pairs: set[tuple[Size, Size]]) -> Path:
+    """The path with one convolution, which sees what the two see, for every two neighbours with such kernels."""
+    row: list[Step] = []
+    for step in path:
+        before = row[-1] if row else None
+        if isinstance(before, Conv) and isinstance(step, Conv) and _join(before, step, pairs):
+            row[-1] = replace(step, kernel=_seen_by(before.kernel, step.kernel))
+        else:
+            row.append(step)
+    return row
+
+
+def _join(first: Conv, second: Conv, pairs: set[tuple[Size, Size]]) -> bool:
+    return (first.kernel, second.kernel) in pairs and first.stride == 1 and first.padded
+
+
+def _seen_by(first: Size, second: Size) -> int:
+    """The side of the square that two convolutions in a row see, the first of them at stride 1."""
+    return 1 + 2 * (same(first)[0] + same(second)[0])
+
+
+def _square(step: Step) -> Step:
+    """One nxn convolution for a figure of 1xn and nx1 side by side; any other step as it is."""
+    match step:
+        case {"conv1xn": [Conv(kernel=(1, n)) as wide], "convnx1": [Conv(kernel=(m, 1)) as high]} if m == n:
+            return Conv(wide.channels + high.channels, n)
+        case _:
+            return step

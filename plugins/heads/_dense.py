@@ -1,0 +1,43 @@
+"""Dense layers on feature maps."""
+
+from typing import Literal
+
+from torch import nn
+
+from ablate import InputError, Parts
+
+DropoutAt = Literal["inputs", "outputs"]
+
+
+def dense_layers(
+    parts: Parts, in_channels: int, hidden: list[int], grid: int, dropout: float, dropout_at: DropoutAt
+) -> tuple[nn.Sequential, int]:
+    """Hidden dense layers on (N, in_channels, H, W), which are first averaged to a grid; and their number of outputs.
+
+    Args:
+        parts: the head's parts; on maps smaller than `grid` the grid is the maps themselves.
+        in_channels: of the maps.
+        hidden: units of each layer, as they are: the width factor is not applied.
+        grid: height and width.
+        dropout: share of values that is dropped in training.
+        dropout_at: before each layer, or behind each layer's activation.
+
+    Raises:
+        InputError: a size below 1, or a dropout outside [0, 1).
+    """
+    if grid < 1 or min(hidden, default=1) < 1:
+        raise InputError(f"head.grid and head.hidden must be at least 1, not {grid} and {list(hidden)}")
+    if not 0 <= dropout < 1:
+        raise InputError(f"head.dropout is a share from 0 to below 1, not {dropout:g}")
+    height, width = (min(grid, side) for side in parts.size)
+    layers = nn.Sequential()
+    layers.add_module("grid", nn.AdaptiveAvgPool2d((height, width)))
+    layers.add_module("flat", nn.Flatten())
+    features = in_channels * height * width
+    for place, units in enumerate(hidden, start=1):
+        modules = {"fc": nn.Linear(features, units), "act": parts.act()}
+        drop = {"dropout": nn.Dropout(dropout)}
+        for name, module in (drop | modules if dropout_at == "inputs" else modules | drop).items():
+            layers.add_module(f"{name}{place}", module)
+        features = units
+    return layers, features

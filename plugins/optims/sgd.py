@@ -1,0 +1,59 @@
+"""Stochastic gradient descent, as the residual networks were trained."""
+
+import math
+
+import torch
+from torch import nn
+
+from ablate import InputError, Optim, register
+
+
+@register("optim", "sgd")
+class Sgd(Optim):
+    """SGD with momentum and weight decay (He et al. 2015, section 3.4: rate 0.1, momentum 0.9, decay 1e-4)."""
+
+    def __init__(
+        self,
+        *,
+        lr: float = 0.1,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-4,
+        nesterov: bool = False,
+        decay_norm: bool = True,
+    ) -> None:
+        _check(lr, weight_decay)
+        if not 0 <= momentum < 1 or (nesterov and momentum == 0):
+            raise InputError(f"optim.momentum={momentum}: must be at least 0 and below 1, for nesterov above 0")
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.decay_norm = decay_norm
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """`decay_norm=false` leaves weight decay off the norms' parameters and all biases (all vectors)."""
+        spared = [p for p in model.parameters() if p.ndim <= 1 and not self.decay_norm]
+        decayed = [p for p in model.parameters() if p.ndim > 1 or self.decay_norm]
+        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+        groups = [group for group in groups if group["params"]]
+        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, foreach=True)
+
+
+@register("optim", "adamw")
+class AdamW(Optim):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    def __init__(self, *, lr: float = 1e-3, weight_decay: float = 0.01) -> None:
+        _check(lr, weight_decay)
+        self.lr = lr
+        self.weight_decay = weight_decay
+
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """All parameters decay alike."""
+        return torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=self.weight_decay, foreach=True)
+
+
+def _check(lr: float, weight_decay: float) -> None:
+    for name, value in {"lr": lr, "weight_decay": weight_decay}.items():
+        if not 0 <= value < math.inf:
+            raise InputError(f"optim.{name}={value}: must be a number of at least 0")

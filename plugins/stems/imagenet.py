@@ -1,0 +1,39 @@
+"""The stem for large images."""
+
+from torch import Tensor, nn
+
+from ablate import Order, Parts, Stem, register
+
+
+@register("stem", "imagenet")
+class ImageNet(Stem):
+    """A 7x7 convolution and 3x3 max pooling, each at stride 2 (He et al. 2015, arXiv 1512.03385, Table 1).
+
+    Args:
+        bias: whether the convolution adds a bias.
+        full_size: least height and width of images that are shrunk so; on smaller ones the convolution, of the same
+            weights, has stride 1 and there is no pooling.
+        zero_padded_pool: the pooling's padding counts as zeros (Keras); else only the pixels count.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        out_channels: int,
+        order: Order,
+        *,
+        bias: bool = False,
+        full_size: int = 64,
+        zero_padded_pool: bool = False,
+    ) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+        small = min(parts.size) < full_size
+        padding: nn.Module = nn.ZeroPad2d(1) if zero_padded_pool else nn.Identity()
+        pool = nn.Sequential(padding, nn.MaxPool2d(3, stride=2, padding=0 if zero_padded_pool else 1))
+        self.conv = nn.Conv2d(parts.channels, out_channels, 7, stride=1 if small else 2, padding=3, bias=bias)
+        self.after = order.after_stem(out_channels)
+        self.pool = nn.Identity() if small else pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(self.after(self.conv(x)))
