@@ -1,0 +1,119 @@
+"""Claims are held against their study before anything is trained."""
+
+from __future__ import annotations
+
+import pytest
+from omegaconf import OmegaConf
+
+from ablate.analysis import as_claim, parse_selector, validate_claims, value_text
+from ablate.errors import InputError
+from ablate.schema import Claim, Paper
+
+from .tables import claim
+
+ARMS = ["post", "pre"]
+GRID = {"depth": [20, 56, 110], "norm": ["batch", "none"], "bias": [True, False]}
+
+
+def test_a_selector_is_an_arm_with_or_without_pinned_factors():
+    assert parse_selector("post").factors == ()
+    selector = parse_selector("post@depth=110, norm=none")
+    assert (selector.arm, selector.factors) == ("post", (("depth", "110"), ("norm", "none")))
+    assert str(selector) == "post@depth=110,norm=none"
+
+
+@pytest.mark.parametrize("text", ["", "@depth=20", "post@", "post@depth", "post@depth=", "post@=20", "post@depth=20,"])
+def test_a_malformed_selector_is_refused(text):
+    with pytest.raises(InputError, match="cannot be read"):
+        parse_selector(text)
+
+
+def test_a_factor_pinned_twice_is_refused():
+    with pytest.raises(InputError, match="twice"):
+        parse_selector("post@depth=20,depth=56")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(110, "110"), (110, 110.0), ("110", 110.0), (True, "true"), (True, "True"), (None, float("nan")), (1e-4, "1e-4")],
+)
+def test_spellings_of_one_value_agree(one, other):
+    assert value_text(one) == value_text(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(110, 11), (True, 1), (False, 0), (None, "none"), ("a", "A"), (0.1, 0.2), (2**60, 2**60 + 2**10)]
+)
+def test_values_that_differ_stay_apart(one, other):
+    assert value_text(one) != value_text(other)
+
+
+def test_sound_claims_of_every_kind_are_testable():
+    claims = [
+        claim(id="a"),
+        claim(id="b", contrast={"post@depth=110.0": 0.5, "pre@depth=110": 0.5, "post@depth=20": -1}),
+        claim(id="c", contrast={"post": 1, "pre": -1}, expect="zero"),
+        Claim(id="d", contrast={"post@bias=true": 1, "post@bias=False": -1}, expect="negative", margin=0),
+        OmegaConf.create(claim(id="e", contrast={"post@norm=none": 1, "pre@norm=none": -1})),
+    ]
+    assert validate_claims(claims, ARMS, GRID) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"contrast": {"pots": 1, "pre": -1}}, "unknown arm 'pots'; did you mean 'post'"),
+        ({"contrast": {"post@deph=20": 1, "pre": -1}}, "unknown grid factor 'deph'; did you mean 'depth'"),
+        ({"contrast": {"post@depth=111": 1, "pre": -1}}, "unknown value of depth '111'; did you mean '110'"),
+        ({"contrast": {"post": 1, "pre": -0.9}}, "sum to 0.1; they must sum to 0"),
+        ({"contrast": {"post": 0, "pre": 0}}, "all weights of its contrast are 0"),
+        ({"contrast": {}}, "empty contrast"),
+        ({"contrast": {"post": "one", "pre": -1}}, "the weight of 'post' is one"),
+        ({"contrast": {"post": float("nan"), "pre": -1}}, "the weight of 'post' is nan"),
+        ({"expect": "postive"}, "unknown expect of claim 'gap' 'postive'; did you mean 'positive'"),
+        ({"margin": -0.1}, "margin is -0.1"),
+        ({"margin": "wide"}, "margin is wide"),
+        ({"margin": float("inf")}, "margin is inf"),
+        ({"margin": 0, "expect": "zero"}, "margin above 0"),
+        ({"margin": None}, "has no margin"),
+        ({"expect": "???"}, "has no expect"),
+        ({"id": ""}, "has no id"),
+        ({"metric": " "}, "has no metric"),
+        ({"contrast": ["post", "pre"]}, "contrast is "),
+        ({"paper": "Table 3"}, "paper is 'Table 3'"),
+        ({"paper": {"wher": "Table 3"}}, "unknown field of the paper of claim 'gap' 'wher'; did you mean 'where'"),
+        ({"margn": 0.1}, "unknown field of claim 'gap' 'margn'; did you mean 'margin'"),
+    ],
+)
+def test_an_unsound_claim_says_what_is_wrong(changes, message):
+    with pytest.raises(InputError, match=message.replace("(", r"\(")):
+        validate_claims([claim(**changes)], ARMS, GRID)
+
+
+def test_two_claims_of_one_id_are_refused():
+    with pytest.raises(InputError, match="two claims have the id 'gap'"):
+        validate_claims([claim(), claim(expect="negative")], ARMS, GRID)
+
+
+def test_thirds_sum_to_zero():
+    contrast = {"post@depth=20": 0.333333, "post@depth=56": 0.333333, "post@depth=110": 0.333334, "pre": -1}
+    assert validate_claims([claim(contrast=contrast)], ARMS, GRID) == {}
+
+
+def test_what_a_narrowed_run_lacks_is_a_reason_and_no_error():
+    claims = [claim(id="deep"), claim(id="all", contrast={"post": 1, "pre": -1})]
+    assert validate_claims(claims, ARMS, GRID, kept_grid={**GRID, "depth": [20]}) == {
+        "deep": "this run has no depth=110"
+    }
+    assert validate_claims(claims, ARMS, GRID, kept_grid={}) == {"deep": "this run has no depth=110"}
+    assert set(validate_claims(claims, ARMS, GRID, kept_arms=["post"])) == {"deep", "all"}
+
+
+def test_a_typing_error_stays_an_error_in_a_narrowed_run():
+    with pytest.raises(InputError, match="unknown value of depth"):
+        validate_claims([claim(contrast={"post@depth=111": 1, "pre": -1})], ARMS, GRID, kept_grid={"depth": [20]})
+
+
+def test_a_claim_keeps_what_the_paper_reports():
+    assert as_claim(claim(paper={"value": "6.61 %", "where": "Table 3"})).paper == Paper("6.61 %", "Table 3")
+    assert as_claim(claim(paper=None)).paper == Paper()

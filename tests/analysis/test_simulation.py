@@ -1,0 +1,146 @@
+"""Error rates on data drawn with known truth. Seeds are fixed; the Monte Carlo error of each bound is stated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ablate.analysis import (
+    Criterion,
+    decide,
+    difference_p,
+    equivalence_p,
+    holm,
+    judge,
+    paired_t,
+    sign_flip_p,
+    signed_rank_p,
+)
+
+from .tables import claim, results
+
+STUDIES = 20_000
+MONTE_CARLO = 3 * np.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a rate of 5 %: 0.0046
+
+
+def verdicts(values, criteria):
+    """The verdicts of many studies at once: values of shape (studies, claims, n), one criterion a claim."""
+    t = paired_t(values)
+    margins = np.array([criterion.tested_margin for criterion in criteria])
+    p = holm(difference_p(t.effect, t.sd, t.n, margins))
+    return np.stack(
+        [
+            decide(c, t.effect[:, i], p[:, i], equivalence_p(t.effect[:, i], t.sd[:, i], t.n, c.margin))
+            for i, c in enumerate(criteria)
+        ],
+        axis=1,
+    )
+
+
+def false_claims(found):
+    """The part of studies with at least one false `supported` or `contradicted`."""
+    return np.isin(found, ["supported", "contradicted"]).any(axis=1).mean()
+
+
+def normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def heavy_tailed(rng, shape):
+    return rng.standard_t(3, size=shape)
+
+
+def skewed_arms(rng, shape):
+    """Differences of two arms whose results are lognormal alike."""
+    return rng.lognormal(size=shape) - rng.lognormal(size=shape)
+
+
+def correlated(rng, shape):
+    """Claims that share arms: each pair correlates at 0.8."""
+    shared = rng.normal(size=(shape[0], 1, shape[2]))
+    return np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=shape)
+
+
+@pytest.mark.parametrize("n", [3, 6, 10, 20])
+def test_the_interval_covers_the_truth_in_95_per_cent(n):
+    t = paired_t(np.random.default_rng(n).normal(0.3, 0.7, (STUDIES, n)))
+    assert 0.945 < np.mean((t.low < 0.3) & (t.high > 0.3)) < 0.955
+
+
+@pytest.mark.parametrize("draw", [normal, heavy_tailed, skewed_arms, correlated])
+@pytest.mark.parametrize("n", [3, 6, 10, 20])
+def test_at_most_5_per_cent_of_studies_with_five_null_claims_say_something_false(draw, n):
+    criteria = [
+        Criterion("positive"),
+        Criterion("negative"),
+        Criterion("positive"),
+        Criterion("negative"),
+        Criterion("positive"),
+    ]
+    values = draw(np.random.default_rng(n), (STUDIES, 5, n))
+    assert false_claims(verdicts(values, criteria)) < 0.05 + MONTE_CARLO
+
+
+@pytest.mark.parametrize("n", [3, 6, 10, 20])
+def test_at_most_5_per_cent_of_studies_contradict_a_zero_at_the_margin(n):
+    values = np.random.default_rng(n).normal(1.0, 1.0, (STUDIES, 5, n))
+    found = verdicts(values, [Criterion("zero", margin=1.0)] * 5)
+    assert np.any(found == "contradicted", axis=1).mean() < 0.05 + MONTE_CARLO
+
+
+@pytest.mark.parametrize("n", [3, 6, 10, 20])
+@pytest.mark.parametrize("expect", ["positive", "zero"])
+def test_a_difference_at_the_margin_is_called_equivalent_in_at_most_5_per_cent(n, expect):
+    values = np.random.default_rng(n).normal(1.0, 0.2, (STUDIES, 1, n))
+    wrong = "supported" if expect == "zero" else "equivalent"
+    rate = np.mean(verdicts(values, [Criterion(expect, margin=1.0)]) == wrong)
+    assert 0.02 < rate < 0.03  # each side is tested at 2.5 %
+
+
+@pytest.mark.parametrize("n", [6, 10])
+def test_the_sign_flip_errs_in_at_most_5_per_cent(n):
+    values = skewed_arms(np.random.default_rng(n), (4000, n))
+    assert np.mean(sign_flip_p(values) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_coarse_results_do_not_make_certainties_of_equal_values():
+    """Errors on a small test set differ by whole images, so three equal differences are common under the null."""
+    values = np.random.default_rng(0).choice([-1, 0, 1], size=(STUDIES, 1, 3), p=[0.45, 0.1, 0.45])
+    assert np.ptp(values, axis=-1).min() == 0
+    assert false_claims(verdicts(values, [Criterion("positive")])) == 0
+
+
+def test_ranking_diverged_cells_errs_in_at_most_5_per_cent():
+    """Either arm diverges in a fifth of cells, whatever its name. 4,000 studies: three standard errors are 0.0103."""
+    rng = np.random.default_rng(0)
+    arms = np.where(rng.random((4000, 2, 10)) < 0.2, 1e9, rng.lognormal(size=(4000, 2, 10)))
+    values = arms[:, 0] - arms[:, 1]
+    values = np.where(np.abs(values) > 1e8, np.copysign(np.inf, values), values)
+    assert np.mean([signed_rank_p(study) < 0.05 for study in values]) < 0.05 + 0.0103
+
+
+def test_ranking_finds_what_is_there():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((500, 10)) < 0.3, np.inf, rng.normal(1.0, 1.0, (500, 10)))
+    assert np.mean([signed_rank_p(study) < 0.05 for study in values]) > 0.8
+
+
+MIXED = (Criterion("positive", 0.1), Criterion("negative", 0.1), Criterion("zero", 0.3))
+
+
+def test_judge_follows_the_rule_that_is_simulated():
+    values = np.random.default_rng(4).normal(0.15, 0.15, (40, 3, 6))
+    found = verdicts(values, MIXED)
+    assert set(found.ravel()) == {"supported", "contradicted", "equivalent", "inconclusive"}
+    for study, expected in zip(values, found, strict=True):
+        cells = {("post", depth): study[depth] + 1 for depth in range(3)} | {
+            ("pre", depth): [1] * 6 for depth in range(3)
+        }
+        claims = [
+            claim(
+                id=str(depth), expect=c.expect, margin=c.margin,
+                contrast={f"post@depth={depth}": 1, f"pre@depth={depth}": -1},
+            )
+            for depth, c in enumerate(MIXED)
+        ]  # fmt: skip
+        assert [verdict.verdict for verdict in judge(results(cells), claims)] == list(expected)

@@ -1,0 +1,62 @@
+"""Tiny cells: planned, frozen, trained."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.cell import build_trainer, build_training
+from ablate.config import prepare
+from ablate.store import Store
+from ablate.study import Cell, Study, plan_study
+from ablate.training.module import Training
+
+prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
+
+TINY = ("depth=8", "width=0.25", "trainer.epochs=2")
+
+
+@cache
+def tiny_study(*overrides: str) -> Study:
+    """A study of the smallest network; later overrides win."""
+    return plan_study(list({text.split("=")[0]: text for text in (*TINY, *overrides)}.values()))
+
+
+def tiny_cell(*overrides: str) -> Cell:
+    return tiny_study(*overrides).cells[0]
+
+
+def frozen(runs: Path, cell: Cell, study: str = "tiny") -> Path:
+    """The cell's folder, ready for `run_cell`."""
+    store = Store(runs, study)
+    store.prepare()
+    return store.freeze(cell)
+
+
+def training_of(*overrides: str) -> Training:
+    return build_training(tiny_cell(*overrides).config, torch.device("cpu"))
+
+
+def fit(training: Training) -> Training:
+    """Train to the end, in memory."""
+    config: dict[str, Any] = {"trainer": {"epochs": training.epochs}}
+    build_trainer(config, "cpu").fit(training)
+    return training
+
+
+def fed(training: Training) -> list[Tensor]:
+    """Train to the end and return the images (B, C, H, W) of every optimiser step, as the network got them."""
+    batches: list[Tensor] = []
+
+    def keep(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if module.training:
+            batches.append(inputs[0].clone())
+
+    handle = training.model.register_forward_pre_hook(keep)
+    fit(training)
+    handle.remove()
+    return batches

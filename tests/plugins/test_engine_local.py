@@ -1,0 +1,316 @@
+"""Cells as processes: slots, retries, what is left when they are stopped."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from filelock import FileLock
+
+from ablate import InputError, Job, Report, cores, is_taken, registry
+from ablate.config import prepare
+from ablate.store import Store, read_result
+from ablate.study import Cell, plan_study
+
+from ..cells import TINY, frozen, tiny_cell
+
+QUICK = ("trainer.epochs=1", "data.batch_size=500")
+
+
+def engine(**options: Any) -> Any:
+    prepare()
+    return registry.build("engine", {"name": "local", "threads": 1, **options})
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks often, so that what a test does to a cell comes before the cell's end."""
+    monkeypatch.setattr(f"{type(engine()).__module__}.POLL_SECONDS", 0.02)
+
+
+class Recorder(Report):
+    """Writes down what it is told."""
+
+    def __init__(self, on_tick: Callable[[], None] = lambda: None, done: Callable[[Job], bool] | None = None) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.reasons: list[str] = []
+        self.on_tick = on_tick
+        self.done = done or (lambda job: (job.folder / "result.json").exists())
+
+    def started(self, job: Job) -> None:
+        self.told.append(("started", job.id))
+
+    def ended(self, job: Job) -> None:
+        self.told.append(("ended", job.id))
+
+    def failed(self, job: Job, reason: str) -> None:
+        self.told.append(("failed", job.id))
+        self.reasons.append(reason)
+
+    def again(self, job: Job, reason: str) -> None:
+        self.told.append(("again", job.id))
+        self.reasons.append(reason)
+
+    def is_done(self, job: Job) -> bool:
+        return self.done(job)
+
+    def tick(self) -> None:
+        self.on_tick()
+
+    def whats(self, job: Job) -> list[str]:
+        return [what for what, which in self.told if which == job.id]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., Job]:
+    def make(*overrides: str, cost: float = 1.0) -> Job:
+        return job_of(tmp_path / "runs", tiny_cell(*QUICK, *overrides), cost)
+
+    return make
+
+
+def job_of(runs: Path, cell: Cell, cost: float = 1.0) -> Job:
+    return Job(cell.id, frozen(runs, cell), Store(runs, "tiny").lock_file(cell.id), cost)
+
+
+def log_of(job: Job) -> str:
+    return (job.folder / "log.txt").read_text()
+
+
+def test_all_cells_are_trained_the_longest_first(job: Callable[..., Job]) -> None:
+    jobs = [job(f"seed={seed}", cost=cost) for seed, cost in enumerate([2.0, 3.0, 1.0])]
+    report = Recorder()
+    engine(slots=1).run(jobs, report)
+    order = [jobs[1].id, jobs[0].id, jobs[2].id]
+    assert report.told == [(what, one) for one in order for what in ("started", "ended")]
+    assert all(read_result(one.folder / "result.json")["status"] == "done" for one in jobs)
+
+
+def test_no_more_cells_than_slots_run_at_a_time(job: Callable[..., Job]) -> None:
+    jobs = [job(f"seed={seed}") for seed in range(4)]
+    report = Recorder()
+    engine(slots=2).run(jobs, report)
+    running = [
+        sum({"started": 1, "ended": -1}[what] for what, _ in report.told[:n]) for n in range(len(report.told) + 1)
+    ]
+    assert max(running) == 2
+    assert running[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs", "threads"),
+    [
+        ({"slots": 1, "threads": 3}, 1, 3),
+        ({"slots": 1, "threads": None}, 1, cores()),
+        ({"slots": 2 * cores(), "threads": None}, 2 * cores(), 1),
+        ({"slots": None, "threads": None}, 1, cores()),
+    ],
+)
+def test_the_cores_are_shared_out_among_the_slots(options: dict[str, Any], jobs: int, threads: int) -> None:
+    local = engine(**options)
+    assert local.threads_of(local.devices(jobs)) == threads
+
+
+def test_a_cell_has_the_threads_of_its_slot(job: Callable[..., Job]) -> None:
+    one = job()
+    engine(slots=1, threads=3).run([one], Recorder())
+    assert log_of(one).endswith("on cpu, 3 threads\n")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "options", "jobs", "devices"),
+    [
+        (0, {"slots": 3}, 9, ["cpu"] * 3),
+        (0, {"slots": 3}, 2, ["cpu"] * 2),
+        (0, {}, 10_000, ["cpu"] * cores()),
+        (2, {}, 9, ["cuda:0", "cuda:1"]),
+        (2, {}, 1, ["cuda:0"]),
+        (2, {"cells_per_gpu": 2}, 9, ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]),
+        (4, {"slots": 2}, 9, ["cuda:0", "cuda:1"]),
+        (2, {"slots": 5}, 9, ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]),
+    ],
+)
+def test_slots_share_out_the_gpus(
+    gpus: int, options: dict[str, Any], jobs: int, devices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert engine(**options).devices(jobs) == devices
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cells_that_share_a_gpu(job: Callable[..., Job]) -> None:
+    jobs = [job(f"seed={seed}") for seed in range(2)]
+    engine(cells_per_gpu=2).run(jobs, Recorder())
+    names = [read_result(one.folder / "result.json")["device"] for one in jobs]
+    assert names == [torch.cuda.get_device_name(0)] * 2
+
+
+@pytest.mark.parametrize(("option", "value"), [("slots", 0), ("threads", 0), ("cells_per_gpu", 0), ("retries", -1)])
+def test_options_that_make_no_sense_are_refused(option: str, value: int) -> None:
+    with pytest.raises(InputError, match=rf"engine\.{option}={value}: must be at least {value + 1}"):
+        engine(**{option: value})
+
+
+# cells whose process dies
+
+
+def children() -> list[Any]:
+    return multiprocessing.active_children()
+
+
+def test_a_killed_cell_goes_on_from_its_checkpoint_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    cell = tiny_cell("trainer.epochs=40", "data.batch_size=500", "shortcut=dropout")
+    job, undisturbed = job_of(tmp_path / "one", cell), job_of(tmp_path / "other", cell)
+    killed_at: list[int] = []
+
+    def kill_once() -> None:
+        if not killed_at and (job.folder / "last.ckpt").exists():
+            killed_at.append(len((job.folder / "history.csv").read_text().splitlines()) - 1)
+            (child,) = children()
+            child.kill()
+
+    report = Recorder(kill_once)
+    engine(slots=1).run([job], report)
+    report.on_tick = lambda: None
+    engine(slots=1).run([undisturbed], report)
+
+    assert report.whats(job) == ["started", "again", "started", "ended", "started", "ended"]
+    assert report.reasons[0].startswith("killed by signal 9 (Killed) in attempt 1; its log ends: ")
+    assert 1 <= killed_at[0] < 40
+    frames = [pd.read_csv(one.folder / "history.csv").drop(columns="seconds") for one in (job, undisturbed)]
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], list[Job]]]:
+    """A folder with an augmentation of one's own; gives a job that uses it, and a healthy one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins").mkdir()
+
+    def make(draw: str) -> list[Job]:
+        (tmp_path / "plugins" / "mine.py").write_text(
+            "import os, signal, time\n"
+            "from ablate import Augment, register\n\n"
+            "@register('augment', 'mine')\n"
+            "class Mine(Augment):\n"
+            "    def draw(self, samples, generator):\n"
+            f"        {draw}\n"
+            "    def apply(self, images, choices):\n"
+            "        return images\n"
+        )
+        cells = [plan_study([*TINY, *QUICK, *more]).cells[0] for more in (["augment=mine"], [])]
+        return [job_of(tmp_path / "runs", cell, cost) for cell, cost in zip(cells, (2.0, 1.0), strict=True)]
+
+    with registry.isolated():
+        yield make
+
+
+@pytest.mark.parametrize(
+    ("draw", "ending"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed by signal 9 (Killed)"),
+        ("os._exit(7)", "process ended with code 7"),
+        ("os._exit(0)", "process ended with code 0"),
+        ("raise SystemExit(3)", "process ended with code 3"),
+        ("raise ValueError('no such thing')", "process ended with code 1"),
+    ],
+)
+def test_a_cell_that_always_dies_has_failed_and_the_others_end(
+    draw: str, ending: str, workshop: Callable[[str], list[Job]]
+) -> None:
+    bad, good = workshop(f"print('last words', flush=True); {draw}")
+    report = Recorder()
+    engine(slots=1).run([bad, good], report)
+    assert report.whats(bad) == ["started", "again", "started", "failed"]
+    assert report.whats(good) == ["started", "ended"]
+    first, last = report.reasons
+    assert first.startswith(f"{ending} in attempt 1; its log ends: ")
+    assert last.startswith(f"{ending} in attempt 2; its log ends: ")
+    assert "last words" in last or "ValueError: no such thing" in last
+    assert "\n" not in last
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_cell_is_tried_again_as_often_as_told(retries: int, workshop: Callable[[str], list[Job]]) -> None:
+    bad, _ = workshop("os._exit(7)")
+    report = Recorder()
+    engine(slots=1, retries=retries).run([bad], report)
+    assert report.whats(bad) == ["started", "again"] * retries + ["started", "failed"]
+
+
+# other studies
+
+
+def test_a_cell_that_another_study_has_ended_is_not_started(job: Callable[..., Job]) -> None:
+    jobs = [job(f"seed={seed}") for seed in range(2)]
+    report = Recorder(done=lambda one: one.id == jobs[0].id or (one.folder / "result.json").exists())
+    engine(slots=1).run(jobs, report)
+    assert report.whats(jobs[0]) == ["ended"]
+    assert report.whats(jobs[1]) == ["started", "ended"]
+
+
+def test_a_cell_that_another_study_trains_is_waited_for_and_the_others_go_on(job: Callable[..., Job]) -> None:
+    jobs = [job(f"seed={seed}", cost=9 - seed) for seed in range(2)]
+    finished: list[str] = []
+    lock = FileLock(jobs[0].lock, thread_local=False)
+    lock.acquire()
+
+    def release_after_the_other() -> None:
+        if report.whats(jobs[1]) == ["started", "ended"] and lock.is_locked:
+            finished.append(jobs[0].id)
+            lock.release()
+
+    report = Recorder(release_after_the_other, lambda one: one.id in finished or (one.folder / "result.json").exists())
+    engine(slots=1).run(jobs, report)
+    assert report.told == [("started", jobs[1].id), ("ended", jobs[1].id), ("ended", jobs[0].id)]
+
+
+def test_a_cell_that_another_study_gave_up_is_trained_here(job: Callable[..., Job]) -> None:
+    one = job()
+    lock = FileLock(one.lock, thread_local=False)
+    lock.acquire()
+    threading.Timer(0.3, lock.release).start()
+    report = Recorder()
+    engine(slots=1).run([one], report)
+    assert report.whats(one) == ["started", "ended"]
+
+
+# being stopped
+
+
+def test_an_interrupt_leaves_no_process_no_lock_and_no_half_file(tmp_path: Path) -> None:
+    jobs = [job_of(tmp_path, tiny_cell("trainer.epochs=2000", f"seed={seed}")) for seed in range(3)]
+
+    def interrupt() -> None:
+        if sum((job.folder / "last.ckpt").exists() for job in jobs) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine(slots=2).run(jobs, Recorder(interrupt))
+    assert children() == []
+    assert not any(is_taken(job) for job in jobs)
+    left = {path.name for job in jobs for path in job.folder.iterdir()}
+    assert left == {"cell.yaml", "history.csv", "last.ckpt", "log.txt"}
+
+
+def test_a_process_that_will_not_stop_is_killed(
+    workshop: Callable[[str], list[Job]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deaf, _ = workshop("signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w').close(); time.sleep(600)")
+    local = engine(slots=1)
+    monkeypatch.setattr(f"{type(local).__module__}.GRACE_SECONDS", 0.2)
+
+    def interrupt() -> None:
+        if (tmp_path / "deaf").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        local.run([deaf], Recorder(interrupt))
+    assert children() == []

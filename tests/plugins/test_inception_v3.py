@@ -1,0 +1,194 @@
+"""Inception v3: exact sizes, the same function as the released form, its factorised filters, and small images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ablate import InputError
+from ablate.network import count_flops, count_parameters
+from tests.plugins.functional import Weights, assert_same_network, build, images, meta
+
+V3 = "arch=inception_v3"
+SMALL = ["width=0.05", "image.channels=1", "image.classes=10"]
+
+
+@pytest.mark.parametrize(("aux", "count"), [("inception_v3", 27_161_264), ("none", 23_834_568)])
+def test_parameters(aux: str, count: int) -> None:
+    assert count_parameters(meta(V3, f"aux={aux}")) == count
+
+
+def test_stages_have_the_sizes_of_the_paper() -> None:
+    model = meta(V3, "aux=none")
+    x = model.stem(torch.zeros(1, 3, 299, 299, device="meta"))
+    assert x.shape[1:] == (192, 35, 35)
+    sizes = []
+    for stage in model.stages:
+        x = stage(x)
+        sizes.append((x.shape[1], x.shape[2]))
+    assert sizes == [(256, 35), (288, 35), (288, 35), *[(768, 17)] * 5, (1280, 8), (2048, 8), (2048, 8)]
+
+
+def released(weights: Weights, x: Tensor) -> list[Tensor]:
+    return network(weights, x, stem, 0)
+
+
+def small(weights: Weights, x: Tensor) -> list[Tensor]:
+    """The form for small images: a stem that keeps their size, and padding in what halves it."""
+    return network(weights, x, small_stem, 1)
+
+
+def network(weights: Weights, x: Tensor, stem: Callable[[Weights, Tensor], Tensor], padding: int) -> list[Tensor]:
+    x = stem(weights, x)
+    for _ in range(3):
+        x = module_35(weights, x)
+    x = to_17(weights, x, padding)
+    for _ in range(4):
+        x = module_17(weights, x)
+    # Its classifier is constructed, and so listed, right behind the stage.
+    auxiliary = classifier_17(weights, x)
+    x = to_8(weights, x, padding)
+    for _ in range(2):
+        x = module_8(weights, x)
+    main = weights.classifier(x)
+    return [main, auxiliary] if weights.training else [main]
+
+
+def stem(weights: Weights, x: Tensor) -> Tensor:
+    x = weights.unit(weights.unit(weights.unit(x, 2)), padding=1)
+    x = weights.unit(weights.unit(F.max_pool2d(x, 3, 2)))
+    return F.max_pool2d(x, 3, 2)
+
+
+def small_stem(weights: Weights, x: Tensor) -> Tensor:
+    for padding in (1, 1, 1, 0, 1):
+        x = weights.unit(x, padding=padding)
+    return x
+
+
+def module_35(weights: Weights, x: Tensor) -> Tensor:
+    ones = weights.unit(x)
+    fives = weights.unit(weights.unit(x), padding=2)
+    double = weights.unit(weights.unit(weights.unit(x), padding=1), padding=1)
+    return torch.cat([ones, fives, double, weights.unit(F.avg_pool2d(x, 3, 1, 1))], 1)
+
+
+def to_17(weights: Weights, x: Tensor, padding: int) -> Tensor:
+    threes = weights.unit(x, 2, padding)
+    double = weights.unit(weights.unit(weights.unit(x), padding=1), 2, padding)
+    return torch.cat([threes, double, F.max_pool2d(x, 3, 2, padding)], 1)
+
+
+def module_17(weights: Weights, x: Tensor) -> Tensor:
+    wide, high = (0, 3), (3, 0)
+    ones = weights.unit(x)
+    sevens = weights.unit(x)
+    for padding in (wide, high):
+        sevens = weights.unit(sevens, padding=padding)
+    double = weights.unit(x)
+    for padding in (high, wide, high, wide):
+        double = weights.unit(double, padding=padding)
+    return torch.cat([ones, sevens, double, weights.unit(F.avg_pool2d(x, 3, 1, 1))], 1)
+
+
+def to_8(weights: Weights, x: Tensor, padding: int) -> Tensor:
+    threes = weights.unit(weights.unit(x), 2, padding)
+    sevens = weights.unit(weights.unit(weights.unit(x), padding=(0, 3)), padding=(3, 0))
+    sevens = weights.unit(sevens, 2, padding)
+    return torch.cat([threes, sevens, F.max_pool2d(x, 3, 2, padding)], 1)
+
+
+def module_8(weights: Weights, x: Tensor) -> Tensor:
+    def split(y: Tensor) -> list[Tensor]:
+        return [weights.unit(y, padding=(0, 1)), weights.unit(y, padding=(1, 0))]
+
+    ones = weights.unit(x)
+    threes = split(weights.unit(x))
+    double = split(weights.unit(weights.unit(x), padding=1))
+    return torch.cat([ones, *threes, *double, weights.unit(F.avg_pool2d(x, 3, 1, 1))], 1)
+
+
+def classifier_17(weights: Weights, x: Tensor) -> Tensor:
+    x = F.avg_pool2d(x, 5, 3) if min(x.shape[-2:]) >= 17 else F.adaptive_avg_pool2d(x, 5)
+    return weights.classifier(weights.unit(weights.unit(x)))
+
+
+def test_it_is_the_released_network() -> None:
+    model = build(V3, "width=0.05", "image.classes=5", "head.dropout=0")
+    assert_same_network(model, released, images(2, 3, 299))
+
+
+def test_its_form_for_small_images() -> None:
+    model = build(V3, *SMALL, "image.size=16", "head.dropout=0")
+    assert_same_network(model, small, images(3, 1, 16))
+
+
+def test_small_images_keep_the_weights() -> None:
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in meta(V3, f"image.size={size}").state_dict().items()}
+        for size in (8, 299)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_multiply_adds_are_the_papers() -> None:
+    # Section 1 says 5 billion, and the figure of torchvision is 5.71.
+    assert count_flops(meta(V3), (1, 3, 299, 299)) == pytest.approx(5.71e9, rel=0.002)
+
+
+def test_two_one_sided_filters_are_cheaper_than_a_square_one() -> None:
+    pairs, squares = (meta(V3, "aux=none", f"backbone.asymmetric={value}") for value in ("true", "false"))
+    # A branch of mixed6b: 1x7 and 7x1 against one 7x7, from 128 to 192 channels; norms have 2 parameters a channel.
+    reduce = 768 * 128 + 2 * 128
+    factorised, whole = (count_parameters(model.stages.mixed6b.conv7x7) - reduce for model in (pairs, squares))
+    assert factorised == 7 * 128 * 128 + 2 * 128 + 7 * 128 * 192 + 2 * 192
+    assert whole == 49 * 128 * 192 + 2 * 192
+    assert count_flops(pairs, (1, 3, 299, 299)) < count_flops(squares, (1, 3, 299, 299))
+    kernels = {layer.kernel_size for layer in squares.modules() if isinstance(layer, nn.Conv2d)}
+    assert kernels == {(1, 1), (3, 3), (5, 5), (7, 7)}
+
+
+@pytest.mark.parametrize(("stacked", "fives"), [("null", 3), ("true", 0), ("false", 7)])
+def test_5x5_filters_can_all_be_stacked_or_none(stacked: str, fives: int) -> None:
+    model = meta(V3, "aux=none", f"backbone.stacked={stacked}")
+    found = [layer for layer in model.stages.modules() if getattr(layer, "kernel_size", None) == (5, 5)]
+    assert len(found) == fives
+    assert model(torch.zeros(1, 3, 299, 299, device="meta")).shape == (1, 1000)
+
+
+@pytest.mark.parametrize("size", [8, 32, 75])
+def test_images_of_many_sizes_train(size: int) -> None:
+    model = build(V3, *SMALL, f"image.size={size}")
+    x = images(4, 1, size).float()
+    logits, (auxiliary,) = model(x)
+    labels = torch.tensor([0, 1, 2, 3])
+    (F.cross_entropy(logits, labels) + F.cross_entropy(auxiliary, labels)).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert model.eval()(x[:1]).shape == (1, 10)
+
+
+def test_other_norms_reach_inside() -> None:
+    model = build(V3, *SMALL, "image.size=8", "norm=none")
+    convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    assert all(layer.bias is not None for layer in convolutions)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+
+
+def test_it_compiles_as_one_graph() -> None:
+    model = build(V3, *SMALL, "image.size=8", "aux=none").eval()
+    x = torch.randn(2, 1, 8, 8)
+    torch.testing.assert_close(torch.compile(model, fullgraph=True, backend="eager")(x), model(x))
+
+
+def test_images_too_small_for_the_full_form_are_refused() -> None:
+    with pytest.raises(InputError, match=r"inception_v3 with full_size=0 needs images of at least 75x75 .* not 74x74"):
+        build(V3, "backbone.full_size=0", "image.size=74")
+
+
+def test_an_unknown_tap_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"Mixed_6e.*mixed6e"):
+        build(V3, *SMALL, "aux.at=[Mixed_6e]")

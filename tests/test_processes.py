@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from ablate import processes
+from ablate.processes import cores, preloaded_context
+
+
+def modules(names: list[str], answer: multiprocessing.SimpleQueue) -> None:
+    answer.put([name in sys.modules for name in names])
+
+
+def test_a_process_starts_with_torch_lightning_and_the_data_sets_imports() -> None:
+    context = preloaded_context()
+    answer = context.SimpleQueue()
+    names = ["torch", "pytorch_lightning", "ablate.cell", "ablate.plugins.data.digits", "sklearn.datasets"]
+    process = context.Process(target=modules, args=(names, answer))
+    process.start()
+    process.join()
+    assert answer.get() == [True] * len(names)
+
+
+def test_starting_the_server_leaves_this_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    handler = signal.getsignal(signal.SIGINT)
+    preloaded_context()
+    assert os.environ["PYTHONPATH"] == "/somewhere"
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize("other_threads", [0, 1])
+def test_an_interrupt_while_the_server_starts_is_not_lost(other_threads: int) -> None:
+    """Nor is it seen too early, where a second thread that has not masked it takes the signal."""
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    over = threading.Event()
+    threads = [threading.Thread(target=over.wait, daemon=True) for _ in range(other_threads)]
+    for thread in threads:
+        thread.start()
+    try:
+        with processes._interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert seen == []
+        assert seen == [signal.SIGINT]
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+def test_cores_are_those_that_this_process_may_use() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
