@@ -28,7 +28,7 @@ def show_plan(study: Study, console: Console) -> None:
         network = networks[cells[0].id]
         values = [str(cells[0].factors[factor]) for factor in study.grid]
         stored = sum(store.has_result(cell.id) for cell in cells)
-        overrides = " ".join(study.arms.get(arm, []))
+        overrides = " ".join(study.arms[arm].overrides) if arm in study.arms else ""
         counts = [str(len(cells)), str(stored), f"{network.params:,}", f"{network.flops:,}"]
         table.add_row(*map(escape, [arm, *values, overrides, *counts]))
     console.print(table)

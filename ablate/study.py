@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig
 
 from ablate import conflicts
 from ablate.analysis import as_claim, validate_claims
+from ablate.arms import Arm
 from ablate.config import compose_in_context, hydra_context, is_group, prepare, with_values
 from ablate.errors import InputError
 from ablate.identity import cell_id, fingerprint
@@ -38,7 +39,7 @@ class Study:
     """A study as it was planned.
 
     Attributes:
-        arms: overrides by name; one arm `base` where nothing is compared.
+        arms: by name; one arm `base` where nothing is compared.
         grid: the values that each factor takes, after the user's pins.
         typed: the overrides from the command line.
         open: no arms and no grid were given, so each run adds its cells to those of earlier runs of that name.
@@ -48,7 +49,7 @@ class Study:
     question: str
     source: str
     scale: str
-    arms: dict[str, list[str]]
+    arms: dict[str, Arm]
     grid: dict[str, list[Any]]
     seeds: list[int]
     claims: list[Claim]
@@ -96,11 +97,16 @@ def _plan(typed: list[Typed]) -> Study:
         label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
         cells = [replace(cell, arm=label, factors=_read_back(pins, cell.config)) for cell in cells]
     conflicts.refuse_twins(cells)
+    baseline = next(iter(arms))
     return Study(
         name=name_of(section, typed, is_open=is_open), typed=[o.text for o in typed], open=is_open,
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
-        arms=arms, grid=grid, seeds=seeds, claims=claims, cells=cells,
+        arms={
+            arm: Arm(arm, overrides, None if arm == baseline else baseline, [o.key for o in set_by_arm[arm]])
+            for arm, overrides in arms.items()
+        },
+        grid=grid, seeds=seeds, claims=claims, cells=cells,
     )  # fmt: skip
 
 

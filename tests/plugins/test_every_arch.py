@@ -137,7 +137,7 @@ def _measure_statistics(model: nn.Module, x: Tensor) -> None:
 @pytest.mark.parametrize("arch", [slow_unless(arch, arch not in THOUSAND_LAYERS) for arch in ARCHS])
 def test_ten_steps_on_digits_stay_finite(arch: str) -> None:
     rate = 0.01 if arch in THOUSAND_LAYERS else 0.1  # He et al. 2015, section 4.2: from 110 layers on it starts lower
-    # With one channel or two, a thousand post-activation layers have gradients of 1e7 from the start, and no rate helps.
+    # With one channel or two, a thousand post-activation layers begin with gradients of 1e7, which no rate mends.
     width = 0.25 if arch in THOUSAND_LAYERS else WIDTH
     config = {**composed(arch), "width": width, "data": {"name": "digits"}, "optim": {"name": "sgd", "lr": rate}}
     training = build_training(config, torch.device("cpu"))
