@@ -195,7 +195,8 @@ def test_what_is_typed_wins_over_what_a_scale_changes() -> None:
 
 def test_arms_can_be_dropped_added_and_changed_by_hand() -> None:
     def arms(*typed: str) -> dict[str, list[str]]:
-        return plan_study(["+exp=orders", "depth=8", "seed=0", *typed]).arms
+        study = plan_study(["+exp=orders", "depth=8", "seed=0", *typed])
+        return {name: arm.overrides for name, arm in study.arms.items()}
 
     assert arms("~study.arms.post") == {"pre": ["order=pre"]}
     assert list(arms("+study.arms.extra=['order=bn_after_add']")) == ["post", "pre", "extra"]
