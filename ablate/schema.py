@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 EXPECTATIONS = ("positive", "negative", "zero")
+SCALES = ("difference", "ratio")
 
 
 @dataclass
@@ -27,7 +28,10 @@ class Claim:
     metric: str = "test/error"
     contrast: dict[str, float] = field(default_factory=dict)  # "arm@factor=value,factor=value" -> weight
     expect: str = MISSING  # one of EXPECTATIONS
-    margin: float = MISSING  # in the metric's unit
+    margin: float = MISSING  # in the metric's unit; for a ratio a part of one, so that 0.1 is 10 %
+    scale: str = "difference"  # one of SCALES; ratio: contrast of logarithms, told as a relative change
+    trend: str = ""  # a factor: the contrast's rise over its values, from the first to the last, by a fitted line
+    threshold: float | None = None  # what the weighted cells are held against, in the metric's unit
     paper: Paper = field(default_factory=Paper)
 
 

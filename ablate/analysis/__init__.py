@@ -4,11 +4,14 @@
 The rules and their sources stand with each function; `decide` has them together.
 """
 
-from ablate.analysis.claims import as_claim, validate_claims
-from ablate.analysis.contrast import ContrastValues, contrast_values, worst_value
+from ablate.analysis.claims import as_claim, check_metrics, speaks_of, validate_claims
+from ablate.analysis.contrast import ContrastValues, contrast_values
+from ablate.analysis.judge import judge
+from ablate.analysis.metrics import STATIC, recorded_metrics, worst_value
 from ablate.analysis.power import decision_power, power, seeds_to_decide, smallest_detectable_effect
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.selectors import Selector, parse_selector, value_text
+from ablate.analysis.sequential import Look, planned_looks
 from ablate.analysis.statistics import (
     PairedT,
     difference_p,
@@ -18,15 +21,18 @@ from ablate.analysis.statistics import (
     sign_flip_p,
     signed_rank_p,
 )
-from ablate.analysis.verdict import Verdict, judge
+from ablate.analysis.verdict import Verdict
 
 __all__ = [
+    "STATIC",
     "ContrastValues",
     "Criterion",
+    "Look",
     "PairedT",
     "Selector",
     "Verdict",
     "as_claim",
+    "check_metrics",
     "contrast_values",
     "decide",
     "decision_power",
@@ -36,11 +42,14 @@ __all__ = [
     "judge",
     "paired_t",
     "parse_selector",
+    "planned_looks",
     "power",
+    "recorded_metrics",
     "seeds_to_decide",
     "sign_flip_p",
     "signed_rank_p",
     "smallest_detectable_effect",
+    "speaks_of",
     "validate_claims",
     "value_text",
     "worst_value",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from ablate.analysis.selectors import parse_selector, value_text
+from ablate.analysis.metrics import STATIC
+from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
 from ablate.errors import InputError, unknown
-from ablate.schema import EXPECTATIONS, Claim, Paper
+from ablate.schema import EXPECTATIONS, SCALES, Claim, Paper
 
 Grid = Mapping[str, Sequence[Any]]
 ClaimLike = Claim | Mapping[str, Any] | DictConfig
@@ -51,11 +52,17 @@ def _as_paper(name: str, given: Any) -> Paper:
     return Paper(**{key: str(value) for key, value in given.items()})
 
 
+def speaks_of(claim: Claim, arm: str, factors: Mapping[str, object]) -> bool:
+    """Whether a claim needs the cells of this arm at this point of the grid."""
+    return any(parse_selector(text).matches(arm, factors) for text, weight in claim.contrast.items() if weight != 0)
+
+
 def validate_claims(
     claims: Sequence[ClaimLike],
     arms: Collection[str],
     grid: Grid,
     *,
+    metrics: Iterable[str] | None = None,
     kept_arms: Collection[str] | None = None,
     kept_grid: Grid | None = None,
 ) -> dict[str, str]:
@@ -67,6 +74,7 @@ def validate_claims(
         claims: the study's claims.
         arms: every arm of the study file.
         grid: every factor of the study file, with all its values.
+        metrics: what the study's cells record; not checked where None.
         kept_arms: the arms that this run has; by default all.
         kept_grid: the values that this run has; by default all.
 
@@ -74,8 +82,9 @@ def validate_claims(
         For each claim that this run cannot test, its id and the reason.
 
     Raises:
-        InputError: unknown arm, factor or value; weights that do not sum to zero or are all zero; an empty contrast;
-            unknown `expect`; a negative margin, or none where zero is expected; two claims of one id.
+        InputError: unknown arm, factor, value or metric; weights that do not sum to zero or are all zero; an empty
+            contrast; unknown `expect` or `scale`; a negative margin, or none where zero is expected; a trend over what
+            is no factor or pinned; a threshold that does not fit; two claims of one id.
     """
     read = [as_claim(claim) for claim in claims]
     for claim in read:
@@ -84,10 +93,28 @@ def validate_claims(
         _check_terms(claim)
         for text in claim.contrast:
             _check_selector(claim, text, arms, grid)
+        if claim.trend:
+            _check_trend(claim, grid)
+    if metrics is not None:
+        check_metrics(read, metrics)
     run_arms = arms if kept_arms is None else kept_arms
     run_grid = grid if kept_grid is None else kept_grid
     reasons = {claim.id: _why_untested(claim, run_arms, run_grid) for claim in read}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def check_metrics(claims: Iterable[Claim], metrics: Iterable[str]) -> None:
+    """Refuse a claim about what no cell will record.
+
+    Raises:
+        InputError: there is such a claim; says what is recorded, and what would record it.
+    """
+    recorded = set(metrics)
+    for claim in claims:
+        if claim.metric not in recorded:
+            text = claim.metric.removeprefix("epochs_to/")
+            hint = f'record it with trainer.epochs_to=["{text}"]' if text != claim.metric else ""
+            raise unknown(f"metric of claim '{claim.id}'", claim.metric, recorded, hint)
 
 
 def _check_terms(claim: Claim) -> None:
@@ -97,14 +124,28 @@ def _check_terms(claim: Claim) -> None:
         raise InputError(f"{name} has no metric")
     if claim.expect not in EXPECTATIONS:
         raise unknown(f"expect of {name}", str(claim.expect), EXPECTATIONS)
+    if claim.scale not in SCALES:
+        raise unknown(f"scale of {name}", str(claim.scale), SCALES)
     if not _is_number(claim.margin) or claim.margin < 0:
         raise InputError(f"{name}: margin is {claim.margin}; it must be a number of at least 0")
-    if claim.expect == "zero" and claim.margin == 0:
+    if claim.expect == "zero" and claim.margin == 0 and claim.metric not in STATIC:
         raise InputError(f"{name}: expect=zero needs a margin above 0, the smallest difference that matters")
-    _check_weights(name, claim.contrast)
+    if claim.threshold is not None:
+        _check_threshold(name, claim)
+    _check_weights(name, claim.contrast, free=claim.threshold is not None or bool(claim.trend))
 
 
-def _check_weights(name: str, contrast: Mapping[str, float]) -> None:
+def _check_threshold(name: str, claim: Claim) -> None:
+    if not _is_number(claim.threshold):
+        raise InputError(f"{name}: threshold is {claim.threshold}, which is no number")
+    if claim.trend:
+        raise InputError(f"{name} has a trend and a threshold; a claim has one of the two")
+    if claim.scale == "ratio" and not (claim.threshold or 0) > 0:
+        raise InputError(f"{name}: threshold is {claim.threshold}; with scale=ratio it must be above 0")
+
+
+def _check_weights(name: str, contrast: Mapping[str, float], *, free: bool) -> None:
+    """Weights, which must sum to zero unless they are `free`: held against a threshold, or over a trend."""
     if not contrast:
         raise InputError(f"{name} has an empty contrast; write it as {{arm_a: 1, arm_b: -1}}")
     for text, weight in contrast.items():
@@ -114,8 +155,11 @@ def _check_weights(name: str, contrast: Mapping[str, float]) -> None:
     largest = max(abs(weight) for weight in weights)
     if largest == 0:
         raise InputError(f"{name}: all weights of its contrast are 0")
-    if abs(math.fsum(weights)) > 1e-6 * largest:
-        raise InputError(f"{name}: the weights of its contrast sum to {math.fsum(weights):g}; they must sum to 0")
+    if not free and abs(math.fsum(weights)) > 1e-6 * largest:
+        raise InputError(
+            f"{name}: the weights of its contrast sum to {math.fsum(weights):g}; they must sum to 0 "
+            f"(unless it has a threshold or a trend)"
+        )
 
 
 def _is_number(value: Any) -> bool:
@@ -125,22 +169,45 @@ def _is_number(value: Any) -> bool:
 def _check_selector(claim: Claim, text: str, arms: Collection[str], grid: Grid) -> None:
     selector = parse_selector(text)
     where = f"(claim '{claim.id}', selector '{text}')"
-    if selector.arm not in arms:
-        raise unknown("arm", selector.arm, arms, where)
-    for factor, value in selector.factors:
+    for arm in selector.arms:
+        if arm not in arms:
+            raise unknown("arm", arm, arms, where)
+    for factor, given in selector.factors:
         if factor not in grid:
             raise unknown("grid factor", factor, grid, where)
         values = [value_text(known) for known in grid[factor]]
-        if value_text(value) not in values:
-            raise unknown(f"value of {factor}", value, values, where)
+        for value in alternatives(given):
+            if value_text(value) not in values:
+                raise unknown(f"value of {factor}", value, values, where)
+
+
+def _check_trend(claim: Claim, grid: Grid) -> None:
+    name = f"claim '{claim.id}'"
+    if claim.trend not in grid:
+        raise unknown(f"grid factor in the trend of {name}", claim.trend, grid)
+    if len(grid[claim.trend]) < 2:
+        raise InputError(f"{name}: a trend needs two values of {claim.trend}, and the grid has {grid[claim.trend]}")
+    for text in claim.contrast:
+        if parse_selector(text).pins(claim.trend):
+            raise InputError(f"{name}: selector '{text}' pins {claim.trend}, over which the trend goes; leave it out")
 
 
 def _why_untested(claim: Claim, arms: Collection[str], grid: Grid) -> str:
     """The first thing that the claim names and a narrowed run lacks, in words; empty where it lacks nothing."""
     for selector in map(parse_selector, claim.contrast):
-        if selector.arm not in arms:
-            return f"this run has no arm {selector.arm}"
-        for factor, value in selector.factors:
+        if reason := _lacks(selector, arms, grid):
+            return reason
+    if claim.trend and len(grid.get(claim.trend, [])) < 2:
+        return f"this run has fewer than two values of {claim.trend}"
+    return ""
+
+
+def _lacks(selector: Selector, arms: Collection[str], grid: Grid) -> str:
+    for arm in selector.arms:
+        if arm not in arms:
+            return f"this run has no arm {arm}"
+    for factor, given in selector.factors:
+        for value in alternatives(given):
             if value_text(value) not in [value_text(known) for known in grid.get(factor, [])]:
                 return f"this run has no {factor}={value}"
     return ""

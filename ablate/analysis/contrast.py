@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
-from ablate.analysis.selectors import Selector, parse_selector, value_text
+from ablate.analysis.metrics import STATIC, worst_value
+from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
 from ablate.errors import InputError
 from ablate.schema import Claim
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "acc", "auc", "f1", "precision", "recall"})
-NETWORK_PROPERTIES = frozenset({"params", "flops"})
 ROUNDING = 1e-12  # a difference below this part of its terms is rounding of the sum, and counts as none
+ABSENT = "not in the results"
+TO_COME = ("pending", ABSENT)
 
 Found = Mapping[tuple[str, int], tuple[str, float]]  # (cell label, seed) -> status, value
 
@@ -26,56 +27,82 @@ class ContrastValues:
     """A claim's contrast, measured.
 
     Attributes:
-        values: the contrast by seed, for seeds with every needed cell; infinite where diverged cells decide it.
+        values: the contrast by seed, for seeds with every needed cell; infinite where diverged cells decide it; for
+            `scale: ratio` the natural logarithm of the ratio.
         diverged: the diverged cells, as `pre@depth=110 seed 3`, of seeds left out too.
         missing: the cells that have no value, with the reason, as `pre@depth=110 seed 3: failed`.
+        to_come: how many of those are pending, and so may still get one.
         absent: the selectors that match no cell at all, as in a narrowed run.
     """
 
     values: dict[int, float] = field(default_factory=dict)
     diverged: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    to_come: int = 0
     absent: list[str] = field(default_factory=list)
 
 
-def worst_value(metric: str) -> float:
-    """Where a diverged cell ranks on a metric: minus infinity where higher is better, else plus infinity.
-
-    Higher is better for a metric whose last part has one of the words of `HIGHER_IS_BETTER`, such as
-    `test/top5_accuracy`. All others (losses, errors, epochs, seconds) are taken to be better when lower.
-    """
-    words = metric.rsplit("/", 1)[-1].lower().split("_")
-    return -math.inf if HIGHER_IS_BETTER & set(words) else math.inf
-
-
-def contrast_values(frame: pd.DataFrame, claim: ClaimLike) -> ContrastValues:
+def contrast_values(frame: pd.DataFrame, claim: ClaimLike, seeds: Sequence[int] | None = None) -> ContrastValues:
     """Measure a claim's contrast: one value a seed, from seeds with every needed cell.
 
-    A selector that leaves a factor open stands for the mean over that factor's cells, within the seed. All diverged
-    cells count as one same value, worse than any other: the contrast is infinite with the sign of their summed weights,
-    and where these cancel (both arms of a pair diverged: a tie) the other cells decide. A cell that never reached an
-    `epochs_to/` threshold is treated alike. Parameters and FLOPs belong to the network, so divergence leaves them be.
+    A selector that leaves a factor open stands for the mean over that factor's cells, within the seed. With a `trend`
+    the contrast is taken at every value of that factor, and its value is the rise of the least-squares line over the
+    values in order, equally spaced, from the first to the last. With `scale: ratio` it is taken of logarithms. A
+    `threshold` is subtracted.
+
+    All diverged cells count as one same value, worse than any other: the contrast is infinite with the sign of their
+    summed weights, and where these cancel (both arms of a pair diverged: a tie) the other cells decide. A cell that
+    never reached an `epochs_to/` threshold is treated alike. Parameters and FLOPs belong to the network, so neither
+    divergence nor failure changes them.
 
     Args:
         frame: results, one row a cell: `arm`, `seed`, the factors, the metric, and `status` (all `done` without it).
         claim: what to measure.
+        seeds: those to take; by default all that the table has.
 
     Raises:
         InputError: the table lacks a needed column, or has two rows for one cell.
     """
     claim = as_claim(claim)
-    selectors = {parse_selector(text): weight for text, weight in claim.contrast.items() if weight != 0}
+    selectors = _terms(frame, claim)
     cells = _cells(frame, selectors, claim.metric)
     weights, absent = _weights(cells, selectors)
-    if absent:
-        return ContrastValues(absent=absent)
+    if absent or not weights:
+        return ContrastValues(absent=absent or [f"two values of {claim.trend}"])
     cells = cells[cells["label"].isin(list(weights))]
     _refuse_duplicates(cells)
     found = {
         (str(label), int(seed)): (str(status), float(value))
         for label, seed, status, value in cells[["label", "seed", "status", "value"]].itertuples(index=False)
     }
-    return _measure(claim, weights, found)
+    return _measure(claim, weights, found, sorted({seed for _, seed in found}) if seeds is None else seeds)
+
+
+def trend_weights(values: int) -> list[float]:
+    """Weights of equally spaced values in order, whose sum is the rise of their least-squares line over all of them."""
+    places = [place - (values - 1) / 2 for place in range(values)]
+    square = math.fsum(place**2 for place in places)
+    return [place * (values - 1) / square for place in places]
+
+
+def _terms(frame: pd.DataFrame, claim: Claim) -> dict[Selector, float]:
+    """The selectors of a claim with their weights, a trend written out over the values of its factor."""
+    selectors = {parse_selector(text): float(weight) for text, weight in claim.contrast.items() if weight != 0}
+    if not claim.trend:
+        return selectors
+    if claim.trend not in frame.columns:
+        raise _no_column(claim.trend, frame)
+    values = _in_order(frame[claim.trend])
+    if len(values) < 2:
+        return {}
+    steps = list(zip(values, trend_weights(len(values)), strict=True))
+    return {s.at(claim.trend, value): w * step for s, w in selectors.items() for value, step in steps if step != 0}
+
+
+def _in_order(column: pd.Series) -> list[object]:
+    """The values of a factor: numbers by size, others in the order of the table."""
+    values = list(dict.fromkeys(column.tolist()))
+    return sorted(values) if all(isinstance(value, int | float) for value in values) else values
 
 
 def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> pd.DataFrame:
@@ -83,14 +110,15 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     named = [factor for selector in selectors for factor, _ in selector.factors]
     for column in ("arm", "seed", *named):
         if column not in frame.columns:
-            raise InputError(f"the results have no column '{column}'; columns: {', '.join(map(str, frame.columns))}")
+            raise _no_column(column, frame)
     columns = [str(column) for column in frame.columns]
     factors = list(dict.fromkeys([*columns[columns.index("arm") + 1 : columns.index("seed")], *named]))
     factors = [factor for factor in factors if factor != "cell"]
     cells = pd.DataFrame({"arm": frame["arm"].astype(str), "seed": frame["seed"]})
     label = cells["arm"]
     for position, factor in enumerate(factors):
-        cells[f"@{factor}"] = [value_text(value) for value in frame[factor]]
+        texts = {value: value_text(value) for value in frame[factor].unique()}
+        cells[f"@{factor}"] = [texts[value] if value in texts else value_text(value) for value in frame[factor]]
         label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
     cells["label"] = label
     cells["status"] = frame["status"].astype(str) if "status" in columns else "done"
@@ -98,20 +126,31 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     return cells
 
 
+def _no_column(column: str, frame: pd.DataFrame) -> InputError:
+    return InputError(f"the results have no column '{column}'; columns: {', '.join(map(str, frame.columns))}")
+
+
 def _weights(cells: pd.DataFrame, selectors: Mapping[Selector, float]) -> tuple[dict[str, float], list[str]]:
-    """The weight of each cell label in the contrast, and the selectors that match nothing."""
+    """The weight of each cell label in the contrast, and the selectors of which something is not there."""
     weights: dict[str, float] = {}
     absent: list[str] = []
     for selector, weight in selectors.items():
-        match = cells["arm"] == selector.arm
-        for factor, value in selector.factors:
-            match &= cells[f"@{factor}"] == value_text(value)
+        match = pd.Series(True, index=cells.index)
+        whole = True
+        names = [("arm", selector.arms)] if selector.arms else []
+        for column, wanted in [*names, *((f"@{name}", _values(value)) for name, value in selector.factors)]:
+            match &= cells[column].isin(wanted)
+            whole = whole and set(wanted) <= set(cells[column])
         labels = [str(label) for label in cells.loc[match, "label"].unique()]
-        if not labels:
+        if not labels or not whole:
             absent.append(str(selector))
         for label in labels:
-            weights[label] = weights.get(label, 0.0) + float(weight) / len(labels)
+            weights[label] = weights.get(label, 0.0) + weight / len(labels)
     return weights, absent
+
+
+def _values(text: str) -> list[str]:
+    return [value_text(value) for value in alternatives(text)]
 
 
 def _refuse_duplicates(cells: pd.DataFrame) -> None:
@@ -124,33 +163,49 @@ def _refuse_duplicates(cells: pd.DataFrame) -> None:
         )
 
 
-def _measure(claim: Claim, weights: Mapping[str, float], found: Found) -> ContrastValues:
-    result = ContrastValues()
-    for seed in sorted({seed for _, seed in found}):
-        terms: list[float] = []
+def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: Iterable[int]) -> ContrastValues:
+    values: dict[int, float] = {}
+    diverged: list[str] = []
+    missing: list[str] = []
+    to_come = 0
+    for seed in seeds:
+        terms = [] if claim.threshold is None else [-_scaled(claim, claim.threshold)]
         worst: dict[str, float] = {}
         lacking: list[str] = []
         for label, weight in weights.items():
-            status, value = found.get((label, seed), ("not in the results", math.nan))
+            status, value = found.get((label, seed), (ABSENT, math.nan))
             if _ranks_worst(claim.metric, status, value):
                 worst[f"{label} seed {seed}"] = weight
-            elif status in ("done", "diverged") and math.isfinite(value):
-                terms.append(weight * value)
-            else:
-                reason = f"no {claim.metric} recorded" if status == "done" else status
+            elif reason := _why_missing(claim, status, value):
                 lacking.append(f"{label} seed {seed}: {reason}")
-        result.missing.extend(lacking)
-        result.diverged.extend(worst)
+                to_come += status in TO_COME
+            else:
+                terms.append(weight * _scaled(claim, value))
+        missing.extend(lacking)
+        diverged.extend(worst)
         if not lacking:
-            result.values[seed] = _combine(terms, list(worst.values()), worst_value(claim.metric))
-    return result
+            values[seed] = _combine(terms, list(worst.values()), worst_value(claim.metric))
+    return ContrastValues(values, diverged, missing, to_come)
 
 
 def _ranks_worst(metric: str, status: str, value: float) -> bool:
-    if metric in NETWORK_PROPERTIES:
+    if metric in STATIC:
         return False
     never_reached = metric.startswith("epochs_to/") and math.isnan(value)
     return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
+
+
+def _why_missing(claim: Claim, status: str, value: float) -> str:
+    """Why a cell has no value on the claim's scale; empty where it has one."""
+    if not math.isfinite(value) or (status not in ("done", "diverged") and claim.metric not in STATIC):
+        return f"no {claim.metric} recorded" if status == "done" else status
+    if claim.scale == "ratio" and value <= 0:
+        return f"{claim.metric} {value:g} has no logarithm"
+    return ""
+
+
+def _scaled(claim: Claim, value: float) -> float:
+    return math.log(value) if claim.scale == "ratio" else value
 
 
 def _combine(terms: list[float], worst_weights: list[float], worst: float) -> float:

@@ -1,59 +1,53 @@
-"""Verdicts: what the results of a study say on each of its claims."""
+"""A verdict: what the evidence says on one claim."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
-from ablate.analysis.claims import ClaimLike, as_claim
-from ablate.analysis.contrast import ContrastValues, contrast_values
-from ablate.analysis.power import seeds_to_decide
-from ablate.analysis.rule import Criterion, decide
-from ablate.analysis.statistics import (
-    ALPHA,
-    SIGN_FLIP_MOST,
-    difference_p,
-    equivalence_p,
-    holm,
-    paired_t,
-    sign_flip_p,
-    signed_rank_p,
-)
-from ablate.analysis.wording import notes_of, sentence_of
-from ablate.errors import nearest
+from ablate.analysis.statistics import ALPHA
 from ablate.schema import Claim
+
+EXACT, PAIRED_T, SIGNED_RANK = "exact", "paired t", "signed rank"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What the evidence says on one claim.
 
+    Effects are in the metric's unit, minus the claim's threshold where it has one. For `scale: ratio` they are relative
+    changes (0.1 is 10 % more), and all is tested on logarithms.
+
     Attributes:
         verdict: `supported`, `contradicted`, `equivalent` or `inconclusive`; None where the claim was not tested.
-        effect: mean of the paired values; their median under the signed-rank test; infinite where that is.
-        low: lower end of the interval of the effect, 95 % at alpha 0.05; None for one seed or diverged cells.
+        effect: mean of the paired values; their median under the signed-rank test; infinite where that is. For a ratio
+            that of the geometric mean.
+        low: lower end of the interval of the effect, 1 - `level`; None for one seed or diverged cells.
         high: its upper end.
-        sd: standard deviation of the paired values.
-        d: the standardised effect, effect / sd.
-        n: number of paired values.
+        level: 1 - level is the coverage of the interval: alpha, or less at one of several looks.
+        sd: standard deviation of the paired values, of their logarithms for a ratio.
+        d: the standardised effect: the mean over `sd`, on the scale that is tested.
+        n: number of paired values; 1 for a static metric, which no seed changes.
         seeds: their seeds.
         values: the contrast by seed; infinite where diverged cells decide it.
-        p: two-sided p of a zero effect, by `test`.
-        p_holm: the p that decides, adjusted over the study's tested claims: of a zero effect, or for `expect: zero` of
-            an effect within ±margin.
+        p: two-sided p of a zero effect, by `test`, at this look.
+        p_holm: the p that decides, adjusted over the looks and the study's tested claims: of a zero effect, or for
+            `expect: zero` of an effect within ±margin.
         p_signflip: exact sign-flip p of a zero effect, for at most 12 seeds without diverged cells.
-        p_equivalence: p of an effect outside ±margin (two one-sided tests); below alpha / 2 the interval lies inside.
-        test: `paired t`, or `signed rank` where a cell diverged.
+        p_equivalence: p of an effect outside ±margin (two one-sided tests), adjusted over the looks; below alpha / 2
+            the interval lies inside.
+        test: `paired t`, `signed rank` where a cell diverged, or `exact` for a static metric.
         disagreement: the t test and the sign-flip lie on different sides of alpha.
         diverged: the diverged cells among those of the claim.
         missing: cells without a value, with the reason; their seeds are not used.
         seeds_needed: seeds that would probably decide an inconclusive claim (`seeds_to_decide`).
+        looks: the planned looks, in seeds; empty where a study is looked at once.
+        look: the look that this verdict rests on; None before the first, or where there is one look only.
+        open: more looks are planned, and the claim is not decided.
         sentence: the verdict for a reader who knows no statistics.
+        not_shown: what the verdict does not say, for the same reader.
         notes: cautions.
     """
 
@@ -64,10 +58,14 @@ class Verdict:
     expect: str
     margin: float
     paper: dict[str, str]
+    scale: str = "difference"
+    trend: str = ""
+    threshold: float | None = None
     verdict: str | None = None
     effect: float | None = None
     low: float | None = None
     high: float | None = None
+    level: float = ALPHA
     sd: float | None = None
     d: float | None = None
     n: int = 0
@@ -77,133 +75,36 @@ class Verdict:
     p_holm: float | None = None
     p_signflip: float | None = None
     p_equivalence: float | None = None
-    test: str = "paired t"
+    test: str = PAIRED_T
     disagreement: bool = False
     diverged: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     seeds_needed: int | None = None
+    looks: list[int] = field(default_factory=list)
+    look: int | None = None
+    open: bool = False
     sentence: str = ""
+    not_shown: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, claim: Claim) -> Verdict:
+        """The verdict on a claim before anything is known."""
+        paper = {"value": claim.paper.value, "where": claim.paper.where}
+        contrast = {text: float(weight) for text, weight in claim.contrast.items()}
+        return cls(
+            claim.id, claim.says, claim.metric, contrast, claim.expect, float(claim.margin), paper,
+            claim.scale, claim.trend, claim.threshold,
+        )  # fmt: skip
+
+    def replace(self, **changes: Any) -> Verdict:
+        """A copy with other fields."""
+        return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON can hold them: what is not finite becomes None."""
         plain: dict[str, Any] = _finite(dataclasses.asdict(self))
         return plain
-
-
-def judge(frame: pd.DataFrame, claims: Sequence[ClaimLike], *, alpha: float = ALPHA) -> list[Verdict]:
-    """A verdict on each claim, by one rule for all (`ablate.analysis.rule.decide`).
-
-    Each seed gives one value of the contrast. The paired t test decides, with Holm's adjustment over the claims that
-    could be tested; the exact sign-flip stands beside it. Where a needed cell diverged, its value ranks as worst and
-    the exact signed-rank test takes the place of the t test: it can show a difference, and never that there is none.
-    Cells that failed or are pending are listed, and their seeds are left out.
-
-    Args:
-        frame: results, one row a cell (see `contrast_values`).
-        claims: the study's claims. Those that name cells which this run has not, or a metric that no finished cell
-            recorded, get the verdict None.
-        alpha: level of the study, and of the intervals (1 - alpha).
-
-    Raises:
-        InputError: a selector cannot be read, or names a factor that the results have no column for.
-    """
-    read = [as_claim(claim) for claim in claims]
-    measured = [_measure(frame, claim, alpha) for claim in read]
-    tested = [i for i, (_, p) in enumerate(measured) if not math.isnan(p)]
-    adjusted = dict(zip(tested, holm([measured[i][1] for i in tested]).tolist(), strict=True))
-    return [_conclude(v, adjusted.get(i), len(tested), alpha) for i, (v, _) in enumerate(measured)]
-
-
-def _measure(frame: pd.DataFrame, claim: Claim, alpha: float) -> tuple[Verdict, float]:
-    """The figures of one claim, and the p that goes into Holm (NaN where it could not be tested)."""
-    paper = {"value": claim.paper.value, "where": claim.paper.where}
-    contrast = {text: float(weight) for text, weight in claim.contrast.items()}
-    verdict = Verdict(claim.id, claim.says, claim.metric, contrast, claim.expect, float(claim.margin), paper)
-    found = contrast_values(frame, claim)
-    reason = _why_untested(frame, claim, found)
-    if reason:
-        return dataclasses.replace(verdict, sentence=f"Not tested: {reason}.", missing=found.missing), math.nan
-    verdict = dataclasses.replace(
-        verdict,
-        verdict="inconclusive",
-        n=len(found.values),
-        seeds=list(found.values),
-        values=found.values,
-        diverged=found.diverged,
-        missing=found.missing,
-    )
-    return _ranked(verdict) if found.diverged else _averaged(verdict, alpha)
-
-
-def _why_untested(frame: pd.DataFrame, claim: Claim, found: ContrastValues) -> str:
-    if found.absent:
-        return f"this run has no cells of {', '.join(found.absent)}"
-    done = frame["status"].eq("done").any() if "status" in frame.columns else True
-    if claim.metric in frame.columns or not done:
-        return ""
-    near = nearest(claim.metric, [str(column) for column in frame.columns])
-    return f"no cell recorded {claim.metric}" + (f"; the nearest is {near}" if near else "")
-
-
-def _averaged(verdict: Verdict, alpha: float) -> tuple[Verdict, float]:
-    """Figures by the paired t test."""
-    values = list(verdict.values.values())
-    t = paired_t(values, alpha)
-    tested_margin = Criterion(verdict.expect, verdict.margin).tested_margin
-    p_tested = float(difference_p(t.effect, t.sd, t.n, tested_margin))
-    p = _or_none(t.p)
-    p_signflip = _or_none(sign_flip_p(values)) if 2 <= t.n <= SIGN_FLIP_MOST else None
-    figures = dataclasses.replace(
-        verdict,
-        effect=_or_none(t.effect),
-        low=_or_none(t.low),
-        high=_or_none(t.high),
-        sd=_or_none(t.sd),
-        d=_or_none(t.effect / t.sd) if t.sd > 0 else None,
-        p=p,
-        p_signflip=p_signflip,
-        p_equivalence=_or_none(equivalence_p(t.effect, t.sd, t.n, verdict.margin)),
-        disagreement=p is not None and p_signflip is not None and (p < alpha) != (p_signflip < alpha),
-    )
-    return figures, p_tested
-
-
-def _ranked(verdict: Verdict) -> tuple[Verdict, float]:
-    """Figures by the signed-rank test, for values some of which are infinite or ties of diverged cells."""
-    values = sorted(verdict.values.values())
-    verdict = dataclasses.replace(verdict, effect=_median(values), test="signed rank")
-    if len(values) < 2:
-        return verdict, math.nan
-    p_tested = signed_rank_p(values, Criterion(verdict.expect, verdict.margin).tested_margin)
-    return dataclasses.replace(verdict, p=signed_rank_p(values)), p_tested
-
-
-def _median(ordered: list[float]) -> float | None:
-    """The median; None where it would lie between minus and plus infinity, or there are no values."""
-    if not ordered:
-        return None
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return None if low == -math.inf and high == math.inf else (low + high) / 2
-
-
-def _conclude(verdict: Verdict, p_holm: float | None, tests: int, alpha: float) -> Verdict:
-    """Add the verdict, the seeds that would decide, the sentence and the notes."""
-    if verdict.verdict is None:
-        return verdict
-    criterion = Criterion(verdict.expect, verdict.margin, alpha, tests)
-    effect, p, p_inside = (math.nan if x is None else x for x in (verdict.effect, p_holm, verdict.p_equivalence))
-    name = str(decide(criterion, effect, p, p_inside))
-    verdict = dataclasses.replace(verdict, verdict=name, p_holm=p_holm)
-    if name == "inconclusive" and verdict.effect is not None and verdict.sd is not None:
-        needed = seeds_to_decide(verdict.n, verdict.effect, verdict.sd, criterion)
-        verdict = dataclasses.replace(verdict, seeds_needed=needed)
-    return dataclasses.replace(verdict, sentence=sentence_of(verdict, alpha), notes=notes_of(verdict, alpha))
-
-
-def _or_none(value: Any) -> float | None:
-    number = float(value)
-    return None if math.isnan(number) else number
 
 
 def _finite(value: Any) -> Any:

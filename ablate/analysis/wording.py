@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ablate.analysis.power import MOST_SEEDS
-from ablate.analysis.selectors import Selector, parse_selector
-
-if TYPE_CHECKING:
-    from ablate.analysis.verdict import Verdict
+from ablate.analysis.subject import is_error, subject_of
+from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
 
 
 def sentence_of(verdict: Verdict, alpha: float) -> str:
@@ -18,25 +14,28 @@ def sentence_of(verdict: Verdict, alpha: float) -> str:
 
     Metrics that end in `error` are fractions, and their differences are told in percentage points.
     """
-    what = subject(verdict.contrast, metric_text(verdict.metric))
+    what = subject_of(verdict)
     head = str(verdict.verdict).capitalize()
     if verdict.n == 0:
         return f"{head}: {what} cannot be given, as no seed has every result that it needs."
-    if verdict.test == "signed rank":
+    if verdict.test == EXACT:
+        size = _amount(verdict, verdict.effect, sign="+") + _unit(verdict)
+        return f"{head}: {what} is {size}, exactly{_compared(verdict)}."
+    if verdict.test == SIGNED_RANK:
         figure = _ranked_figure(verdict, what)
     elif verdict.n == 1:
         size = _amount(verdict, verdict.effect, sign="+") + _unit(verdict)
         return f"{head}: {what} is {size} in the one seed that has it; one seed has no interval, so nothing is shown."
     else:
-        figure = _averaged_figure(verdict, what, alpha)
+        figure = _averaged_figure(verdict, what)
     return f"{head}: {figure}; {_finding(verdict, alpha)}{_advice(verdict)}."
 
 
 def notes_of(verdict: Verdict, alpha: float) -> list[str]:
-    """Cautions: few seeds, tests that disagree, no spread, diverged and missing cells."""
-    notes = []
+    """Cautions: few seeds, several looks, tests that disagree, no spread, diverged and missing cells."""
+    notes = _of_looks(verdict, alpha)
     least = math.floor(math.log2(2 / alpha)) + 1
-    if verdict.n < least:
+    if verdict.n < least and verdict.test != EXACT:
         notes.append(
             f"{_count(verdict.n, 'paired seed')}: "
             f"{least} is the least at which the exact sign-flip can reach {alpha:g}."
@@ -64,65 +63,22 @@ def notes_of(verdict: Verdict, alpha: float) -> list[str]:
     return notes
 
 
-def metric_text(metric: str) -> str:
-    """A metric's name for people: `train/loss` is `train loss`."""
-    return metric.replace("/", " ").replace("_", " ")
-
-
-def subject(contrast: Mapping[str, float], metric: str) -> str:
-    """What a contrast subtracts from what, such as `at depth 110 post minus pre train loss`."""
-    terms = [(parse_selector(text), weight) for text, weight in contrast.items() if weight != 0]
-    gaps = _gaps(terms)
-    if len(gaps) == 1:
-        (plus, minus), place = gaps[0]
-        return f"{_at(place)} {plus} minus {minus} {metric}".strip()
-    return f"{metric} of {_terms_text(terms, gaps)}"
-
-
-def _terms_text(terms: list[tuple[Selector, float]], gaps: list[tuple[tuple[str, str], Selector]]) -> str:
-    if gaps:
-        text = _gap_text(*gaps[0])
-        for arms, place in gaps[1:]:
-            swapped = arms == gaps[0][0][::-1]
-            text += f" minus {_gap_text(arms[::-1], place)}" if swapped else f" plus {_gap_text(arms, place)}"
-        return text
-    ordered = sorted(terms, key=lambda term: -term[1])
-    if [weight for _, weight in ordered] == [1, -1]:
-        return " minus ".join(_term_text(selector, 1) for selector, _ in ordered)
-    text = " ".join(f"{'+' if weight > 0 else '-'} {_term_text(selector, abs(weight))}" for selector, weight in ordered)
-    return text.removeprefix("+ ")
-
-
-def _gaps(terms: list[tuple[Selector, float]]) -> list[tuple[tuple[str, str], Selector]]:
-    """The contrast as differences of two arms at one place each; empty where it is something else."""
-    places: dict[tuple[tuple[str, str], ...], dict[float, str]] = {}
-    for selector, weight in terms:
-        arms = places.setdefault(selector.factors, {})
-        if weight not in (1, -1) or weight in arms:
-            return []
-        arms[weight] = selector.arm
-    if any(len(arms) != 2 for arms in places.values()):
+def _of_looks(verdict: Verdict, alpha: float) -> list[str]:
+    if not verdict.looks:
         return []
-    return [((arms[1], arms[-1]), Selector("", factors)) for factors, arms in places.items()]
+    planned = ", ".join(map(str, verdict.looks))
+    if verdict.look is None:
+        return [f"The first of the planned looks ({planned} seeds) has not been reached, so nothing is decided yet."]
+    return [
+        f"Looked at after {verdict.look} seeds, of the looks planned at {planned}: p values allow for all of them, and "
+        f"the intervals of all looks together cover the truth in at least {100 * (1 - alpha):g} % of studies."
+    ]
 
 
-def _gap_text(arms: tuple[str, str], place: Selector) -> str:
-    return f"({arms[0]} minus {arms[1]} {_at(place)})".replace(" )", ")")
-
-
-def _term_text(selector: Selector, weight: float) -> str:
-    times = "" if weight == 1 else f"{weight:.3g} x "
-    return f"{times}{selector.arm} {_at(selector)}".strip()
-
-
-def _at(selector: Selector) -> str:
-    pinned = " and ".join(f"{factor} {value}" for factor, value in selector.factors)
-    return f"at {pinned}" if pinned else ""
-
-
-def _averaged_figure(verdict: Verdict, what: str, alpha: float) -> str:
+def _averaged_figure(verdict: Verdict, what: str) -> str:
     size = _amount(verdict, verdict.effect, sign="+") + _unit(verdict)
-    interval = f"{100 * (1 - alpha):g} % interval {_amount(verdict, verdict.low)} to {_amount(verdict, verdict.high)}"
+    ends = f"{_amount(verdict, verdict.low)} to {_amount(verdict, verdict.high)}"
+    interval = f"{100 * (1 - verdict.level):.3g} % interval {ends}"
     return f"{what} is {size} ({interval}, {verdict.n} paired seeds, {_evidence(verdict)})"
 
 
@@ -136,7 +92,7 @@ def _ranked_figure(verdict: Verdict, what: str) -> str:
 
 def _finding(verdict: Verdict, alpha: float) -> str:
     """What the figure shows, and what it does not."""
-    matters = f"the {_margin(verdict)} that matter{'' if _is_error(verdict.metric) else 's'}"
+    matters = _what_matters(verdict)
     if verdict.verdict == "equivalent":
         though = ", although it is not zero" if verdict.p_holm is not None and verdict.p_holm < alpha else ""
         return f"the difference is smaller than {matters}{though}"
@@ -154,13 +110,28 @@ def _finding(verdict: Verdict, alpha: float) -> str:
     return f"a {verdict.expect} difference is neither shown nor ruled out"
 
 
+def _what_matters(verdict: Verdict) -> str:
+    return f"the {_margin(verdict)} that matter{'' if _in_per_cent(verdict) and verdict.scale != 'ratio' else 's'}"
+
+
+def _compared(verdict: Verdict) -> str:
+    """An exact effect beside the margin."""
+    if verdict.verdict == "equivalent":
+        return f"; that is less than {_what_matters(verdict)}"
+    says = "none" if verdict.expect == "zero" else f"a {verdict.expect} one"
+    if verdict.verdict == "contradicted":
+        return f"; the claim says there is {says}"
+    within = f"within {_what_matters(verdict)}" if verdict.expect == "zero" else f"at least {_what_matters(verdict)}"
+    return f"; {within}" if verdict.margin else ", as the claim says"
+
+
 def _supported_size(verdict: Verdict, matters: str) -> str:
     if verdict.margin == 0:
         return f"the difference is {verdict.expect}, as the claim says"
     near_end = verdict.low if verdict.expect == "positive" else verdict.high
     if near_end is None:
         return f"the median reaches {matters}, but the size of the difference has no interval"
-    if abs(near_end) >= verdict.margin:
+    if near_end * (1 if verdict.expect == "positive" else -1) >= verdict.margin:
         return f"at least {matters}"
     return f"the estimate reaches {matters}, but a smaller difference is not ruled out"
 
@@ -173,23 +144,25 @@ def _advice(verdict: Verdict) -> str:
     return f"; about {verdict.seeds_needed} seeds would probably decide it"
 
 
-def _is_error(metric: str) -> bool:
-    return metric.endswith("error")
+def _in_per_cent(verdict: Verdict) -> bool:
+    return verdict.scale == "ratio" or is_error(verdict.metric)
 
 
 def _unit(verdict: Verdict) -> str:
-    return " percentage points" if _is_error(verdict.metric) else ""
+    if verdict.scale == "ratio":
+        return " %"
+    return " percentage points" if is_error(verdict.metric) else ""
 
 
 def _margin(verdict: Verdict) -> str:
-    return f"{verdict.margin * (100 if _is_error(verdict.metric) else 1):g}{_unit(verdict)}"
+    return f"{verdict.margin * (100 if _in_per_cent(verdict) else 1):g}{_unit(verdict)}"
 
 
 def _amount(verdict: Verdict, value: float | None, sign: str = "") -> str:
     """A value in the metric's unit, with the decimals that two digits of the interval's half width need."""
     if value is None:
         return "unknown"
-    scale = 100 if _is_error(verdict.metric) else 1
+    scale = 100 if _in_per_cent(verdict) else 1
     half = (verdict.high - verdict.low) / 2 if verdict.high is not None and verdict.low is not None else 0.0
     reference = (half or abs(verdict.effect or 0.0)) * scale
     decimals = min(8, max(0, 1 - math.floor(math.log10(reference)))) if reference > 0 else 0

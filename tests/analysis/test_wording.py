@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablate.analysis import judge
-from ablate.analysis.wording import subject
+from ablate.analysis.subject import subject
 
 from .tables import claim, paired, with_status
 

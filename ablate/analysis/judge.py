@@ -1,0 +1,123 @@
+"""From a table of results to a verdict on each claim of a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ablate.analysis.claims import ClaimLike, as_claim
+from ablate.analysis.evidence import Evidence, gather, tested_margin
+from ablate.analysis.limits import limits_of
+from ablate.analysis.power import seeds_to_decide
+from ablate.analysis.rule import Criterion, decide
+from ablate.analysis.sequential import Look, Looks
+from ablate.analysis.statistics import ALPHA, holm
+from ablate.analysis.verdict import EXACT, Verdict
+from ablate.analysis.wording import notes_of, sentence_of
+from ablate.schema import Claim
+
+
+def judge(
+    frame: pd.DataFrame, claims: Sequence[ClaimLike], *, alpha: float = ALPHA, looks: Sequence[int] = ()
+) -> list[Verdict]:
+    """A verdict on each claim, by one rule for all (`ablate.analysis.rule.decide`).
+
+    Each seed gives one value of the contrast. The paired t test decides, with Holm's adjustment over the claims that
+    could be tested; the exact sign-flip stands beside it. Where a needed cell diverged, its value ranks as worst and
+    the exact signed-rank test takes the place of the t test: it can show a difference, and never that there is none.
+    Cells that failed or are pending are listed, and their seeds are left out. A metric of the network itself
+    (parameters, FLOPs) is compared as it is.
+
+    With several looks the table is gone through as it grew: at each look the seeds up to there are judged, p values
+    allow for all the looks (`ablate.analysis.sequential`), and a claim that is decided stays as it is.
+
+    Args:
+        frame: results, one row a cell (see `contrast_values`).
+        claims: the study's claims. Those that name cells which this run has not, or a metric that no finished cell
+            recorded, get the verdict None.
+        alpha: level of the study, and of the intervals (1 - alpha).
+        looks: the numbers of seeds at which the study is looked at, rising; one or none: all seeds are judged at once.
+
+    Raises:
+        InputError: a selector cannot be read, or names a factor that the results have no column for.
+    """
+    read = [as_claim(claim) for claim in claims]
+    if len(looks) < 2:
+        evidence = [gather(frame, claim, Look(), None, alpha) for claim in read]
+        return _conclude_all(read, evidence, alpha)
+    return _look_by_look(frame, read, tuple(looks), alpha)
+
+
+def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, alpha: float) -> list[Verdict]:
+    evidence: dict[int, Evidence] = {}
+    settled: dict[int, Verdict] = {}
+    verdicts: list[Verdict] = []
+    seeds = sorted(int(seed) for seed in frame["seed"].unique()) if len(frame) else []
+    # The seeds of a study count from 0, and those of a look that has not been run are not in the table.
+    seeds = [*seeds, *(seed for seed in range(looks[-1]) if seed not in seeds)]
+    for number in looks:
+        reached = False
+        for place, claim in enumerate(claims):
+            if place in settled:
+                continue
+            found = gather(frame, claim, Look(number, looks), seeds[:number], alpha)
+            if found.is_whole or place not in evidence:
+                evidence[place] = found
+                reached = reached or found.is_whole
+        if verdicts and not reached:
+            break
+        verdicts = _conclude_all(claims, [evidence[place] for place in range(len(claims))], alpha, settled)
+        settled |= {place: verdict for place, verdict in enumerate(verdicts) if not verdict.open}
+    return verdicts
+
+
+def _conclude_all(
+    claims: Sequence[Claim], evidence: Sequence[Evidence], alpha: float, settled: dict[int, Verdict] | None = None
+) -> list[Verdict]:
+    """Holm over all claims that were tested, and a verdict for those that are not settled."""
+    tested = [place for place, one in enumerate(evidence) if one.is_tested]
+    adjusted = dict(zip(tested, holm([evidence[place].p for place in tested]).tolist(), strict=True))
+    return [
+        (settled or {}).get(place) or _conclude(claim, evidence[place], adjusted.get(place), len(tested), alpha)
+        for place, claim in enumerate(claims)
+    ]
+
+
+def _conclude(claim: Claim, evidence: Evidence, p_holm: float | None, tests: int, alpha: float) -> Verdict:
+    """Add the verdict, the seeds that would decide, the sentence, its limits and the notes."""
+    verdict = evidence.figures
+    if verdict.verdict is None:
+        return verdict
+    criterion = Criterion(claim.expect, tested_margin(claim), alpha, tests)
+    verdict = verdict.replace(verdict=_name(criterion, evidence, p_holm), p_holm=p_holm)
+    inconclusive = verdict.verdict == "inconclusive"
+    is_last = not verdict.looks or (verdict.look == verdict.looks[-1] and evidence.is_whole)
+    verdict = verdict.replace(open=inconclusive and not is_last, look=verdict.look if evidence.is_whole else None)
+    if inconclusive and is_last and verdict.sd is not None and math.isfinite(evidence.effect):
+        needed = seeds_to_decide(verdict.n, evidence.effect, verdict.sd, criterion)
+        verdict = verdict.replace(seeds_needed=needed)
+    return verdict.replace(
+        sentence=sentence_of(verdict, alpha), not_shown=limits_of(verdict), notes=notes_of(verdict, alpha)
+    )
+
+
+def _name(criterion: Criterion, evidence: Evidence, p_holm: float | None) -> str:
+    if evidence.figures.test == EXACT:
+        return _compared(criterion, evidence.effect)
+    # Before the first look is whole, nothing is decided: which seeds have ended by then is no matter of chance alone.
+    if evidence.figures.looks and not evidence.is_whole:
+        return "inconclusive"
+    p_equivalence = evidence.figures.p_equivalence
+    p, inside = (math.nan if x is None else x for x in (p_holm, p_equivalence))
+    return str(decide(criterion, evidence.effect, p, inside))
+
+
+def _compared(criterion: Criterion, effect: float) -> str:
+    """The verdict on an effect that is known without error, by the same rule."""
+    if math.isnan(effect):
+        return "inconclusive"
+    size = abs(effect)
+    within = size <= criterion.margin * (1 + 1e-9) if criterion.expect == "zero" else size < criterion.margin
+    return str(decide(criterion, effect, math.nan if effect == 0 else 0.0, 0.0 if within else 1.0))
