@@ -6,9 +6,16 @@ The rules and their sources stand with each function; `decide` has them together
 
 from ablate.analysis.claims import as_claim, check_metrics, speaks_of, validate_claims
 from ablate.analysis.contrast import ContrastValues, contrast_values
+from ablate.analysis.factorial import Anova, anova
 from ablate.analysis.judge import judge
 from ablate.analysis.metrics import STATIC, recorded_metrics, worst_value
-from ablate.analysis.power import decision_power, power, seeds_to_decide, smallest_detectable_effect
+from ablate.analysis.power import (
+    decision_power,
+    power,
+    seeds_to_decide,
+    sequential_power,
+    smallest_detectable_effect,
+)
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.selectors import Selector, parse_selector, value_text
 from ablate.analysis.sequential import Look, planned_looks
@@ -25,12 +32,14 @@ from ablate.analysis.verdict import Verdict
 
 __all__ = [
     "STATIC",
+    "Anova",
     "ContrastValues",
     "Criterion",
     "Look",
     "PairedT",
     "Selector",
     "Verdict",
+    "anova",
     "as_claim",
     "check_metrics",
     "contrast_values",
@@ -46,6 +55,7 @@ __all__ = [
     "power",
     "recorded_metrics",
     "seeds_to_decide",
+    "sequential_power",
     "sign_flip_p",
     "signed_rank_p",
     "smallest_detectable_effect",

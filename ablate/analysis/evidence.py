@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,7 +106,7 @@ def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, a
     """Figures by the paired t test."""
     t = paired_t(values, verdict.level)
     criterion = Criterion(claim.expect, tested_margin(claim))
-    p_tested = look.adjusted(float(difference_p(t.effect, t.sd, t.n, criterion.tested_margin)))
+    p_tested = float(look.adjusted(difference_p(t.effect, t.sd, t.n, criterion.tested_margin)))
     p = _or_none(t.p)
     p_signflip = _or_none(sign_flip_p(values)) if 2 <= t.n <= SIGN_FLIP_MOST else None
     figures = verdict.replace(
@@ -117,7 +117,7 @@ def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, a
         d=_or_none(t.effect / t.sd) if t.sd > 0 else None,
         p=p,
         p_signflip=p_signflip,
-        p_equivalence=_adjusted(equivalence_p(t.effect, t.sd, t.n, criterion.margin), look.adjusted_one_sided),
+        p_equivalence=_or_none(look.adjusted_one_sided(equivalence_p(t.effect, t.sd, t.n, criterion.margin))),
         disagreement=p is not None and p_signflip is not None and (p < alpha) != (p_signflip < alpha),
     )
     return Evidence(figures, float(t.effect), p_tested)
@@ -131,7 +131,7 @@ def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look) -> 
     if len(values) < 2:
         return Evidence(verdict, effect)
     criterion = Criterion(claim.expect, tested_margin(claim))
-    p_tested = look.adjusted(signed_rank_p(values, criterion.tested_margin))
+    p_tested = float(look.adjusted(signed_rank_p(values, criterion.tested_margin)))
     return Evidence(verdict.replace(p=signed_rank_p(values)), effect, p_tested)
 
 
@@ -151,11 +151,6 @@ def _told(claim: Claim, value: float) -> float:
 def _if_finite(claim: Claim, value: Any) -> float | None:
     number = _or_none(value)
     return None if number is None else _told(claim, number)
-
-
-def _adjusted(p: Any, adjust: Callable[[float], float]) -> float | None:
-    number = _or_none(p)
-    return None if number is None else adjust(number)
 
 
 def _or_none(value: Any) -> float | None:

@@ -9,10 +9,12 @@ import numpy as np
 from scipy import special
 
 from ablate.analysis.rule import SIGNS, Criterion
-from ablate.analysis.statistics import ALPHA, FloatArray
+from ablate.analysis.sequential import Look, Looks
+from ablate.analysis.statistics import ALPHA, FloatArray, difference_p
 
 POWER = 0.8
 MOST_SEEDS = 1000  # beyond this, "more seeds" is no advice
+SIMULATED = 4000  # studies that the power of several looks is read off
 SPREADS = 512  # points at which the distribution of the observed spread is taken
 
 
@@ -26,7 +28,21 @@ def power(n: int, d: float, *, alpha: float = ALPHA) -> float:
     return decision_power(n, d, 1.0, Criterion("positive", alpha=alpha))
 
 
-def smallest_detectable_effect(n: int, sd: float = 1.0, *, alpha: float = ALPHA, target: float = POWER) -> float:
+def sequential_power(looks: Looks, d: float, *, alpha: float = ALPHA) -> float:
+    """Chance that some look of a sequential study excludes zero, for a true effect of d standard deviations.
+
+    Read off simulated studies, always the same ones, to within a point and a half (two standard errors at one half).
+    """
+    looked = [Look(seeds, looks) for seeds in looks]
+    crossed = np.zeros(SIMULATED, dtype=bool)
+    for look, (mean, sd) in zip(looked, _simulated(looks), strict=True):
+        crossed |= difference_p(mean + d, sd, look.seeds) < look.level(alpha)
+    return float(crossed.mean())
+
+
+def smallest_detectable_effect(
+    n: int, sd: float = 1.0, *, alpha: float = ALPHA, target: float = POWER, looks: Looks = ()
+) -> float:
     """The smallest true effect that n paired seeds show with `target` power, in units of `sd`.
 
     Args:
@@ -34,6 +50,7 @@ def smallest_detectable_effect(n: int, sd: float = 1.0, *, alpha: float = ALPHA,
         sd: standard deviation of the paired values; with 1 the answer is the standardised effect.
         alpha: level of the test; divide it by the number of claims for what Holm demands at its strictest.
         target: the chance wanted.
+        looks: of a study that is looked at several times, the last at n seeds.
 
     Returns:
         Infinity for fewer than two seeds, which show no effect of any size.
@@ -42,8 +59,13 @@ def smallest_detectable_effect(n: int, sd: float = 1.0, *, alpha: float = ALPHA,
         return math.inf
     from scipy import optimize  # a third of a second that only plans need
 
-    upper = (2 * float(special.stdtrit(n - 1, 1 - alpha / 2)) + 5) / math.sqrt(n)
-    return sd * float(optimize.brentq(lambda d: power(n, d, alpha=alpha) - target, 0.0, upper))
+    def lacking(d: float) -> float:
+        return (sequential_power(looks, d, alpha=alpha) if len(looks) > 1 else power(n, d, alpha=alpha)) - target
+
+    tolerance = 1e-3 if len(looks) > 1 else 1e-9  # simulated power comes in steps
+    strictest = Look(n, looks).level(alpha)
+    upper = (2 * float(special.stdtrit(n - 1, 1 - strictest / 2)) + 5) / math.sqrt(n)
+    return sd * float(optimize.brentq(lacking, 0.0, upper, xtol=tolerance))
 
 
 def decision_power(n: int, effect: float, sd: float, criterion: Criterion) -> float:
@@ -123,3 +145,10 @@ def _observed_spreads(n: int) -> FloatArray:
     """Equally likely values of observed over true standard deviation: a scaled chi with n - 1 degrees of freedom."""
     quantiles = (np.arange(SPREADS) + 0.5) / SPREADS
     return np.asarray(np.sqrt(2 * special.gammaincinv((n - 1) / 2, quantiles) / (n - 1)))
+
+
+@functools.lru_cache(maxsize=8)
+def _simulated(looks: Looks) -> list[tuple[FloatArray, FloatArray]]:
+    """Means and standard deviations at each look of studies of standard normal values."""
+    values = np.random.default_rng(0).normal(size=(SIMULATED, looks[-1]))
+    return [(values[:, :n].mean(axis=1), values[:, :n].std(axis=1, ddof=1)) for n in looks]

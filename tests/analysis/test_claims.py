@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
-from ablate.analysis import as_claim, parse_selector, validate_claims, value_text
+from ablate.analysis import as_claim, parse_selector, recorded_metrics, speaks_of, validate_claims, value_text
 from ablate.errors import InputError
 from ablate.schema import Claim, Paper
 
@@ -76,6 +76,15 @@ def test_sound_claims_of_every_kind_are_testable():
         ({"margin": float("inf")}, "margin is inf"),
         ({"margin": 0, "expect": "zero"}, "margin above 0"),
         ({"margin": None}, "has no margin"),
+        ({"contrast": {"post|prw": 1, "pre": -1}}, "unknown arm 'prw'; did you mean 'pre'"),
+        ({"contrast": {"post@depth=20|57": 1, "pre": -1}}, "unknown value of depth '57'; did you mean '56'"),
+        ({"scale": "ration"}, "unknown scale of claim 'gap' 'ration'; did you mean 'ratio'"),
+        ({"trend": "dept", "contrast": {"post": 1}}, "unknown grid factor in the trend of claim 'gap' 'dept'"),
+        ({"trend": "depth"}, "selector 'post@depth=110' pins depth, over which the trend goes"),
+        ({"trend": "depth", "threshold": 1, "contrast": {"post": 1}}, "a trend and a threshold"),
+        ({"threshold": "high"}, "threshold is high, which is no number"),
+        ({"threshold": 0, "scale": "ratio", "contrast": {"post": 1}}, "with scale=ratio it must be above 0"),
+        ({"contrast": {"post": 1}}, "sum to 1; they must sum to 0 (unless it has a threshold"),
         ({"expect": "???"}, "has no expect"),
         ({"id": ""}, "has no id"),
         ({"metric": " "}, "has no metric"),
@@ -117,3 +126,20 @@ def test_a_typing_error_stays_an_error_in_a_narrowed_run():
 def test_a_claim_keeps_what_the_paper_reports():
     assert as_claim(claim(paper={"value": "6.61 %", "where": "Table 3"})).paper == Paper("6.61 %", "Table 3")
     assert as_claim(claim(paper=None)).paper == Paper()
+
+
+def test_a_metric_that_no_cell_records_is_refused_with_what_would_record_it():
+    metrics = recorded_metrics(["train/loss<0.5"])
+    assert validate_claims([claim(metric="epochs_to/train/loss<0.5")], ARMS, GRID, metrics=metrics) == {}
+    with pytest.raises(InputError, match="unknown metric of claim 'gap' 'test/eror'; did you mean 'test/error'"):
+        validate_claims([claim(metric="test/eror")], ARMS, GRID, metrics=metrics)
+    with pytest.raises(InputError, match=r'record it with trainer.epochs_to=\["train/loss<0.1"\]'):
+        validate_claims([claim(metric="epochs_to/train/loss<0.1")], ARMS, GRID, metrics=metrics)
+
+
+def test_a_claim_speaks_of_the_cells_that_its_selectors_match():
+    one = as_claim(claim(contrast={"post|pre@depth=56|110": 1, "*@depth=20": -1}))
+    assert speaks_of(one, "pre", {"depth": 110, "norm": "none"})
+    assert speaks_of(one, "other", {"depth": 20})
+    assert not speaks_of(one, "other", {"depth": 110})
+    assert not speaks_of(one, "pre", {"depth": 32})

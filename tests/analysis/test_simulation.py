@@ -5,101 +5,69 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ablate.analysis import (
-    Criterion,
-    decide,
-    difference_p,
-    equivalence_p,
-    holm,
-    judge,
-    paired_t,
-    sign_flip_p,
-    signed_rank_p,
-)
+from ablate.analysis import Criterion, judge, power, sign_flip_p, signed_rank_p, smallest_detectable_effect
 
+from .simulation import (
+    DRAWS,
+    SEEDS,
+    STUDIES,
+    coverage,
+    equivalence_rate,
+    false_claims,
+    null_rate,
+    power_rate,
+    skewed,
+    standard_error,
+    verdicts,
+)
 from .tables import claim, results
 
-STUDIES = 20_000
-MONTE_CARLO = 3 * np.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a rate of 5 %: 0.0046
+MONTE_CARLO = 2 * standard_error(0.05)  # 0.0031
 
 
-def verdicts(values, criteria):
-    """The verdicts of many studies at once: values of shape (studies, claims, n), one criterion a claim."""
-    t = paired_t(values)
-    margins = np.array([criterion.tested_margin for criterion in criteria])
-    p = holm(difference_p(t.effect, t.sd, t.n, margins))
-    return np.stack(
-        [
-            decide(c, t.effect[:, i], p[:, i], equivalence_p(t.effect[:, i], t.sd[:, i], t.n, c.margin))
-            for i, c in enumerate(criteria)
-        ],
-        axis=1,
-    )
-
-
-def false_claims(found):
-    """The part of studies with at least one false `supported` or `contradicted`."""
-    return np.isin(found, ["supported", "contradicted"]).any(axis=1).mean()
-
-
-def normal(rng, shape):
-    return rng.normal(size=shape)
-
-
-def heavy_tailed(rng, shape):
-    return rng.standard_t(3, size=shape)
-
-
-def skewed_arms(rng, shape):
-    """Differences of two arms whose results are lognormal alike."""
-    return rng.lognormal(size=shape) - rng.lognormal(size=shape)
-
-
-def correlated(rng, shape):
-    """Claims that share arms: each pair correlates at 0.8."""
-    shared = rng.normal(size=(shape[0], 1, shape[2]))
-    return np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=shape)
-
-
-@pytest.mark.parametrize("n", [3, 6, 10, 20])
+@pytest.mark.parametrize("n", SEEDS)
 def test_the_interval_covers_the_truth_in_95_per_cent(n):
-    t = paired_t(np.random.default_rng(n).normal(0.3, 0.7, (STUDIES, n)))
-    assert 0.945 < np.mean((t.low < 0.3) & (t.high > 0.3)) < 0.955
+    assert 0.945 < coverage(n) < 0.955
 
 
-@pytest.mark.parametrize("draw", [normal, heavy_tailed, skewed_arms, correlated])
-@pytest.mark.parametrize("n", [3, 6, 10, 20])
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize("n", SEEDS)
 def test_at_most_5_per_cent_of_studies_with_five_null_claims_say_something_false(draw, n):
-    criteria = [
-        Criterion("positive"),
-        Criterion("negative"),
-        Criterion("positive"),
-        Criterion("negative"),
-        Criterion("positive"),
-    ]
-    values = draw(np.random.default_rng(n), (STUDIES, 5, n))
-    assert false_claims(verdicts(values, criteria)) < 0.05 + MONTE_CARLO
+    assert null_rate(DRAWS[draw], n) < 0.05 + MONTE_CARLO
 
 
-@pytest.mark.parametrize("n", [3, 6, 10, 20])
+@pytest.mark.parametrize("n", SEEDS)
 def test_at_most_5_per_cent_of_studies_contradict_a_zero_at_the_margin(n):
     values = np.random.default_rng(n).normal(1.0, 1.0, (STUDIES, 5, n))
     found = verdicts(values, [Criterion("zero", margin=1.0)] * 5)
     assert np.any(found == "contradicted", axis=1).mean() < 0.05 + MONTE_CARLO
 
 
-@pytest.mark.parametrize("n", [3, 6, 10, 20])
+@pytest.mark.parametrize("n", SEEDS)
 @pytest.mark.parametrize("expect", ["positive", "zero"])
 def test_a_difference_at_the_margin_is_called_equivalent_in_at_most_5_per_cent(n, expect):
-    values = np.random.default_rng(n).normal(1.0, 0.2, (STUDIES, 1, n))
-    wrong = "supported" if expect == "zero" else "equivalent"
-    rate = np.mean(verdicts(values, [Criterion(expect, margin=1.0)]) == wrong)
-    assert 0.02 < rate < 0.03  # each side is tested at 2.5 %
+    assert 0.02 < equivalence_rate(n, expect) < 0.03  # each side is tested at 2.5 %
+
+
+@pytest.mark.parametrize("n", SEEDS)
+@pytest.mark.parametrize("effect", [0.5, 1.0, 1.5])
+def test_the_planned_power_is_what_studies_have(n, effect):
+    """Of one claim, and of one among five, which is tested at a fifth of alpha while the others are not rejected."""
+    assert power_rate(n, effect, Criterion("positive")) == pytest.approx(power(n, effect), abs=0.02)
+    values = np.random.default_rng(n).normal(size=(STUDIES, 5, n))
+    values[:, 0] += effect
+    found = np.mean(verdicts(values, [Criterion("positive")] * 5)[:, 0] == "supported")
+    assert found == pytest.approx(power(n, effect, alpha=0.05 / 5), abs=0.05)
+
+
+@pytest.mark.parametrize("n", SEEDS)
+def test_the_smallest_detectable_effect_is_detected_in_80_per_cent(n):
+    assert power_rate(n, smallest_detectable_effect(n), Criterion("positive")) == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.parametrize("n", [6, 10])
 def test_the_sign_flip_errs_in_at_most_5_per_cent(n):
-    values = skewed_arms(np.random.default_rng(n), (4000, n))
+    values = skewed(np.random.default_rng(n), (4000, n))
     assert np.mean(sign_flip_p(values) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)
 
 

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import ttost_paired
 
 from ablate.analysis import difference_p, equivalence_p, holm, paired_t, sign_flip_p, signed_rank_p
 
@@ -137,3 +139,30 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm([[0.5, 0.9], [0.04, 0.03]]), [[1, 1], [0.06, 0.06]])
     np.testing.assert_allclose(holm([0.02]), [0.02])
     assert holm([]).size == 0
+
+
+@pytest.mark.parametrize("claims", [1, 2, 5, 12])
+def test_holm_agrees_with_statsmodels(claims):
+    p = np.random.default_rng(claims).uniform(size=claims) ** 3
+    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("n", [3, 6, 10, 20])
+def test_equivalence_agrees_with_the_two_one_sided_tests_of_statsmodels(n):
+    rng = np.random.default_rng(n)
+    post, pre = rng.normal(0.5, 0.3, n), rng.normal(0.45, 0.2, n)
+    t = paired_t(post - pre)
+    theirs = ttost_paired(post, pre, -0.4, 0.4)[0]
+    np.testing.assert_allclose(equivalence_p(t.effect, t.sd, t.n, 0.4), theirs, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("n", [3, 6, 10])
+def test_sign_flip_agrees_with_scipys_permutation_test(n):
+    values = np.random.default_rng(n).normal(0.4, 1.0, n)
+    theirs = stats.permutation_test(
+        (values, np.zeros(n)),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+    )
+    assert sign_flip_p(values) == pytest.approx(theirs.pvalue, abs=1e-8)
