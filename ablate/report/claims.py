@@ -12,7 +12,8 @@ def facts(outcome: Outcome) -> list[tuple[str, str]]:
     pairs = [
         ("contrast", contrast),
         ("expected", outcome.expected_text),
-        ("margin", fmt.margin(outcome.metric, outcome.margin)),
+        ("margin", fmt.margin(outcome.measure, outcome.margin)),
+        ("looked at", looked_at(outcome)),
         (f"p ({outcome.test})", _p(outcome.p)),
         (_holm_name(outcome), _p(outcome.p_holm)),
         ("exact sign-flip p", _p(outcome.p_signflip)),
@@ -23,9 +24,32 @@ def facts(outcome: Outcome) -> list[tuple[str, str]]:
     return [(name, text) for name, text in pairs if text]
 
 
+def kind_of_effect(outcome: Outcome, kind: str) -> str:
+    """What the effect is over the seeds: their mean, which needs no word, or else their median."""
+    return f"median {kind}" if outcome.test == "signed rank" else kind
+
+
+def interval(outcome: Outcome) -> str:
+    """The interval with its name, or why there is none."""
+    if outcome.test == "exact":
+        return "exact: no chance is in it"
+    text = fmt.effect_interval(outcome.measure, outcome.effect, outcome.low, outcome.high)
+    return "no interval" if text == fmt.ABSENT else f"{outcome.interval_name} {text}"
+
+
+def looked_at(outcome: Outcome) -> str:
+    """The look that a verdict rests on, of those that are planned."""
+    if not outcome.looks:
+        return ""
+    so_far = "not yet" if outcome.look is None else f"after {outcome.look} seeds"
+    return f"{so_far}, of looks at {', '.join(map(str, outcome.looks))}" + ("; it goes on" if outcome.open else "")
+
+
 def by_seed(outcome: Outcome) -> str:
     """The paired value of each seed; one that diverged cells decide has no finite value."""
-    k, unit = fmt.factor(outcome.metric), fmt.difference_unit(outcome.metric)
+    if outcome.test == "exact":
+        return ""
+    k, unit = fmt.factor(outcome.measure), fmt.difference_unit(outcome.measure)
     finite = [k * value for value in outcome.values.values() if value is not None]
     spread = max(finite, default=0.0) - min(finite, default=0.0)
     places = fmt.decimals(spread) if spread > 0 else None

@@ -19,6 +19,13 @@ VERDICTS = {
 }
 
 
+RULES = (
+    "The rules, their sources, and how often each of them errs on simulated studies stand in docs/statistics.md of "
+    "ablate: paired t (Student 1908), sign-flip (Fisher 1935), signed ranks (Wilcoxon 1945), Holm (1979), two "
+    "one-sided tests (Schuirmann 1987), alpha spending (Lan and DeMets 1983, Kim and DeMets 1987)."
+)
+
+
 def headline(inputs: Inputs) -> str:
     """The answer in one line: how many claims have which verdict."""
     if not inputs.outcomes:
@@ -64,6 +71,7 @@ def sections(inputs: Inputs) -> list[Section]:
         Section(
             "All means", _table("Mean over the finished seeds ± half of its 95 % t interval.", tables.means(inputs))
         ),
+        Section("Main effects and interactions", _factorial(inputs)),
         Section("Size and cost", _costs(inputs)),
         Section("Cells without a result", _lost(inputs)),
         Section("What was compared", _table("What each arm sets.", tables.arms(inputs))),
@@ -76,7 +84,7 @@ def sections(inputs: Inputs) -> list[Section]:
 def _effects(inputs: Inputs) -> list[Block]:
     caption = (
         "Each row is a claim: the mean effect over the paired seeds (their median, without an interval, where a cell "
-        "diverged), its 95 % interval, and below it the single seeds as dots. Grey: differences within the margin, too "
+        "diverged), its interval, and below it the single seeds as dots. Grey: differences within the margin, too "
         "small to matter. A line that reaches the frame goes on beyond it."
     )
     drawn = figures.effect_figures(inputs)
@@ -117,6 +125,22 @@ def _diverged(inputs: Inputs, how: str) -> str:
 
 def _table(caption: str, table: Table) -> list[Block]:
     return [Paragraph(caption), table] if table.rows else []
+
+
+def _factorial(inputs: Inputs) -> list[Block]:
+    if len(inputs.crossed) < 2:
+        return []
+    blocks: list[Block] = []
+    for metric in inputs.headline:
+        table, remarks = tables.factorial(inputs, metric)
+        if table.rows:
+            blocks += [Paragraph(f"{fmt.metric_name(metric)}: {remarks}"), table]
+    explained = (
+        "Whether a factor matters at all, over all of its values (main effect), and whether its effect depends on "
+        "another factor (interaction). No claim is decided here, and nothing is adjusted for the number of rows. "
+        "GG: after Greenhouse and Geisser. Partial η²: the part of what is left over by the other rows."
+    )
+    return [Paragraph(explained), *blocks] if blocks else []
 
 
 def _costs(inputs: Inputs) -> list[Block]:
@@ -162,11 +186,12 @@ def _reading(inputs: Inputs) -> list[Block]:
         )
         lines.append(
             "The p for equivalence (TOST, two one-sided tests) is that of an effect outside ±margin: if it is small, "
-            "the effect lies within; below 0.025 the whole 95 % interval does."
+            "the effect lies within; below 0.025 the whole interval does."
         )
     scale = inputs.study.get("scale")
     if scale not in (None, "paper"):
         lines.append(f"Networks and training have the sizes of scale={scale}, which are not those of the source.")
+    lines += [RULES] if inputs.outcomes else []
     return [Items(lines + _not_drawn(inputs))]
 
 

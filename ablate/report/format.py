@@ -6,6 +6,7 @@ import math
 
 MINUS = "\u2212"
 ABSENT = "\u2013"
+RELATIVE = "relative change"  # stands in for a metric where effects are parts of the value that they change
 _NAMES = {"train": "training", "test": "test"}
 _POWERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -17,7 +18,7 @@ def is_error(metric: str) -> bool:
 
 def factor(metric: str) -> float:
     """What a stored value is multiplied by before it is shown."""
-    return 100.0 if is_error(metric) else 1.0
+    return 100.0 if is_error(metric) or metric == RELATIVE else 1.0
 
 
 def metric_name(metric: str) -> str:
@@ -34,6 +35,8 @@ def metric_axis(metric: str) -> str:
 
 def difference_unit(metric: str) -> str:
     """The unit of a difference between two values of a metric; empty for a plain number."""
+    if metric == RELATIVE:
+        return "%"
     return "percentage points" if is_error(metric) else ""
 
 
@@ -82,11 +85,12 @@ def mean_interval(metric: str, mean: float, low: float | None, high: float | Non
 
 
 def effect(metric: str, mean: float | None, low: float | None, high: float | None, unit: bool = False) -> str:
-    """A difference with its sign, at the precision that its interval warrants; `unit` adds "pp" to one of errors."""
+    """A difference with its sign, at the precision that its interval warrants; `unit` adds "pp" or "%"."""
     if mean is None:
         return ABSENT
     text = number(factor(metric) * mean, _effect_places(metric, mean, low, high), sign=True)
-    return f"{text} pp" if unit and is_error(metric) else text
+    short = {"percentage points": "pp"}.get(difference_unit(metric), difference_unit(metric))
+    return f"{text} {short}" if unit and short else text
 
 
 def effect_interval(metric: str, mean: float | None, low: float | None, high: float | None) -> str:

@@ -30,10 +30,14 @@ class Outcome:
     expect: str = ""
     margin: float | None = None
     paper: dict[str, str] = field(default_factory=dict)
+    scale: str = "difference"
+    trend: str = ""
+    threshold: float | None = None
     verdict: str | None = None
     effect: float | None = None
     low: float | None = None
     high: float | None = None
+    level: float = 0.05
     n: int = 0
     values: dict[str, float | None] = field(default_factory=dict)
     p: float | None = None
@@ -45,7 +49,11 @@ class Outcome:
     diverged: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     d: float | None = None
+    looks: list[int] = field(default_factory=list)
+    look: int | None = None
+    open: bool = False
     sentence: str = ""
+    not_shown: str = ""
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -66,8 +74,24 @@ class Outcome:
         return self.verdict is not None and self.n > 0
 
     @property
+    def measure(self) -> str:
+        """What its effect is counted in: the metric, or a relative change of it."""
+        return fmt.RELATIVE if self.scale == "ratio" else self.metric
+
+    @property
+    def interval_name(self) -> str:
+        """The interval with its coverage: "95 % interval"."""
+        return f"{100 * (1 - self.level):.3g} % interval"
+
+    @property
     def contrast_text(self) -> str:
-        """The contrast as a sum: "post@depth=110 − pre@depth=110"."""
+        """The contrast as a sum: "post@depth=110 − pre@depth=110"; of logarithms for a ratio."""
+        text = self._terms_text()
+        if self.threshold is not None:
+            text += f" {fmt.MINUS} {fmt.value(self.metric, self.threshold)}"
+        return f"rise over {self.trend} of {text}" if self.trend else text
+
+    def _terms_text(self) -> str:
         terms = []
         for selector, weight in self.contrast.items():
             size = "" if abs(weight) == 1 else f"{abs(weight):g} × "
@@ -116,6 +140,11 @@ class Inputs:
     def varying(self) -> list[str]:
         """The grid factors that take more than one value."""
         return [name for name, values in self.factors.items() if len(values) > 1]
+
+    @property
+    def crossed(self) -> list[str]:
+        """The columns of a factorial design: arms, where there are several, and the grid factors that vary."""
+        return [*(["arm"] if len(self.arms) > 1 else []), *self.varying]
 
     @property
     def axis(self) -> str | None:

@@ -11,6 +11,8 @@ from ablate.report.figures import Figure
 from ablate.report.inputs import Inputs, Outcome
 from ablate.report.palette import VERDICT_SYMBOLS
 
+USUAL_LEVEL = 0.05
+
 
 def markdown(inputs: Inputs, sections: list[Section]) -> str:
     """The whole report as Markdown text."""
@@ -34,30 +36,39 @@ def _verdicts(inputs: Inputs) -> list[str]:
     if not inputs.outcomes:
         return []
     tests = ["p", "p (Holm)", "p (sign-flip)", "p (equivalence)"]
-    header = ["verdict", "claim", "effect", "95 % interval", "n", *tests, "margin", "paper"]
+    header = ["verdict", "claim", "effect", "interval", "n", *tests, "margin", "paper"]
     table = _table(Table(header, [_row(outcome) for outcome in inputs.outcomes], names=2))
     return ["## Verdicts", table, *(_details(k, outcome) for k, outcome in enumerate(inputs.outcomes, 1))]
 
 
 def _row(outcome: Outcome) -> list[str]:
-    figures = (outcome.metric, outcome.effect, outcome.low, outcome.high)
+    figures = (outcome.measure, outcome.effect, outcome.low, outcome.high)
     return [
         f"{VERDICT_SYMBOLS[outcome.word]} {outcome.word}",
         outcome.says or outcome.id,
         fmt.effect(*figures, unit=True),
-        fmt.effect_interval(*figures),
+        "exact" if outcome.test == "exact" else _interval(outcome),
         str(outcome.n),
         fmt.p_value(outcome.p),
         fmt.p_value(outcome.p_holm),
         fmt.p_value(outcome.p_signflip),
         fmt.p_value(outcome.p_equivalence),
-        fmt.margin(outcome.metric, outcome.margin),
+        fmt.margin(outcome.measure, outcome.margin),
         claims.paper(outcome) or fmt.ABSENT,
     ]
 
 
+def _interval(outcome: Outcome) -> str:
+    """The interval, with its coverage where that is not the usual one."""
+    text = fmt.effect_interval(outcome.measure, outcome.effect, outcome.low, outcome.high)
+    name = "" if outcome.level == USUAL_LEVEL or text == fmt.ABSENT else f" ({outcome.interval_name})"
+    return f"{text}{name}"
+
+
 def _details(number: int, outcome: Outcome) -> str:
     head = f"**{number}. {escape(outcome.id)}: {outcome.word}.** {escape(outcome.sentence)}".rstrip()
+    if outcome.not_shown:
+        head += f" {escape(outcome.not_shown)}"
     facts = [f"- {name}: {escape(text)}" for name, text in claims.facts(outcome)]
     return "\n".join([head, "", *facts, *(f"- note: {escape(note)}" for note in claims.cautions(outcome))])
 

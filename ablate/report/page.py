@@ -88,6 +88,7 @@ def _card(number: int, outcome: Outcome) -> Html:
     words = [
         tag("p", outcome.says or outcome.id.replace("_", " "), class_="says"),
         tag("p", outcome.sentence, class_="sentence") if outcome.sentence else "",
+        tag("p", outcome.not_shown, class_="not-shown") if outcome.not_shown else "",
         tag("ul", *notes, class_="notes") if notes else "",
     ]
     return tag(
@@ -104,15 +105,16 @@ def _card(number: int, outcome: Outcome) -> Html:
 def _effect(outcome: Outcome) -> list[Html]:
     if outcome.effect is None:
         return [tag("p", "no finite effect" if outcome.has_evidence else "no effect measured", class_="effect absent")]
-    figures = (outcome.metric, outcome.effect, outcome.low, outcome.high)
-    interval = fmt.effect_interval(*figures)
-    unit = fmt.difference_unit(outcome.metric)
-    kind = "median difference" if outcome.test == "signed rank" else "difference"
-    name = f"{kind} in {fmt.metric_name(outcome.metric)}" + (f", {unit}" if unit else "")
+    figures = (outcome.measure, outcome.effect, outcome.low, outcome.high)
+    kind = "relative change" if outcome.scale == "ratio" else "difference"
+    unit = fmt.difference_unit(outcome.measure)
+    name = f"{claims.kind_of_effect(outcome, kind)} in {fmt.metric_name(outcome.metric)}" + (
+        f", {unit}" if unit else ""
+    )
     return [
         tag("p", fmt.effect(*figures, unit=True), class_="effect"),
-        tag("p", "no interval" if interval == fmt.ABSENT else f"95 % interval {interval}", class_="interval"),
-        tag("p", f"{name}; n = {outcome.n}", class_="unit"),
+        tag("p", claims.interval(outcome), class_="interval"),
+        tag("p", name + ("" if outcome.test == "exact" else f"; n = {outcome.n}"), class_="unit"),
     ]
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from ablate.analysis import anova
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.blocks import Table
@@ -62,6 +63,26 @@ def costs(inputs: Inputs) -> Table:
         rows.append([*_point_columns(inputs, point), arm, *cells])
     header = [*_point_header(inputs), "arm", *(_COST_NAMES[name] for name in have)]
     return Table(header, rows if have else [], names=len(_point_header(inputs)) + 1)
+
+
+def factorial(inputs: Inputs, metric: str) -> tuple[Table, str]:
+    """Main effects and interactions on a metric, and how they were found."""
+    found = anova(inputs.frame, metric, inputs.crossed)
+    header = ["effect", "F", "degrees of freedom", "p", "p (GG)", "partial η²"]
+    if found is None:
+        return Table(header, [], names=1), ""
+    rows = [
+        [
+            row["effect"],
+            fmt.number(row["F"], 2),
+            f"{row['df']}, {row['df_error']}",
+            fmt.p_value(row["p"]),
+            fmt.p_value(row.get("p_gg")),
+            fmt.number(row.get("eta2"), 2),
+        ]
+        for row in found.table.to_dict("records")
+    ]
+    return Table(header, rows, names=1), ". ".join([found.method, *(note.rstrip(".") for note in found.notes)]) + "."
 
 
 def without_result(inputs: Inputs) -> Table:

@@ -52,7 +52,8 @@ def _print_claim(console: Console, outcome: Outcome, width: int) -> None:
     console.print(head + _text(console, "  ") + figures if fits else head)
     paper = claims.paper(outcome)
     below = [*([] if fits else [figures]), _text(console, outcome.sentence or outcome.says)]
-    for text in (*below, _text(console, f"paper: {paper}" if paper else "")):
+    limits = _text(console, outcome.not_shown)
+    for text in (*below, limits, _text(console, f"paper: {paper}" if paper else "")):
         if text:
             console.print(Padding(text, (0, 0, 0, 4), expand=False))
     console.print()
@@ -62,7 +63,9 @@ def _figures(outcome: Outcome) -> str:
     """Effect, interval, n and p: "+0.067 [+0.032, +0.103]  n 6  p 0.009 (Holm 0.018)"."""
     if outcome.effect is None:
         return f"no finite effect  n {outcome.n}" if outcome.has_evidence else ""
-    size = (outcome.metric, outcome.effect, outcome.low, outcome.high)
+    size = (outcome.measure, outcome.effect, outcome.low, outcome.high)
+    if outcome.test == "exact":
+        return f"{fmt.effect(*size, unit=True)}  exact"
     interval = fmt.effect_interval(*size)
     effect = fmt.effect(*size, unit=True) + ("" if interval == fmt.ABSENT else f" {interval}")
     return "  ".join(filter(None, [effect, f"n {outcome.n}", _p(outcome)]))

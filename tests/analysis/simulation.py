@@ -5,16 +5,31 @@ Run as a program it writes the rates into docs/statistics.md: `python -m tests.a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.analysis import Criterion, Look, decide, difference_p, equivalence_p, holm, paired_t, planned_looks
+from ablate.analysis import (
+    Criterion,
+    Look,
+    decide,
+    difference_p,
+    equivalence_p,
+    holm,
+    paired_t,
+    planned_looks,
+    power,
+    sequential_power,
+)
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 STUDIES = 20_000
 SEEDS = (3, 6, 10, 20)
 SIGNS = [Criterion(expect) for expect in ("positive", "negative", "positive", "negative", "positive")]
@@ -109,3 +124,51 @@ def power_rate(n: int, effect: float, criterion: Criterion, looks: tuple[int, ..
     """How often a claim is decided, for a true effect in standard deviations."""
     values = np.random.default_rng(n).normal(effect, 1.0, (STUDIES, 1, n))
     return float(np.mean(verdicts(values, [criterion], looks) != "inconclusive"))
+
+
+def peeking_rate(looks: tuple[int, ...] = LOOKS) -> float:
+    """How often a single claim without an effect is rejected at 5 % at some look, if nothing allows for the looks."""
+    values = normal(np.random.default_rng(24), (STUDIES, looks[-1]))
+    return float(np.any([paired_t(values[:, :seeds]).p < 0.05 for seeds in looks], axis=0).mean())
+
+
+def document(text: str) -> str:
+    """The page of documentation with its figures as they come out now."""
+    figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}"}
+    for name, value in figures.items():
+        text = re.sub(rf"(<!-- figure: {name} -->).*?(<!-- end -->)", rf"\g<1>{value}\g<2>", text)
+    table = "\n".join(["<!-- table -->", *_rows(), "<!-- end -->"])
+    return re.sub(r"<!-- table -->\n.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL)
+
+
+def _rows() -> list[str]:
+    head = ["what", "should be", *(f"n = {n}" for n in SEEDS), f"looks at {LOOKS[0]}, {LOOKS[1]} … {LOOKS[-1]}"]
+    return [_row(head), _row(["---", "---", *["---:"] * (len(SEEDS) + 1)]), *map(_row, _figures())]
+
+
+def _figures() -> list[list[str]]:
+    def line(what: str, target: str, rate: Callable[[int, tuple[int, ...]], float]) -> list[str]:
+        rates = [*(rate(n, ()) for n in SEEDS), rate(LOOKS[-1], LOOKS)]
+        return [what, target, *(f"{100 * one:.1f} %" for one in rates)]
+
+    false = "studies with five null claims that say something false"
+    return [
+        line("interval holds the truth (normal values)", "95 %", lambda n, k: repeated_coverage(k or (n,))),
+        *(line(f"{false}, {name}", "≤ 5 %", partial(null_rate, draw)) for name, draw in DRAWS.items()),
+        line("`equivalent` for a difference at the margin", "≤ 5 %", partial(_equivalence, "positive")),
+        line("`supported` zero for a difference at the margin", "≤ 5 %", partial(_equivalence, "zero")),
+        line("power for an effect of one standard deviation", "", lambda n, k: power_rate(n, 1.0, SIGNS[0], k)),
+        line("… as `plan` predicts it", "± 5 points", lambda n, k: sequential_power(k, 1.0) if k else power(n, 1.0)),
+    ]
+
+
+def _equivalence(expect: str, n: int, looks: tuple[int, ...]) -> float:
+    return equivalence_rate(n, expect, looks)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(document(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -9,9 +9,11 @@ from ablate.analysis import Criterion, judge, power, sign_flip_p, signed_rank_p,
 
 from .simulation import (
     DRAWS,
+    PAGE,
     SEEDS,
     STUDIES,
     coverage,
+    document,
     equivalence_rate,
     false_claims,
     null_rate,
@@ -112,3 +114,9 @@ def test_judge_follows_the_rule_that_is_simulated():
             for depth, c in enumerate(MIXED)
         ]  # fmt: skip
         assert [verdict.verdict for verdict in judge(results(cells), claims)] == list(expected)
+
+
+@pytest.mark.slow
+def test_the_documentation_prints_the_figures_that_come_out():
+    text = PAGE.read_text(encoding="utf-8")
+    assert document(text) == text, "run: python -m tests.analysis.simulation"

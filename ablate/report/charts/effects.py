@@ -16,18 +16,20 @@ BAND = "#dfe3e8"
 
 
 def effects(inputs: Inputs) -> alt.VConcatChart:
-    """Each claim's effect with its 95 % interval, single seeds and margin; a frame for each metric."""
+    """Each claim's effect with its interval, single seeds and margin; a frame for each metric."""
     tested = [(number, outcome) for number, outcome in enumerate(inputs.outcomes, 1) if outcome.has_evidence]
-    metrics = dict.fromkeys(outcome.metric for _, outcome in tested)
-    frames = [_frame(metric, [claim for claim in tested if claim[1].metric == metric]) for metric in metrics]
+    kinds = dict.fromkeys((outcome.metric, outcome.measure) for _, outcome in tested)
+    frames = [_frame(kind, [c for c in tested if (c[1].metric, c[1].measure) == kind]) for kind in kinds]
     return alt.vconcat(*frames, spacing=24)
 
 
-def _frame(metric: str, claims: list[tuple[int, Outcome]]) -> AnyChart:
+def _frame(kind: tuple[str, str], claims: list[tuple[int, Outcome]]) -> AnyChart:
+    metric, measure = kind
     rows = [_row(number, outcome) for number, outcome in claims]
     seeds = [seed for row, (_, outcome) in zip(rows, claims, strict=True) for seed in _seeds(row["claim"], outcome)]
-    unit = fmt.difference_unit(metric)
-    title = f"effect: difference in {fmt.metric_name(metric)}" + (f" ({unit})" if unit else "")
+    unit = fmt.difference_unit(measure)
+    change = "relative change" if measure == fmt.RELATIVE else "difference"
+    title = f"effect: {change} in {fmt.metric_name(metric)}" + (f" ({unit})" if unit else "")
     scale = alt.Scale(domain=_domain(rows, seeds), nice=False)
     names = alt.Axis(labelLimit=400, ticks=False, domain=False)
     y = alt.Y("claim:N", title=None, sort=[row["claim"] for row in rows], axis=names)
@@ -76,20 +78,21 @@ def _by_verdict(looks: dict[str, str]) -> alt.Scale:
 
 
 def _row(number: int, outcome: Outcome) -> dict[str, Any]:
-    k, verdict = fmt.factor(outcome.metric), outcome.word
+    k, verdict = fmt.factor(outcome.measure), outcome.word
     interval = (outcome.effect, outcome.low, outcome.high)
     effect, low, high = (None if value is None else k * value for value in interval)
-    figure = f"{fmt.effect(outcome.metric, *interval)}  {fmt.effect_interval(outcome.metric, *interval)}"
-    margin = k * abs(outcome.margin or 0.0)
+    figure = f"{fmt.effect(outcome.measure, *interval)}  {fmt.effect_interval(outcome.measure, *interval)}"
+    margin = abs(outcome.margin or 0.0)
+    below = margin / (1 + margin) if outcome.scale == "ratio" else margin  # a tenth more, and its inverse
     return {
         "claim": f"{number} · {outcome.id.replace('_', ' ')}  (expected {outcome.expected_text})",
         "verdict": verdict, "word": f"{VERDICT_SYMBOLS[verdict]} {verdict}", "figure": figure, "p": outcome.p,
-        "effect": effect, "low": low, "high": high, "below": -margin, "above": margin,
+        "effect": effect, "low": low, "high": high, "below": -k * below, "above": k * margin,
     }  # fmt: skip
 
 
 def _seeds(claim: str, outcome: Outcome) -> Records:
-    k = fmt.factor(outcome.metric)
+    k = fmt.factor(outcome.measure)
     return [{"claim": claim, "seed": s, "value": k * v} for s, v in outcome.values.items() if v is not None]
 
 
