@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,7 +42,31 @@ class ContrastValues:
     absent: list[str] = field(default_factory=list)
 
 
-def contrast_values(frame: pd.DataFrame, claim: ClaimLike, seeds: Sequence[int] | None = None) -> ContrastValues:
+@dataclass(frozen=True)
+class Contrast:
+    """A claim's contrast at every seed of a table.
+
+    Attributes:
+        claim: what was measured.
+        weights: of each cell label.
+        found: status and value of each cell.
+        absent: the selectors that match no cell at all.
+    """
+
+    claim: Claim
+    weights: Mapping[str, float]
+    found: Found
+    absent: list[str]
+
+    def of(self, seeds: Iterable[int] | None = None) -> ContrastValues:
+        """The values of these seeds, or of all that the table has."""
+        if self.absent:
+            return ContrastValues(absent=self.absent)
+        taken = sorted({seed for _, seed in self.found}) if seeds is None else seeds
+        return _measure(self.claim, self.weights, self.found, taken)
+
+
+def contrast_values(frame: pd.DataFrame, claim: ClaimLike) -> ContrastValues:
     """Measure a claim's contrast: one value a seed, from seeds with every needed cell.
 
     A selector that leaves a factor open stands for the mean over that factor's cells, within the seed. With a `trend`
@@ -58,24 +82,28 @@ def contrast_values(frame: pd.DataFrame, claim: ClaimLike, seeds: Sequence[int] 
     Args:
         frame: results, one row a cell: `arm`, `seed`, the factors, the metric, and `status` (all `done` without it).
         claim: what to measure.
-        seeds: those to take; by default all that the table has.
 
     Raises:
         InputError: the table lacks a needed column, or has two rows for one cell.
     """
+    return contrast(frame, claim).of()
+
+
+def contrast(frame: pd.DataFrame, claim: ClaimLike) -> Contrast:
+    """`contrast_values`, with the choice of seeds left open."""
     claim = as_claim(claim)
     selectors = _terms(frame, claim)
     cells = _cells(frame, selectors, claim.metric)
     weights, absent = _weights(cells, selectors)
     if absent or not weights:
-        return ContrastValues(absent=absent or [f"two values of {claim.trend}"])
+        return Contrast(claim, {}, {}, absent or [f"two values of {claim.trend}"])
     cells = cells[cells["label"].isin(list(weights))]
     _refuse_duplicates(cells)
     found = {
         (str(label), int(seed)): (str(status), float(value))
         for label, seed, status, value in cells[["label", "seed", "status", "value"]].itertuples(index=False)
     }
-    return _measure(claim, weights, found, sorted({seed for _, seed in found}) if seeds is None else seeds)
+    return Contrast(claim, weights, found, [])
 
 
 def trend_weights(values: int) -> list[float]:

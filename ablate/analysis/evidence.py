@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.analysis.contrast import ContrastValues, contrast_values
+from ablate.analysis.contrast import Contrast, ContrastValues
 from ablate.analysis.metrics import STATIC
 from ablate.analysis.rule import Criterion
 from ablate.analysis.sequential import Look
@@ -53,10 +53,10 @@ def tested_margin(claim: Claim | Verdict) -> float:
     return math.log1p(claim.margin) if claim.scale == "ratio" else float(claim.margin)
 
 
-def gather(frame: pd.DataFrame, claim: Claim, look: Look, seeds: Sequence[int] | None, alpha: float) -> Evidence:
-    """The figures of a claim from the first `look.seeds` of these seeds, or from all that the table has (None)."""
-    verdict = Verdict.of(claim)
-    found = contrast_values(frame, claim, seeds)
+def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[int] | None, alpha: float) -> Evidence:
+    """The figures of a claim at a look, from these seeds, or from all that the table has (None)."""
+    claim = measured.claim
+    verdict, found = Verdict.of(claim), measured.of(seeds)
     if reason := _why_untested(frame, claim, found):
         return Evidence(verdict.replace(sentence=f"Not tested: {reason}.", missing=found.missing))
     verdict = verdict.replace(

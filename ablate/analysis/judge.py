@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
+from ablate.analysis.contrast import contrast
 from ablate.analysis.evidence import Evidence, gather, tested_margin
 from ablate.analysis.limits import limits_of
 from ablate.analysis.power import seeds_to_decide
@@ -45,7 +46,7 @@ def judge(
     """
     read = [as_claim(claim) for claim in claims]
     if len(looks) < 2:
-        evidence = [gather(frame, claim, Look(), None, alpha) for claim in read]
+        evidence = [gather(frame, contrast(frame, claim), Look(), None, alpha) for claim in read]
         return _conclude_all(read, evidence, alpha)
     return _look_by_look(frame, read, tuple(looks), alpha)
 
@@ -57,12 +58,13 @@ def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, al
     seeds = sorted(int(seed) for seed in frame["seed"].unique()) if len(frame) else []
     # The seeds of a study count from 0, and those of a look that has not been run are not in the table.
     seeds = [*seeds, *(seed for seed in range(looks[-1]) if seed not in seeds)]
+    measured = [contrast(frame, claim) for claim in claims]
     for number in looks:
         reached = False
-        for place, claim in enumerate(claims):
+        for place, one in enumerate(measured):
             if place in settled:
                 continue
-            found = gather(frame, claim, Look(number, looks), seeds[:number], alpha)
+            found = gather(frame, one, Look(number, looks), seeds[:number], alpha)
             if found.is_whole or place not in evidence:
                 evidence[place] = found
                 reached = reached or found.is_whole
