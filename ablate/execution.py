@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ablate import registry
+from ablate.costs import Network, inspect_network
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
 from ablate.files import write_json
 from ablate.interfaces.run import Engine, Job
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
-from ablate.training.options import check_options
 
-
-@dataclass(frozen=True)
-class Network:
-    """What is known of a cell's network without training it.
-
-    Attributes:
-        params: trainable parameters.
-        flops: multiply-adds of a forward pass of one image.
-    """
-
-    params: int
-    flops: int
+__all__ = [
+    "Network",
+    "check_data",
+    "inspect_network",
+    "networks_of",
+    "open_cells",
+    "report_study",
+    "run_study",
+]
 
 
 def run_study(study: Study, console: Console) -> None:
@@ -98,25 +94,6 @@ def check_data(cells: list[Cell]) -> None:
     """
     for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
         registry.build("data", node).check()
-
-
-def inspect_network(config: dict[str, Any]) -> Network:
-    """Count parameters and multiply-adds of a config's network for the images of its data set.
-
-    Raises:
-        InputError: the network cannot be built so, or an option of its training makes no sense.
-    """
-    import torch
-
-    from ablate.network import build_model, count_flops, count_parameters
-
-    check_options(config["trainer"])
-    for kind in ("augment", "optim", "schedule"):
-        registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
-    data = registry.build("data", config["data"])
-    with torch.device("meta"):
-        model = build_model(config, data)
-    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)))
 
 
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:

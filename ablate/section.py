@@ -14,6 +14,9 @@ from ablate.errors import InputError, unknown
 from ablate.overrides import Typed
 from ablate.schema import StudySchema
 
+MADE_OF_OVERRIDES = ("arms", "leave_one_out", "add_one_in")  # parts of the section that make arms
+VARYING = (*MADE_OF_OVERRIDES, "grid", "zip")
+
 
 def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]:
     """The section as its file has it at the scale chosen, without what the user typed in it.
@@ -38,7 +41,7 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """
     config = compose_in_context(overrides)
     plain = container(config)
-    for part in ("arms", "scales"):
+    for part in (*MADE_OF_OVERRIDES, "scales"):
         plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
     return plain
 
@@ -51,16 +54,23 @@ def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequenc
         base: the section composed with all that was typed: where the values are found.
         typed: what the user typed.
     """
-    section = {**filed, "arms": dict(filed["arms"]), "grid": dict(filed["grid"])}
+    section = {**filed, **{part: dict(filed[part]) for part in VARYING}}
     for key in [key for o in typed if _is_of_section(o.key) for key in o.leaves]:
         part, _, entry = key.removeprefix("study.").partition(".")
-        if part not in ("arms", "grid") or not entry:
+        if part in MADE_OF_OVERRIDES:
+            entry = entry.partition(".")[0]  # behind it comes a field of an arm or a part
+        if part not in VARYING or not entry:
             section[part] = base[part]
         elif entry in base[part]:
             section[part][entry] = base[part][entry]
         else:
             section[part].pop(entry, None)
     return section
+
+
+def varies(section: Mapping[str, Any]) -> bool:
+    """Whether a study compares anything: it has arms, or factors that vary."""
+    return any(section[part] for part in VARYING)
 
 
 def name_of(section: Mapping[str, Any], typed: Sequence[Typed], *, is_open: bool) -> str:
@@ -111,10 +121,10 @@ def _is_of_section(key: str) -> bool:
 
 
 def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
-    """The section with its changes at a scale: grid, seeds, claims by id, further overrides."""
+    """The section with its changes at a scale: grid, zip, exclusions, seeds, claims by id, further overrides."""
     changes = filed["scales"].get(scale) or {}
     section = {**filed, "overrides": changes.get("overrides", [])}
-    section |= {key: changes[key] for key in ("grid", "seeds") if changes.get(key) is not None}
+    section |= {key: changes[key] for key in ("grid", "zip", "exclude", "seeds") if changes.get(key) is not None}
     section["claims"] = [dict(claim) for claim in filed["claims"]]
     by_id = {claim["id"]: claim for claim in section["claims"]}
     for name, change in changes.get("claims", {}).items():
