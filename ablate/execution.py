@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ablate import registry
-from ablate.costs import Network, inspect_network
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
 from ablate.files import write_json
 from ablate.interfaces.run import Engine, Job
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
+from ablate.training.options import check_options
 
-__all__ = [
-    "Network",
-    "check_data",
-    "inspect_network",
-    "networks_of",
-    "open_cells",
-    "report_study",
-    "run_study",
-]
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of a cell's network without training it.
+
+    Attributes:
+        params: trainable parameters.
+        flops: multiply-adds of a forward pass of one image.
+    """
+
+    params: int
+    flops: int
 
 
 def run_study(study: Study, console: Console) -> None:
@@ -36,7 +40,7 @@ def run_study(study: Study, console: Console) -> None:
     """
     store = Store(study.runs, study.name)
     # Wrong input ends here, before anything is written.
-    candidates = [cell for cell in study.cells if study.rerun == "stale" or not store.has_result(cell.id)]
+    candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
     engine: Engine = registry.build("engine", study.engine)
     networks = networks_of(candidates)
     check_data(candidates)
@@ -47,7 +51,7 @@ def run_study(study: Study, console: Console) -> None:
     failures = _train(study, store, engine, jobs, console) if jobs else {}
     verdicts = report_study(store.folder, console)
     if failures:
-        raise CellsFailed(f"{len(failures)} of {len(study.cells)} cells failed; the same command tries them again")
+        raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
@@ -55,6 +59,8 @@ def run_study(study: Study, console: Console) -> None:
 
 def open_cells(study: Study, store: Store) -> list[Cell]:
     """The cells to train: those without a result, and under `rerun=stale` those that only other code has trained.
+
+    A cell that two arms share is there once.
 
     Raises:
         InputError: a result file of the store is broken.
@@ -65,7 +71,7 @@ def open_cells(study: Study, store: Store) -> list[Cell]:
             return False
         return study.rerun == "stale" or store.result(cell.id) is None
 
-    return [cell for cell in study.cells if is_open(cell)]
+    return [cell for cell in study.once if is_open(cell)]
 
 
 def networks_of(cells: list[Cell]) -> dict[str, Network]:
@@ -94,6 +100,25 @@ def check_data(cells: list[Cell]) -> None:
     """
     for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
         registry.build("data", node).check()
+
+
+def inspect_network(config: dict[str, Any]) -> Network:
+    """Count parameters and multiply-adds of a config's network for the images of its data set.
+
+    Raises:
+        InputError: the network cannot be built so, or an option of its training makes no sense.
+    """
+    import torch
+
+    from ablate.network import build_model, count_flops, count_parameters
+
+    check_options(config["trainer"])
+    for kind in ("augment", "optim", "schedule"):
+        registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
+    data = registry.build("data", config["data"])
+    with torch.device("meta"):
+        model = build_model(config, data)
+    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)))
 
 
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
@@ -126,8 +151,9 @@ def _train(study: Study, store: Store, engine: Engine, jobs: list[Job], console:
     def keep_failure(job: Job, reason: str) -> None:
         write_json(job.folder / "failure.json", {"reason": reason})
 
-    done, cost = len(study.cells) - len(jobs), sum(job.cost for job in jobs)
-    with StudyProgress(console, len(study.cells), done, cost, has_result, keep_failure) as progress:
+    total = len(study.once)
+    done, cost = total - len(jobs), sum(job.cost for job in jobs)
+    with StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
         engine.run(jobs, progress)
     return progress.failures
 

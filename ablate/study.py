@@ -64,6 +64,11 @@ class Study:
     exclude: list[dict[str, Any]] = field(default_factory=list)
     matched: Matches = field(default_factory=dict)
 
+    @property
+    def once(self) -> list[Cell]:
+        """The cells to train and count, those that arms share once."""
+        return list({cell.id: cell for cell in self.cells}.values())
+
 
 def plan_study(typed: Sequence[str]) -> Study:
     """Compose every cell of the study that these overrides describe.

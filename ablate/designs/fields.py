@@ -15,9 +15,9 @@ def texts(where: str, given: Any, such_as: str = "[order=pre]") -> list[str]:
         InputError: it is something else; says where.
     """
     if not isinstance(given, list):
-        raise InputError(f"{where}={given}: must be a list, such as {such_as}")
+        raise InputError(f"{where}: must be a list, such as {such_as}, and not {given}")
     if not all(isinstance(text, str) for text in given):
-        raise InputError(f"{where}={given}: must be a list of texts, such as {such_as}")
+        raise InputError(f"{where}: must be a list of texts, such as {such_as}, and not {given}")
     return list(given)
 
 
@@ -28,8 +28,10 @@ def mapping(where: str, given: Any, fields: Collection[str]) -> dict[str, Any]:
         InputError: it is no mapping, or has another key.
     """
     if not isinstance(given, Mapping):
-        listed = ", ".join(fields)
-        raise InputError(f"{where}={given}: must be a list, such as [order=pre], or a mapping with {listed}")
+        raise InputError(
+            f"{where}: must be a list, such as [order=pre], or a mapping with {', '.join(fields)}, "
+            f"and not {'null' if given is None else given}"
+        )
     for key in given:
         if key not in fields:
             raise unknown(f"field of {where}", str(key), fields)
