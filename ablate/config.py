@@ -83,7 +83,7 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
         _check(config)
-    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
 

@@ -247,7 +247,10 @@ def test_a_claim_that_names_what_is_not_there_is_refused(claim: str, reason: str
             ["+study.arms.x=['order=post']"],
             "arm 'post' at depth=8 and arm 'x' at depth=8 have the same config: nothing ",
         ),
-        (["study.arms.post=order"], "study.arms.post: must be a list, such as [order=pre], or a mapping with overrides,"),
+        (
+            ["study.arms.post=order"],
+            "study.arms.post: must be a list, such as [order=pre], or a mapping with overrides,",
+        ),
         (["study.arms=order"], "study.arms=order: has keys of its own; set one of those"),
         (["+study.grid.seed=[1,2]"], "study.grid.seed is no part of what is compared (seeds are in study.seeds)"),
         (["+study.grid.runs=[a,b]"], "study.grid.runs is no part of what is compared"),

@@ -31,17 +31,23 @@ def headline(inputs: Inputs) -> str:
 def design(inputs: Inputs) -> str:
     """Arms, grid, seeds and cells in one line."""
     arms = f"{fmt.plural(len(inputs.arms), 'arm')} ({', '.join(inputs.arms)})"
-    product = " × ".join([arms, *_factors(inputs), fmt.plural(inputs.frame["seed"].nunique(), "seed")])
+    seeds, cells = inputs.frame["seed"].nunique(), len(inputs.frame)
+    product = " × ".join([arms, *_factors(inputs), fmt.plural(seeds, "seed")])
+    if inputs.study.get("exclude") and cells < len(inputs.arms) * len(inputs.points) * seeds:
+        product += ", less what is excluded,"
+    named = inputs.frame.loc[inputs.frame["cell"] != "", "cell"]
+    shared = f" ({named.nunique()} different: arms share the others)" if named.duplicated().any() else ""
     scale = inputs.study.get("scale")
-    less = " less what is excluded" if inputs.study.get("exclude") else ""
-    return f"{product}{less} = {fmt.plural(len(inputs.frame), 'cell')}" + (f", scale {scale}" if scale else "")
+    return f"{product} = {fmt.plural(cells, 'cell')}{shared}" + (f", scale {scale}" if scale else "")
 
 
 def _factors(inputs: Inputs) -> list[str]:
     """The factors with their values; those that vary together as one: "depth with width 8 with 1, 14 with 0.5"."""
     zipped = {name: values for name, values in (inputs.study.get("zip") or {}).items() if name in inputs.factors}
     free = [f"{name} {', '.join(values)}" for name, values in inputs.factors.items() if name not in zipped]
-    positions = [" with ".join(map(fmt.label, values)) for values in zip(*zipped.values(), strict=True)]
+    have = set(zip(*(inputs.frame[name] for name in zipped), strict=True))
+    planned = [tuple(map(fmt.label, values)) for values in zip(*zipped.values(), strict=True)]
+    positions = [" with ".join(position) for position in planned if position in have]
     return [*free, *([f"{' with '.join(zipped)} {', '.join(positions)}"] if zipped else [])]
 
 
