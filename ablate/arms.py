@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+METRICS = ("params", "flops")  # what an arm can be matched in
+KNOB = "width"  # the key that a matched arm adjusts where it names no other
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -14,9 +17,39 @@ class Arm:
         overrides: Hydra overrides against the base config.
         baseline: the arm that it is compared with; None where it is the baseline itself.
         changes: the keys that it declares to change against its baseline, such as `order`.
+        match: the cost that is made equal to that of its baseline, one of METRICS; None where nothing is matched.
+        knob: the numeric key that is adjusted for it, such as `width`; None where nothing is matched.
+        design: the part of the study that it comes from: `arms` where it is written there, or the design that made it.
     """
 
     name: str
     overrides: list[str]
     baseline: str | None = None
     changes: list[str] = field(default_factory=list)
+    match: str | None = None
+    knob: str | None = None
+    design: str = "arms"
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How near a matched arm came to its baseline at one point of the grid.
+
+    Attributes:
+        metric: what is matched, one of METRICS.
+        knob: the key that was adjusted.
+        value: what it was set to.
+        cost: of the arm's network, in the unit of the metric.
+        target: the cost of its baseline's network at the same point.
+    """
+
+    metric: str
+    knob: str
+    value: float
+    cost: int
+    target: int
+
+    @property
+    def difference(self) -> float:
+        """By what part of it the cost lies above the baseline's: 0.01 for 1 % more."""
+        return self.cost / self.target - 1

@@ -22,7 +22,7 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.training.checkpoints import NAME, EpochEnd, resumable
 from ablate.training.module import Row, Training
-from ablate.training.options import threshold
+from ablate.training.options import threshold, threshold_name
 from ablate.training.resident import ResidentData
 
 
@@ -119,7 +119,7 @@ def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float |
     metrics["seconds"] = sum(row["seconds"] for row in training.history)
     for text in config["trainer"]["epochs_to"]:
         metric, value = threshold(text)
-        metrics[f"epochs_to/{metric}<{value:g}"] = _first_below(training.history, metric, value)
+        metrics[f"epochs_to/{threshold_name(text)}"] = _first_below(training.history, metric, value)
     return metrics
 
 

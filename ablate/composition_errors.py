@@ -19,6 +19,9 @@ TYPES = {
     r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
         r"a file chooses \1 by `defaults: [override /\1: \2]`"
     ),
+    r"Cannot merge DictConfig with ListConfig|Index '.*' \(str\) is not an int|invalid literal for int.*": (
+        "a list and a mapping do not go together; take the key away with ~KEY, and add it anew with +KEY=..."
+    ),
     r"Cannot assign \w+ to Dict.*": "has keys of its own; set one of those",
     r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
     r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
@@ -42,6 +45,8 @@ def as_input_error(error: Exception) -> InputError:
     text = str(error)
     if isinstance(error, MarkedYAMLError):
         return _broken_yaml(error)
+    if type(error) is ValueError:  # OmegaConf's own, where a key leads into a list
+        return InputError(_in_plain_words(text, TYPES))
     if isinstance(error, OverrideParseException):
         return InputError(f"cannot read '{error.override}': {_unreadable(error.override, text)}")
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not find '([^']+)'", text)):

@@ -19,7 +19,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
@@ -83,7 +83,7 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
         _check(config)
-    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
 
@@ -102,6 +102,22 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
     return config
+
+
+def node_at(config: DictConfig, key: str) -> Node:
+    """The node that a dotted key of a composed config names.
+
+    Raises:
+        InputError: there is none; says which part of the key is unknown.
+    """
+    node: Any = config
+    parts = key.split(".")
+    for place, part in enumerate(parts, start=1):
+        if not isinstance(node, DictConfig) or part not in node:
+            raise unknown_key(".".join(parts[:place]), map(str, node) if isinstance(node, DictConfig) else [])
+        node = node._get_node(part)
+    assert isinstance(node, Node)
+    return node
 
 
 def is_group(key: str) -> bool:

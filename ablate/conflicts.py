@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ablate.arms import Arm
 from ablate.config import settings_of
 from ablate.errors import InputError
 from ablate.identity import AROUND
 from ablate.overrides import Typed, parse
 
 if TYPE_CHECKING:
-    from ablate.study import Cell
+    from ablate.designs.cells import Cell
 
 Arms = Mapping[str, Sequence[Typed]]
 
@@ -43,33 +44,71 @@ def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
     return parsed
 
 
-def refuse_typed_arms(compared: Sequence[Typed], arms: Arms) -> None:
-    """What an arm sets cannot be typed as well."""
+def refuse_typed_arms(compared: Sequence[Typed], arms: Arms, designs: Collection[str] = ("arms",)) -> None:
+    """What an arm sets cannot be typed as well.
+
+    Args:
+        compared: what the user typed of what is compared.
+        arms: what each arm sets.
+        designs: the parts of the study that its arms come from.
+    """
     owners: dict[str, list[str]] = {}
     for arm, overrides in arms.items():
         for override in overrides:
             for key in override.leaves:
                 owners.setdefault(key, []).append(f"{arm}: {override.text}")
+    places = [f"study.{design}.{'NAME' if design == 'arms' else 'PART'}" for design in dict.fromkeys(designs)]
     for override in compared:
         for key in override.leaves:
             if key in owners:
                 raise InputError(
-                    f"'{override.text}' names what the study's arms set ({'; '.join(owners[key])}); "
-                    f"leave it out, change the arm with study.arms.NAME=[...], or drop it with ~study.arms.NAME"
+                    f"'{override.text}' names what the study's arms set ({'; '.join(owners[key])}); leave it out, "
+                    f"change the arm with {' or '.join(f'{place}=[...]' for place in places)}, "
+                    f"or drop it with {' or '.join(f'~{place}' for place in places)}"
                 )
 
 
-def refuse_bad_grid(grid: Mapping[str, Sequence[Any]], arms: Arms) -> None:
-    """A factor of the grid has different values, and no arm sets it."""
-    for factor, values in grid.items():
+def refuse_swept_arms(factors: Mapping[str, str], arms: Arms) -> None:
+    """A factor is part of what is compared, and no arm sets it.
+
+    Args:
+        factors: where each factor stands, such as `study.grid.depth`.
+        arms: what each arm sets.
+    """
+    for factor, where in factors.items():
         if is_around(factor):
-            raise InputError(f"study.grid.{factor} is no part of what is compared (seeds are in study.seeds)")
-        if not values or any(value in values[:index] for index, value in enumerate(values)):
-            raise InputError(f"study.grid.{factor}={values}: give at least one value, and each of them once")
+            raise InputError(f"{where} is no part of what is compared (seeds are in study.seeds)")
         for arm, overrides in arms.items():
             for override in overrides:
                 if factor in override.leaves:
-                    raise InputError(f"arm '{arm}' sets {override.text}, and study.grid.{factor} sweeps it; drop one")
+                    raise InputError(f"arm '{arm}' sets {override.text}, and {where} sweeps it; drop one")
+
+
+def refuse_taken_knobs(
+    knobs: Mapping[str, str], typed: Sequence[Typed], factors: Mapping[str, str], arms: Arms
+) -> None:
+    """The knob of a matched arm is set by the search, and by nothing else.
+
+    Args:
+        knobs: the knob of each matched arm.
+        typed: what the user typed.
+        factors: where each factor stands, such as `study.grid.depth`.
+        arms: what each arm sets.
+    """
+    for arm, knob in knobs.items():
+        adjusts = f"arm '{arm}' adjusts {knob} to match its baseline"
+        if is_around(knob):
+            raise InputError(f"{adjusts}, and {knob} is no part of what is compared")
+        if knob in factors:
+            raise InputError(f"{adjusts}, and {factors[knob]} sweeps it; drop one, or name another knob")
+        for override in arms[arm]:
+            if knob in override.leaves:
+                raise InputError(f"{adjusts}, and sets {override.text}; drop one, or name another knob")
+        for override in typed:
+            if knob in override.leaves:
+                raise InputError(
+                    f"{adjusts}, and '{override.text}' would be lost there; leave it out, or set it in the baseline"
+                )
 
 
 def refuse_overruled_preset(compared: Sequence[Typed], grid: Mapping[str, Any], arms: Arms) -> None:
@@ -90,16 +129,30 @@ def refuse_overruled_preset(compared: Sequence[Typed], grid: Mapping[str, Any], 
             )
 
 
-def refuse_twins(cells: Sequence[Cell]) -> None:
-    """Two arms with the same config would be compared with themselves."""
-    seen: dict[str, Cell] = {}
+def refuse_twins(cells: Sequence[Cell], arms: Mapping[str, Arm]) -> None:
+    """Two arms with the same config would be compared with themselves.
+
+    An arm that a design makes may be the twin of another one, as long as neither is the baseline of the other: the
+    cell that both share is trained once, and stands in the results of both.
+    """
+    seen: dict[str, list[Cell]] = {}
     for cell in cells:
-        twin = seen.setdefault(cell.id, cell)
-        if twin is not cell:
-            raise InputError(
-                f"{_place(twin)} and {_place(cell)} have the same config: nothing to compare; "
-                f"give one of them an override that changes something"
-            )
+        twins = seen.setdefault(cell.id, [])
+        for twin in twins:
+            if not _may_share(twin, cell, arms):
+                raise InputError(
+                    f"{_place(twin)} and {_place(cell)} have the same config: nothing to compare; "
+                    f"give one of them an override that changes something"
+                )
+        twins.append(cell)
+
+
+def _may_share(one: Cell, other: Cell, arms: Mapping[str, Arm]) -> bool:
+    first, second = (arms.get(cell.arm) for cell in (one, other))
+    if first is None or second is None or first is second:
+        return False
+    is_baseline = first.baseline == second.name or second.baseline == first.name
+    return not is_baseline and not first.design == second.design == "arms"
 
 
 def _place(cell: Cell) -> str:

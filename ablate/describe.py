@@ -21,6 +21,7 @@ from ablate.errors import InputError
 from ablate.interfaces.backbone import Backbone
 from ablate.network import build_model, count_flops, count_parameters, eval_mode, image_shape
 from ablate.receptive_field import Field, ReceptiveFields
+from ablate.section import varies
 
 COLUMNS = ("part", "output", "parameters", "multiply-adds", "receptive field", "its stride")
 LEGEND = (
@@ -105,7 +106,7 @@ def show(overrides: Sequence[str], console: Console) -> None:
         InputError: they describe a study of several networks, or no network.
     """
     config = compose(overrides)
-    if config.study.arms or config.study.grid:
+    if varies(config.study):
         raise InputError(f"study {config.study.name} has several networks: leave it out here, or see `plan`")
     description = describe(config)
     chosen, image = " ".join(overrides) or "defaults", " x ".join(map(str, description.image))

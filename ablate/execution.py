@@ -40,7 +40,7 @@ def run_study(study: Study, console: Console) -> None:
     """
     store = Store(study.runs, study.name)
     # Wrong input ends here, before anything is written.
-    candidates = [cell for cell in study.cells if study.rerun == "stale" or not store.has_result(cell.id)]
+    candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
     engine: Engine = registry.build("engine", study.engine)
     networks = networks_of(candidates)
     check_data(candidates)
@@ -51,7 +51,7 @@ def run_study(study: Study, console: Console) -> None:
     failures = _train(study, store, engine, jobs, console) if jobs else {}
     verdicts = report_study(store.folder, console)
     if failures:
-        raise CellsFailed(f"{len(failures)} of {len(study.cells)} cells failed; the same command tries them again")
+        raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
@@ -59,6 +59,8 @@ def run_study(study: Study, console: Console) -> None:
 
 def open_cells(study: Study, store: Store) -> list[Cell]:
     """The cells to train: those without a result, and under `rerun=stale` those that only other code has trained.
+
+    A cell that two arms share is there once.
 
     Raises:
         InputError: a result file of the store is broken.
@@ -69,7 +71,7 @@ def open_cells(study: Study, store: Store) -> list[Cell]:
             return False
         return study.rerun == "stale" or store.result(cell.id) is None
 
-    return [cell for cell in study.cells if is_open(cell)]
+    return [cell for cell in study.once if is_open(cell)]
 
 
 def networks_of(cells: list[Cell]) -> dict[str, Network]:
@@ -149,8 +151,9 @@ def _train(study: Study, store: Store, engine: Engine, jobs: list[Job], console:
     def keep_failure(job: Job, reason: str) -> None:
         write_json(job.folder / "failure.json", {"reason": reason})
 
-    done, cost = len(study.cells) - len(jobs), sum(job.cost for job in jobs)
-    with StudyProgress(console, len(study.cells), done, cost, has_result, keep_failure) as progress:
+    total = len(study.once)
+    done, cost = total - len(jobs), sum(job.cost for job in jobs)
+    with StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
         engine.run(jobs, progress)
     return progress.failures
 

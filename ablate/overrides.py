@@ -15,7 +15,7 @@ from ablate.composition_errors import as_input_error
 from ablate.errors import InputError
 from ablate.registry import KINDS
 
-ARM = re.compile(r"(\+{0,2}study\.arms\.[^=]+=)\[(.*)\]", re.DOTALL)
+ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def show_plan(study: Study, console: Console) -> None:
         table.add_row(*map(escape, [arm, *values, overrides, *counts]))
     console.print(table)
     stored = sum(store.has_result(cell.id) for cell in study.cells)
-    seeds = len(study.seeds)
+    seeds = len(study.seeds.values)
     console.print(f"{len(study.cells)} cells, {stored} stored already; {seeds} seeds", highlight=False)
     if study.claims and seeds < 6:
         console.print("fewer than 6 paired seeds: an exact sign-flip test cannot reach 0.05", highlight=False)

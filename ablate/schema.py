@@ -40,6 +40,8 @@ class ScaleChanges:
     """What a study changes at a scale."""
 
     grid: dict[str, list[Any]] | None = None  # takes the place of the whole grid
+    zip: dict[str, list[Any]] | None = None  # likewise
+    exclude: list[dict[str, Any]] | None = None  # likewise
     seeds: Any = None
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)  # fields of claims, by the claim's id
     overrides: list[str] = field(default_factory=list)
@@ -47,13 +49,21 @@ class ScaleChanges:
 
 @dataclass
 class StudySchema:
-    """A study: arms x grid x seeds, and the claims they test."""
+    """A study: arms x grid x seeds, and the claims they test.
+
+    What makes arms can be written short or long, which no type of OmegaConf says; `ablate.designs` checks it.
+    """
 
     name: str = "single"
     question: str = ""
     source: str = ""
-    arms: dict[str, list[str]] = field(default_factory=dict)
+    arms: dict[str, Any] = field(default_factory=dict)  # [overrides], or {overrides, baseline, match, knob, changes}
+    baseline: str | None = None  # the arm that others are compared with; null: the first
+    leave_one_out: dict[str, Any] = field(default_factory=dict)  # part: [overrides], or {with: [...], without: [...]}
+    add_one_in: dict[str, Any] = field(default_factory=dict)  # likewise
     grid: dict[str, list[Any]] = field(default_factory=dict)
+    zip: dict[str, list[Any]] = field(default_factory=dict)  # factors that vary together: lists of one length
+    exclude: list[dict[str, Any]] = field(default_factory=list)  # cells to leave out: {arm: NAME, factor: value}
     seeds: Any = None  # a number of seeds, or a list of them; null: default_seeds
     default_seeds: int = 1  # set by the scale
     claims: list[Claim] = field(default_factory=list)

@@ -10,9 +10,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.composition_errors import as_input_error
 from ablate.config import compose_in_context
-from ablate.errors import InputError, unknown
+from ablate.errors import unknown
 from ablate.overrides import Typed
 from ablate.schema import StudySchema
+
+MADE_OF_OVERRIDES = ("arms", "leave_one_out", "add_one_in")  # parts of the section that make arms
+VARYING = (*MADE_OF_OVERRIDES, "grid", "zip")
 
 
 def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     """
     config = compose_in_context(overrides)
     plain = container(config)
-    for part in ("arms", "scales"):
+    for part in (*MADE_OF_OVERRIDES, "scales"):
         plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
     return plain
 
@@ -51,10 +54,12 @@ def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequenc
         base: the section composed with all that was typed: where the values are found.
         typed: what the user typed.
     """
-    section = {**filed, "arms": dict(filed["arms"]), "grid": dict(filed["grid"])}
+    section = {**filed, **{part: dict(filed[part]) for part in VARYING}}
     for key in [key for o in typed if _is_of_section(o.key) for key in o.leaves]:
         part, _, entry = key.removeprefix("study.").partition(".")
-        if part not in ("arms", "grid") or not entry:
+        if part in MADE_OF_OVERRIDES:
+            entry = entry.partition(".")[0]  # behind it comes a field of an arm or a part
+        if part not in VARYING or not entry:
             section[part] = base[part]
         elif entry in base[part]:
             section[part][entry] = base[part][entry]
@@ -63,32 +68,17 @@ def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequenc
     return section
 
 
+def varies(section: Mapping[str, Any]) -> bool:
+    """Whether a study compares anything: it has arms, or factors that vary."""
+    return any(section[part] for part in VARYING)
+
+
 def name_of(section: Mapping[str, Any], typed: Sequence[Typed], *, is_open: bool) -> str:
     """The study's name; where it has none, that of its file, and never the one that all single cells share."""
     name = str(section["name"])
     if is_open or name != StudySchema.name:
         return name
     return next((str(o.value).rpartition("/")[2] for o in typed if o.key == "exp"), "unnamed")
-
-
-def seeds_of(section: Mapping[str, Any], seed: int, typed: Sequence[Typed], *, is_open: bool) -> list[int]:
-    """The seeds of a study: the one typed, those the study lists, or as many as the scale says.
-
-    Raises:
-        InputError: what it lists are no seeds.
-    """
-    named = {o.key for o in typed}
-    if {"seed", "study.seeds"} <= named:
-        raise InputError("seed=... pins the study to one seed, and study.seeds=... lists several; type one of the two")
-    if "seed" in named or (is_open and section["seeds"] is None):
-        return [seed]
-    asked = section["default_seeds"] if section["seeds"] is None else section["seeds"]
-    seeds = list(range(asked)) if _is_whole(asked) else asked
-    if isinstance(seeds, list) and seeds and all(map(_is_whole, seeds)) and len(set(seeds)) == len(seeds):
-        return list(seeds)
-    raise InputError(
-        f"study.seeds={asked}: give a number of seeds such as 6, or a list of different ones such as [0,1,2]"
-    )
 
 
 def container(config: DictConfig) -> dict[str, Any]:
@@ -111,10 +101,10 @@ def _is_of_section(key: str) -> bool:
 
 
 def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
-    """The section with its changes at a scale: grid, seeds, claims by id, further overrides."""
+    """The section with its changes at a scale: grid, zip, exclusions, seeds, claims by id, further overrides."""
     changes = filed["scales"].get(scale) or {}
     section = {**filed, "overrides": changes.get("overrides", [])}
-    section |= {key: changes[key] for key in ("grid", "seeds") if changes.get(key) is not None}
+    section |= {key: changes[key] for key in ("grid", "zip", "exclude", "seeds") if changes.get(key) is not None}
     section["claims"] = [dict(claim) for claim in filed["claims"]]
     by_id = {claim["id"]: claim for claim in section["claims"]}
     for name, change in changes.get("claims", {}).items():
@@ -122,7 +112,3 @@ def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
             raise unknown(f"claim in study.scales.{scale}.claims", name, by_id)
         by_id[name].update(change)
     return section
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 0

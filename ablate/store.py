@@ -7,16 +7,15 @@ A cell's folder holds `cell.yaml` (the frozen config), `history.csv`, `log.txt`,
 from __future__ import annotations
 
 import math
-import shlex
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from ablate.designs.record import study_content
 from ablate.errors import InputError, nearest
 from ablate.files import atomic, make_folder, read_json, read_yaml, write_json, write_yaml
 
@@ -119,7 +118,7 @@ class Store:
     def write_study(self, study: Study) -> dict[str, Any]:
         """Write `study.yaml`, adding to earlier runs where the study is open, and return what it holds."""
         with self.study_lock():
-            content = _study_content(study)
+            content = study_content(study)
             path = self.folder / "study.yaml"
             if study.open and path.exists():
                 content["cells"] = _merged(load_study(self.folder)["cells"], content["cells"])
@@ -244,22 +243,3 @@ def _columns(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _merged(earlier: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({cell["id"]: cell for cell in [*earlier, *new]}.values())
-
-
-def _study_content(study: Study) -> dict[str, Any]:
-    return {
-        "name": study.name,
-        "question": study.question,
-        "source": study.source,
-        "scale": study.scale,
-        "command": shlex.join(["python", "-m", "ablate", *study.typed]),
-        "overrides": study.typed,
-        "arms": {name: arm.overrides for name, arm in study.arms.items()},
-        "baselines": {name: arm.baseline for name, arm in study.arms.items()},
-        "grid": study.grid,
-        "seeds": study.seeds,
-        "claims": [asdict(claim) for claim in study.claims],
-        "cells": [
-            {"id": c.id, "arm": c.arm, "factors": c.factors, "seed": c.seed, "code": c.code} for c in study.cells
-        ],
-    }

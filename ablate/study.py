@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from omegaconf import MISSING, DictConfig
-
 from ablate import conflicts
-from ablate.analysis import as_claim, validate_claims
+from ablate.analysis import STATIC, as_claim, check_metrics, recorded_metrics, speaks_of, validate_claims
 from ablate.arms import Arm
-from ablate.config import compose_in_context, hydra_context, is_group, prepare, with_values
-from ablate.errors import InputError
-from ablate.identity import cell_id, fingerprint
-from ablate.overrides import Typed, leaves, parse
+from ablate.config import hydra_context, prepare
+from ablate.designs import (
+    NO_ARM,
+    Cell,
+    Factors,
+    Matches,
+    Places,
+    arms_of,
+    check_exclusions,
+    expand,
+    read_back,
+    refuse_empty_selectors,
+    refuse_lopsided_averages,
+)
+from ablate.overrides import Typed, parse
 from ablate.schema import Claim
-from ablate.section import as_filed, composed, container, name_of, seeds_of, with_typed
+from ablate.section import as_filed, composed, name_of, varies, with_typed
+from ablate.seeds import Seeds, seeds_of
+from ablate.training.options import threshold_name
 
-NO_ARM = "base"  # the one arm where nothing is compared
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One arm at one point of the grid with one seed; `config` is frozen, `code` the fingerprint of what runs it."""
-
-    id: str
-    arm: str
-    factors: dict[str, Any]
-    seed: int
-    code: str
-    config: dict[str, Any] = field(repr=False)
+__all__ = ["Cell", "Study", "plan_study"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,14 @@ class Study:
 
     Attributes:
         arms: by name; one arm `base` where nothing is compared.
-        grid: the values that each factor takes, after the user's pins.
+        seeds: those of all looks, and the looks.
+        grid: the values that each factor takes, after the user's pins; those that vary together are there, too.
+        zipped: the factors that vary together, with the values that each takes at every position.
+        exclude: what is left out: an arm, values of factors, or both together.
         typed: the overrides from the command line.
-        open: no arms and no grid were given, so each run adds its cells to those of earlier runs of that name.
+        open: no arms and no factors were given, so each run adds its cells to those of earlier runs of that name.
+        cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
+        matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
     """
 
     name: str
@@ -51,7 +54,7 @@ class Study:
     scale: str
     arms: dict[str, Arm]
     grid: dict[str, list[Any]]
-    seeds: list[int]
+    seeds: Seeds
     claims: list[Claim]
     typed: list[str]
     strict: bool
@@ -60,6 +63,28 @@ class Study:
     rerun: str
     engine: dict[str, Any]
     cells: list[Cell]
+    zipped: dict[str, list[Any]] = field(default_factory=dict)
+    exclude: list[dict[str, Any]] = field(default_factory=list)
+    matched: Matches = field(default_factory=dict)
+
+    @property
+    def once(self) -> list[Cell]:
+        """The cells to train and count, those that arms share once."""
+        return list({cell.id: cell for cell in self.cells}.values())
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is to be trained: not where every claim is about the networks as they are built."""
+        return not self.claims or trains(self.claims)
+
+    def cells_of(self, seeds: Collection[int], claims: Collection[Claim] | None = None) -> list[Cell]:
+        """The cells of these seeds, of those that these claims speak of (None: all)."""
+        return [
+            cell
+            for cell in self.cells
+            if cell.seed in seeds
+            and (claims is None or any(speaks_of(claim, cell.arm, cell.factors) for claim in claims))
+        ]
 
 
 def plan_study(typed: Sequence[str]) -> Study:
@@ -82,45 +107,70 @@ def _plan(typed: list[Typed]) -> Study:
     base = composed([o.text for o in around])
     filed = as_filed(base, around)
     section = with_typed(filed, base["study"], around)
-    is_open = not section["arms"] and not section["grid"]
-    claims = _claims(filed, section)
-    arms: dict[str, list[str]] = section["arms"] or {NO_ARM: []}
-    set_by_arm = {arm: conflicts.parse_own(f"arm '{arm}'", overrides) for arm, overrides in arms.items()}
-    conflicts.refuse_typed_arms(compared, set_by_arm)
-    conflicts.refuse_bad_grid(section["grid"], set_by_arm)
-    conflicts.refuse_overruled_preset(compared, section["grid"], set_by_arm)
+    is_open = not varies(section)
+    arms, factors = arms_of(section), Factors.of(section)
+    _refuse_conflicts(compared, arms, factors)
     pins = {key: value for o in compared for key, value in o.leaves.items()}
-    grid = {key: [pins[key]] if key in pins else values for key, values in section["grid"].items()}
+    pinned = factors.pinned(pins)
+    points, exclude = pinned.points(), section["exclude"]
+    claims = _claims(filed, section)
+    refuse_lopsided_averages(claims, Places(arms, points, exclude))
     seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
-    cells = list(_cells(arms, grid, seeds, [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]))
+    if claims and not trains(claims):
+        seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
+    fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
+    cells, matched = expand(arms, points, seeds.values, fixed, exclude)
+    check_metrics(claims, _recorded(cells))
     if is_open:
         label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
-        cells = [replace(cell, arm=label, factors=_read_back(pins, cell.config)) for cell in cells]
-    conflicts.refuse_twins(cells)
-    baseline = next(iter(arms))
+        cells = [replace(cell, arm=label, factors=read_back(pins, cell.config)) for cell in cells]
+    conflicts.refuse_twins(cells, arms)
     return Study(
         name=name_of(section, typed, is_open=is_open), typed=[o.text for o in typed], open=is_open,
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
-        arms={
-            arm: Arm(arm, overrides, None if arm == baseline else baseline, [o.key for o in set_by_arm[arm]])
-            for arm, overrides in arms.items()
-        },
-        grid=grid, seeds=seeds, claims=claims, cells=cells,
+        arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
+        seeds=seeds, claims=claims, cells=cells, matched=matched,
     )  # fmt: skip
 
 
+def _refuse_conflicts(compared: Sequence[Typed], arms: Mapping[str, Arm], factors: Factors) -> None:
+    """What the user typed, what the arms set, what varies and what is matched do not get in each other's way."""
+    set_by_arm = {name: conflicts.parse_own(f"arm '{name}'", arm.overrides) for name, arm in arms.items()}
+    conflicts.refuse_typed_arms(compared, set_by_arm, [arm.design for arm in arms.values()])
+    conflicts.refuse_swept_arms(factors.places, set_by_arm)
+    conflicts.refuse_overruled_preset(compared, factors.levels(), set_by_arm)
+    knobs = {name: arm.knob for name, arm in arms.items() if arm.knob is not None}
+    conflicts.refuse_taken_knobs(knobs, compared, factors.places, set_by_arm)
+
+
 def _claims(filed: Mapping[str, Any], section: Mapping[str, Any]) -> list[Claim]:
-    """The claims, held against the arms and the grid of the study's file and of the user.
+    """The claims, held against the arms and the factors of the study's file and of the user; exclusions, too.
 
     What the user took away can still be named: such a claim is not tested, and no error.
     """
     claims = [as_claim(claim) for claim in section["claims"]]
-    grids = filed["grid"], section["grid"]
-    factors = {factor for grid in grids for factor in grid}
-    grid = {factor: [value for one in grids for value in one.get(factor, [])] for factor in factors}
-    validate_claims(claims, {**filed["arms"], **section["arms"]}, grid)
+    designs = [Places(arms_of(one), Factors.of(one).points(), one["exclude"]) for one in (filed, section)]
+    arms = [name for places in designs for name in places.arms]
+    levels: dict[str, list[Any]] = {}
+    for one in (filed, section):
+        for factor, values in Factors.of(one).levels().items():
+            levels.setdefault(factor, []).extend(values)
+    check_exclusions(section["exclude"], arms, levels)
+    validate_claims(claims, arms, levels)
+    refuse_empty_selectors(claims, designs)
     return claims
+
+
+def trains(claims: Sequence[Claim]) -> bool:
+    """Whether some claim is about what training does."""
+    return any(claim.metric not in STATIC for claim in claims)
+
+
+def _recorded(cells: Sequence[Cell]) -> set[str]:
+    """The metrics that some of these cells record."""
+    thresholds = {text for cell in cells for text in cell.config["trainer"]["epochs_to"]}
+    return set(recorded_metrics(map(threshold_name, thresholds)))
 
 
 def _scaled(section: Mapping[str, Any], scale: str, typed: Sequence[Typed]) -> list[str]:
@@ -128,52 +178,3 @@ def _scaled(section: Mapping[str, Any], scale: str, typed: Sequence[Typed]) -> l
     named = {key for o in typed for key in o.leaves}
     parsed = conflicts.parse_own(f"study.scales.{scale}.overrides", section["overrides"])
     return [o.text for o in parsed if not named & set(o.leaves)]
-
-
-def _cells(
-    arms: Mapping[str, Sequence[str]], grid: Mapping[str, Sequence[Any]], seeds: Sequence[int], fixed: Sequence[str]
-) -> Iterator[Cell]:
-    """Each arm at each grid point with each seed; cells of one arm and point differ in nothing but the seed."""
-    for arm, overrides in arms.items():
-        try:
-            for factors, config in _points([*fixed, *overrides], grid):
-                code = fingerprint(config)
-                for seed in seeds:
-                    config.seed = seed
-                    frozen = _frozen(config)
-                    yield Cell(cell_id(frozen), arm, _read_back(factors, frozen), seed, code, frozen)
-        except InputError as error:
-            raise InputError(f"arm '{arm}': {error}" if len(arms) > 1 else str(error)) from error
-
-
-def _points(overrides: Sequence[str], grid: Mapping[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], DictConfig]]:
-    """An arm at each grid point: composed once for each choice of groups, with the plain values (a depth) set in it."""
-    groups = [key for key in grid if is_group(key)]
-    chosen: dict[tuple[Any, ...], DictConfig] = {}
-    for values in itertools.product(*grid.values()):
-        factors = dict(zip(grid, values, strict=True))
-        choice = tuple(factors[key] for key in groups)
-        if choice not in chosen:
-            chosen[choice] = compose_in_context([*overrides, *(f"{key}={factors[key]}" for key in groups)])
-        yield factors, with_values(chosen[choice], {key: factors[key] for key in grid if key not in groups})
-
-
-def _frozen(config: DictConfig) -> dict[str, Any]:
-    frozen = container(config)
-    del frozen["study"]
-    for key, value in leaves(frozen).items():
-        if value == MISSING:
-            raise InputError(f"{key} needs a value: {key}=...")
-    return frozen
-
-
-def _read_back(factors: Mapping[str, Any], frozen: Mapping[str, Any]) -> dict[str, Any]:
-    """Factors with the values that a config has for them: of the right type, and with interpolations resolved."""
-    return {key: value if is_group(key) else _at(frozen, key) for key, value in factors.items()}
-
-
-def _at(content: Mapping[str, Any], key: str) -> Any:
-    value: Any = content
-    for name in key.split("."):
-        value = value[name]
-    return value

@@ -115,9 +115,15 @@ def test_the_traceback_is_shown_where_asked(
         ("study:\n\tname: x", "{file} line 3 is broken YAML: found character '\\t' that cannot start any token"),
         ("trainer: {epoch: 3}", "conf/exp/mine.yaml: unknown key 'trainer.epoch'; did you mean 'trainer.epochs'?"),
         ("trainer: {epochs: abc}", "conf/exp/mine.yaml: trainer.epochs: Value 'abc' of type 'str' could not be"),
-        ("study: {arms: {a: order=pre}}", "conf/exp/mine.yaml: study.arms.a: must be a list, such as [a,b]"),
-        ("study: {arms: {a: [{order: pre}]}}", "conf/exp/mine.yaml: study.arms.a: must be a list of texts, such as "),
-        ("study: {arms: {a: }}", "conf/exp/mine.yaml: study.arms.a: cannot be null"),
+        (
+            "study: {arms: {a: order=pre}}",
+            "study.arms.a: must be a list, such as [order=pre], or a mapping with overrides,",
+        ),
+        (
+            "study: {arms: {a: [{order: pre}]}}",
+            "study.arms.a: must be a list of texts, such as [order=pre], and not ",
+        ),
+        ("study: {arms: {a: }}", "study.arms.a: must be a list, such as [order=pre], or a mapping"),
         ("study: {claims: [{contrst: {}}]}", "conf/exp/mine.yaml: unknown key 'contrst'; did you mean 'contrast'?"),
         ("study: {scales: {paper: {arms: {}}}}", "conf/exp/mine.yaml: unknown key 'study.scales.paper.arms'"),
         ("defaults: [override /shortcut: nnoe]", "unknown shortcut 'nnoe'; did you mean 'none'?"),

@@ -38,10 +38,24 @@ def headline(inputs: Inputs) -> str:
 def design(inputs: Inputs) -> str:
     """Arms, grid, seeds and cells in one line."""
     arms = f"{fmt.plural(len(inputs.arms), 'arm')} ({', '.join(inputs.arms)})"
-    grid = [f"{name} {', '.join(values)}" for name, values in inputs.factors.items()]
-    product = " × ".join([arms, *grid, fmt.plural(inputs.frame["seed"].nunique(), "seed")])
+    seeds, cells = inputs.frame["seed"].nunique(), len(inputs.frame)
+    product = " × ".join([arms, *_factors(inputs), fmt.plural(seeds, "seed")])
+    if inputs.study.get("exclude") and cells < len(inputs.arms) * len(inputs.points) * seeds:
+        product += ", less what is excluded,"
+    named = inputs.frame.loc[inputs.frame["cell"] != "", "cell"]
+    shared = f" ({named.nunique()} different: arms share the others)" if named.duplicated().any() else ""
     scale = inputs.study.get("scale")
-    return f"{product} = {fmt.plural(len(inputs.frame), 'cell')}" + (f", scale {scale}" if scale else "")
+    return f"{product} = {fmt.plural(cells, 'cell')}{shared}" + (f", scale {scale}" if scale else "")
+
+
+def _factors(inputs: Inputs) -> list[str]:
+    """The factors with their values; those that vary together as one: "depth with width 8 with 1, 14 with 0.5"."""
+    zipped = {name: values for name, values in (inputs.study.get("zip") or {}).items() if name in inputs.factors}
+    free = [f"{name} {', '.join(values)}" for name, values in inputs.factors.items() if name not in zipped]
+    have = set(zip(*(inputs.frame[name] for name in zipped), strict=True))
+    planned = [tuple(map(fmt.label, values)) for values in zip(*zipped.values(), strict=True)]
+    positions = [" with ".join(position) for position in planned if position in have]
+    return [*free, *([f"{' with '.join(zipped)} {', '.join(positions)}"] if zipped else [])]
 
 
 def warnings(inputs: Inputs) -> list[str]:
@@ -144,7 +158,9 @@ def _factorial(inputs: Inputs) -> list[Block]:
 
 
 def _costs(inputs: Inputs) -> list[Block]:
-    versus = f" In brackets: difference to `{inputs.arms[0]}`." if len(inputs.arms) > 1 else ""
+    bases = list(dict.fromkeys(name for name in map(inputs.baseline, inputs.arms) if name))
+    to = f"`{bases[0]}`" if len(bases) == 1 else "the arm's baseline"
+    versus = f" In brackets: difference to {to}." if bases else ""
     blocks = _table("Times are means over the finished cells." + versus, tables.costs(inputs))
     drawn = [figure for metric in inputs.headline for figure in figures.cost_figures(inputs, metric)]
     joined = f" A line joins the points of an arm, one for each {inputs.axis}." if inputs.axis else ""

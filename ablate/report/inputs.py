@@ -131,6 +131,13 @@ class Inputs:
         """Where the claims come from, or empty."""
         return str(self.study.get("source") or "")
 
+    def baseline(self, arm: str) -> str | None:
+        """The arm that an arm is compared with, the first where the study does not say; None for a baseline itself."""
+        known = self.study.get("baselines") or {}
+        first = self.arms[0] if self.arms else None
+        default = None if arm == first else first
+        return known.get(arm, default)
+
     @cached_property
     def points(self) -> list[str]:
         """The places in the grid that have cells, the last factor changing slowest."""
@@ -248,4 +255,5 @@ def _epochs(history: pd.DataFrame | None, cells: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["cell", "arm", "point", "status", "seed", "epoch"])
     place = cells[["cell", "arm", "point", "status", "seed"]]
     rows = history.drop(columns=[name for name in place.columns if name != "cell" and name in history])
+    rows = rows.drop_duplicates(["cell", "epoch"])  # two arms may share a cell, whose history then stands there twice
     return place.merge(rows, on="cell", how="inner")

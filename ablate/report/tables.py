@@ -18,7 +18,14 @@ def arms(inputs: Inputs) -> Table:
     planned = inputs.study.get("arms") or {}
     changes = [" ".join(str(part) for part in planned.get(arm) or []) for arm in inputs.arms]
     rows = [[arm, text or "the base configuration"] for arm, text in zip(inputs.arms, changes, strict=True)]
-    return Table(["arm", "changes"], rows, names=2)
+    against = [inputs.baseline(arm) for arm in inputs.arms]
+    columns = {
+        "baseline": [name or fmt.ABSENT for name in against] if len(set(against) - {None}) > 1 else [],
+        "matched": [_matched(inputs, arm) for arm in inputs.arms] if inputs.study.get("matched") else [],
+    }
+    more = {name: texts for name, texts in columns.items() if texts}
+    rows = [[*row, *extra] for row, *extra in zip(rows, *more.values(), strict=True)]
+    return Table(["arm", "changes", *more], rows, names=2 + len(more))
 
 
 def means(inputs: Inputs) -> Table:
@@ -50,17 +57,17 @@ def means_layouts(inputs: Inputs, metric: str) -> list[Table]:
 
 
 def costs(inputs: Inputs) -> Table:
-    """Parameters and FLOPs with their difference to the first arm, and the mean training time of a finished cell."""
+    """Parameters and FLOPs with their difference to the arm's baseline, and the mean time of a finished cell."""
     have = [name for name in COSTS if name in inputs.frame and inputs.frame[name].notna().any()]
-    rows: list[list[str]] = []
-    base: dict[str, Any] = {}
+    found: dict[tuple[str, str | None], dict[str, float]] = {}
     for point, arm, group in _places(inputs):
         finished = group[group["status"] == "done"]  # a diverged cell ended early
-        values = {name: (finished if name == "seconds" else group)[name].mean() for name in have}
-        if arm == inputs.arms[0]:
-            base = values
-        cells = [_COST_TEXT[name](values[name], base.get(name)) for name in have]
-        rows.append([*_point_columns(inputs, point), arm, *cells])
+        found[point, arm] = {name: (finished if name == "seconds" else group)[name].mean() for name in have}
+    rows: list[list[str]] = []
+    for (point, name), values in found.items():
+        base = found.get((point, inputs.baseline(str(name))), {})
+        cells = [_COST_TEXT[cost](values[cost], base.get(cost)) for cost in have]
+        rows.append([*_point_columns(inputs, point), str(name), *cells])
     header = [*_point_header(inputs), "arm", *(_COST_NAMES[name] for name in have)]
     return Table(header, rows if have else [], names=len(_point_header(inputs)) + 1)
 
@@ -106,6 +113,17 @@ def reproduction(inputs: Inputs) -> Table:
         *(study.get("versions") or {}).items(),
     ]
     return Table(["", ""], [[name, str(text)] for name, text in rows if text], names=2)
+
+
+def _matched(inputs: Inputs, arm: str) -> str:
+    """What a matched arm was made equal in, by which knob, and how near that came over all points."""
+    rows = [row for row in inputs.study["matched"] if row["arm"] == arm]
+    if not rows:
+        return fmt.ABSENT
+    values = dict.fromkeys(fmt.number(row["value"]) for row in rows)
+    furthest = max(rows, key=lambda row: abs(row["difference"]))["difference"]
+    near = f"{fmt.number(100 * furthest, 1, sign=True)} % of {rows[0]['baseline']}"
+    return f"{rows[0]['metric']}, by {rows[0]['knob']} {', '.join(values)}: {'at most ' if len(rows) > 1 else ''}{near}"
 
 
 def place(row: Mapping[Hashable, Any]) -> str:

@@ -22,6 +22,16 @@ def check_options(trainer: Mapping[str, Any]) -> None:
         threshold(text)
 
 
+def threshold_name(text: str) -> str:
+    """A threshold in the one form in which its metric is named: `epochs_to/` and then this.
+
+    Raises:
+        InputError: it is none.
+    """
+    metric, value = threshold(text)
+    return f"{metric}<{value:g}"
+
+
 def threshold(text: str) -> tuple[str, float]:
     """Read a threshold such as `train/loss<0.5`: a metric, and the value that it is to fall below.
 

@@ -18,7 +18,7 @@ def learning_curves(inputs: Inputs, metric: str) -> AnyChart:
     bands, lost = summary.curve_bands(inputs, metric), summary.diverged_curves(inputs, metric)
     bands[["mean", "low", "high"]] *= fmt.factor(metric)
     lost["value"] *= fmt.factor(metric)
-    ends = lost.groupby("cell", sort=False).tail(1)
+    ends = lost.groupby(["arm", "cell"], sort=False).tail(1)
     rows = records(bands, "mean") + records(lost, "diverged") + records(ends, "end")
     scale = value_scale(metric, [*bands["low"], *bands["high"], *lost["value"]])
     layers = _layers(inputs.arms, fmt.metric_axis(metric), scale, bool(bands["epoch"].nunique() <= MOST_DOTS))
