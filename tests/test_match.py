@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ablate import InputError
+from ablate.__main__ import main
 from ablate.designs.search import Knob, Search
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.store import Store, load_study
@@ -115,6 +116,18 @@ def test_study_yaml_says_how_near_each_arm_came() -> None:
         "arm": "bottleneck", "baseline": "basic", "factors": {"depth": 20}, "metric": "flops", "knob": "width",
         "value": matched.value, "cost": matched.cost, "target": matched.target, "difference": matched.difference,
     }  # fmt: skip
+
+
+def test_the_report_says_how_near_an_arm_came_and_compares_costs_with_its_baseline() -> None:
+    arms = "a: [], b: {overrides: [shortcut=conv1x1], match: params}, c: {overrides: [norm=none], baseline: b}"
+    study = planned(f"arms: {{{arms}}}, seeds: 1")
+    assert main(["+exp=mine", "depth=8", "trainer.epochs=1"]) == 0
+    (matched,) = planned(f"arms: {{{arms}}}, seeds: 1", "depth=8").matched.values()
+    report = Path(f"runs/{study.name}/report.md").read_text(encoding="utf-8")
+    near = f"{100 * matched.difference:+.1f} % of a".replace("-", "\u2212")
+    assert f"| b | shortcut=conv1x1 | a | params, by width {matched.value:g}: {near} |" in report
+    assert "| c | norm=none | b | \u2013 |" in report
+    assert "In brackets: difference to the arm's baseline." in report
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from ablate import build_model, compose, load_results
 from ablate.commands import VERBS
 from ablate.store import load_study
+from ablate.study import plan_study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +51,19 @@ def test_plugin_and_study_run_as_written(folder):
     assert more["squeeze"] > more["basic"]
     assert load_study(runs)["claims"][0]["id"] == "squeeze_helps"
     assert {"report.html", "report.md", "results.csv", "verdicts.json"} <= {path.name for path in runs.iterdir()}
+
+
+def test_the_example_of_designs_plans_what_it_says(folder, monkeypatch):
+    (folder / "conf" / "exp" / "recipe.yaml").write_text(block("yaml", "leave_one_out"))
+    monkeypatch.chdir(folder)
+    study = plan_study(["+exp=recipe", "study.seeds=1"])
+    places = {(cell.arm, cell.point) for cell in study.cells}
+    points = ["depth=20,trainer.epochs=10", "depth=56,trainer.epochs=20"]
+    arms = ["bottleneck", "full", "no_shortcut", "no_order", "no_augment"]
+    assert places == {(arm, point) for arm in arms for point in points} - {("no_augment", points[1])}
+    assert set(study.matched) == {("bottleneck", point) for point in points}
+    assert all(abs(matched.difference) <= 0.02 for matched in study.matched.values())
+    assert study.arms["bottleneck"].baseline == "full"
 
 
 def test_python_example_holds():

@@ -69,7 +69,8 @@ def expand(
                 if is_excluded(exclusions, arm.name, factors):
                     continue
                 config, matched = configs.at(arm, factors)
-                new = [_cell(arm.name, factors, seed, config) for seed in seeds]
+                code = fingerprint(config)
+                new = [_cell(arm.name, factors, seed, config, code) for seed in seeds]
                 cells += new
                 matches |= {(cell.arm, cell.point): matched for cell in new if matched}
         except InputError as error:
@@ -120,10 +121,10 @@ def _check_declared(arm: Arm, config: DictConfig) -> None:
             node_at(config, key)
 
 
-def _cell(arm: str, factors: Mapping[str, Any], seed: int, config: DictConfig) -> Cell:
+def _cell(arm: str, factors: Mapping[str, Any], seed: int, config: DictConfig, code: str) -> Cell:
     config.seed = seed
     frozen = _frozen(config)
-    return Cell(cell_id(frozen), arm, read_back(factors, frozen), seed, fingerprint(frozen), frozen)
+    return Cell(cell_id(frozen), arm, read_back(factors, frozen), seed, code, frozen)
 
 
 def _frozen(config: DictConfig) -> dict[str, Any]:
