@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ablate import registry
+from ablate.certificate import load_certificates, write_certificates
+from ablate.certificate.certify import certify, refuse_no_ops
+from ablate.costs import Network, inspect_network
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
 from ablate.files import write_json
 from ablate.interfaces.run import Engine, Job
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
-from ablate.training.options import check_options
-
-
-@dataclass(frozen=True)
-class Network:
-    """What is known of a cell's network without training it.
-
-    Attributes:
-        params: trainable parameters.
-        flops: multiply-adds of a forward pass of one image.
-    """
-
-    params: int
-    flops: int
 
 
 def run_study(study: Study, console: Console) -> None:
     """Train what has no result yet, then judge and report.
 
     Raises:
-        InputError: a cell's network cannot be built, or the store cannot be written.
+        InputError: a cell's network cannot be built, an arm changes nothing, or the store cannot be written.
         CellsFailed: some cells have no result.
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
@@ -44,9 +32,13 @@ def run_study(study: Study, console: Console) -> None:
     engine: Engine = registry.build("engine", study.engine)
     networks = networks_of(candidates)
     check_data(candidates)
+    certificates = certify(study, load_certificates(store.folder))
+    refuse_no_ops(study, certificates)
     store.prepare()
     unfinished = open_cells(study, store)
     store.write_study(study)
+    if certificates:
+        write_certificates(store.folder, certificates)
     jobs = [_job(store, cell, networks[cell.id]) for cell in unfinished]
     failures = _train(study, store, engine, jobs, console) if jobs else {}
     verdicts = report_study(store.folder, console)
@@ -100,25 +92,6 @@ def check_data(cells: list[Cell]) -> None:
         registry.build("data", node).check()
 
 
-def inspect_network(config: dict[str, Any]) -> Network:
-    """Count parameters and multiply-adds of a config's network for the images of its data set.
-
-    Raises:
-        InputError: the network cannot be built so, or an option of its training makes no sense.
-    """
-    import torch
-
-    from ablate.network import build_model, count_flops, count_parameters
-
-    check_options(config["trainer"])
-    for kind in ("augment", "optim", "schedule"):
-        registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
-    data = registry.build("data", config["data"])
-    with torch.device("meta"):
-        model = build_model(config, data)
-    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)))
-
-
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
     """Judge what the store holds of a study, write its report and print the table; returns the verdicts as dicts.
 
@@ -129,6 +102,7 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     from ablate.report import terminal_table, write_report
 
     study = {**load_study(folder), "versions": load_versions(folder)}
+    study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
     frame, history = load_results(folder), load_history(folder)
     verdicts = [verdict.to_dict() for verdict in judge(frame, study["claims"])]
     write_report(folder, study, frame, history, verdicts)
