@@ -80,7 +80,7 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`outcome` is `same`, `differ` or `cannot tell`, with the reason in `note`; `differences` are those of `Evidence`."""
+    """`outcome` is `same`, `differ` or, with the reason in `note`, `cannot tell`; `differences` as in `Evidence`."""
 
     outcome: str
     differences: dict[str, float | None]

@@ -39,7 +39,7 @@ def full_evidence(baseline: Config, arm: Config, difference: Iterable[str], size
     keys = list(difference)
     recipe, unchecked = recipe_changes(baseline, arm, keys)
     with _fitting_threads(max(sizes.flops)):
-        first, second = build_model(baseline), build_model(arm)
+        first, second = _built(baseline), _built(arm)
         modules = module_changes(first, second)
         if initial_values_differ(first, second):
             recipe.insert(0, "initial values")
@@ -53,8 +53,12 @@ def static_evidence(baseline: Config, arm: Config, difference: Iterable[str], si
     """What can be said without running the networks, which `note` says the reason for."""
     recipe, unchecked = recipe_changes(baseline, arm, difference)
     with torch.device("meta"):
-        modules = module_changes(build_model(baseline), build_model(arm))
+        modules = module_changes(_built(baseline), _built(arm))
     return Evidence(sizes.params, sizes.flops, modules, NOT_COMPARED, note=note, recipe=recipe, unchecked=unchecked)
+
+
+def _built(config: Config) -> nn.Module:
+    return build_model(config, registry.build("data", config["data"]))
 
 
 def _outputs(
