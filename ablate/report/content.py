@@ -7,6 +7,7 @@ from collections import Counter
 from ablate.report import figures, summary, tables
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
+from ablate.report.certificates import certificate_rows, certificates_of, mark_lines
 from ablate.report.inputs import STANDARD_METRICS, Inputs
 
 VERDICTS = {
@@ -51,7 +52,7 @@ def warnings(inputs: Inputs) -> list[str]:
     odd = ", ".join(outcome.id for outcome in inputs.outcomes if outcome.disagreement)
     if odd:
         found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
-    return found
+    return found + mark_lines(certificates_of(inputs.study))
 
 
 def sections(inputs: Inputs) -> list[Section]:
@@ -66,7 +67,7 @@ def sections(inputs: Inputs) -> list[Section]:
         ),
         Section("Size and cost", _costs(inputs)),
         Section("Cells without a result", _lost(inputs)),
-        Section("What was compared", _table("What each arm sets.", tables.arms(inputs))),
+        Section("What was compared", _compared(inputs)),
         Section("How to reproduce", _reproduce(inputs)),
         Section("How to read this", _reading(inputs)),
     ]
@@ -140,6 +141,21 @@ def _lost(inputs: Inputs) -> list[Block]:
     rest: list[Block] = [Paragraph(f"Pending: {fmt.plural(pending, 'cell')}.")] if pending else []
     table = tables.without_result(inputs)
     return [Paragraph(text), *([table] if table.rows else []), *rest] if table.rows or rest else []
+
+
+def _compared(inputs: Inputs) -> list[Block]:
+    blocks = _table("What each arm sets.", tables.arms(inputs))
+    found = certificates_of(inputs.study)
+    if not found:
+        return blocks
+    caption = (
+        "What that changes against the arm's baseline, found out before training: modules, size, and whether the two "
+        "networks, given the same weights in all that they share, compute anything else on a fixed batch (the largest "
+        "difference, relative to the largest value)."
+    )
+    header, rows = certificate_rows(found)
+    lines = mark_lines(found) or ["No arm changes more than it declares, or its capacity by more than 2 %."]
+    return [*blocks, Paragraph(caption), Table(header, rows, names=len(header) - 3), Items(lines)]
 
 
 def _reproduce(inputs: Inputs) -> list[Block]:
