@@ -9,7 +9,9 @@ from functools import cache
 from typing import Any
 
 from ablate import registry
+from ablate.errors import InputError
 from ablate.identity import fingerprint
+from ablate.interfaces.data import DataSet
 from ablate.training.options import check_options
 
 # What decides a network's shape; how it starts and how it is trained does not.
@@ -41,6 +43,26 @@ def inspect_network(config: Mapping[str, Any]) -> Network:
     for kind in ("augment", "optim", "schedule"):
         registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
     return _inspected(shape_of(config), fingerprint(config))
+
+
+def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Images in the training and in the test split of a data set, read only where its plugin does not say.
+
+    Args:
+        node: the config's `data`.
+
+    Returns:
+        None where nothing says it and the data is not here.
+    """
+    data: DataSet = registry.build("data", node)
+    if data.samples is not None:
+        return data.samples
+    try:
+        data.check()
+    except InputError:
+        return None
+    splits = data.load()
+    return len(splits.train.labels), len(splits.test.labels)
 
 
 def shape_of(config: Mapping[str, Any]) -> str:

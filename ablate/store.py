@@ -116,6 +116,15 @@ class Store:
                 return result if own else self._take_over(path.parent, result)
         return None
 
+    def peek(self, cell_id: str, code: str | None = None) -> dict[str, Any] | None:
+        """A finished cell's result as `result` gives it, and nothing is written.
+
+        Raises:
+            InputError: a result file is broken.
+        """
+        found = (read_result(path) for path in self._results(cell_id))
+        return next((result for result in found if code in (None, result["code"])), None)
+
     def write_study(self, study: Study) -> dict[str, Any]:
         """Write `study.yaml`, adding to earlier runs where the study is open, and return what it holds."""
         with self.study_lock():

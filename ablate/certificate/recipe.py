@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ablate import registry
 from ablate.certificate.changes import WITHOUT_EFFECT
 from ablate.certificate.sharing import SEED, counterparts
+from ablate.costs import split_sizes
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, DataSet
 from ablate.interfaces.training import Optim, Schedule
@@ -167,19 +168,9 @@ def _factors(config: Config) -> list[float]:
 
 
 def _steps_per_epoch(node: Mapping[str, Any]) -> int:
+    samples = split_sizes(node)
     data: DataSet = registry.build("data", node)
-    samples = data.samples or _counted(node, data)
     return LEAST_STEPS if samples is None else math.ceil(samples[0] / data.batch_size)
-
-
-def _counted(node: Mapping[str, Any], data: DataSet) -> tuple[int, int] | None:
-    """The images in the two splits, by reading them; None where they are not here."""
-    try:
-        data.check()
-    except InputError:
-        return None
-    splits = data.load()
-    return len(splits.train.labels), len(splits.test.labels)
 
 
 def _augmentation_differs(baseline: Config, arm: Config) -> bool:

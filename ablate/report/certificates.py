@@ -9,7 +9,7 @@ from ablate.certificate import Certificate, Mark, marks
 from ablate.certificate.form import DIFFER
 from ablate.report import format as fmt
 
-HEADER = ["arm", "baseline", "at", "varied", "modules", "Δ parameters", "Δ multiply-adds", "outputs, shared weights"]
+HEADER = ["arm", "baseline", "at", "varied", "modules", "outputs, shared weights", "Δ parameters", "Δ multiply-adds"]
 OUTPUTS = ("training outputs", "evaluation outputs")
 
 
@@ -19,9 +19,9 @@ def certificates_of(study: Mapping[str, Any]) -> list[Certificate]:
 
 
 def certificate_rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
-    """Header and a row for each arm and grid point with a baseline; the last three columns are figures."""
+    """Header and a row for each arm and grid point with a baseline; the last two columns are figures."""
     rows = [
-        [one.arm, one.baseline, one.place, _varied(one), _modules(one), *_sizes(one), outputs_text(one)]
+        [one.arm, one.baseline, one.place, _varied(one), _modules(one), outputs_text(one), *_sizes(one)]
         for one in certificates
     ]
     if any(one.point for one in certificates):

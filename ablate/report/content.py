@@ -155,7 +155,7 @@ def _compared(inputs: Inputs) -> list[Block]:
     )
     header, rows = certificate_rows(found)
     lines = mark_lines(found) or ["No arm changes more than it declares, or its capacity by more than 2 %."]
-    return [*blocks, Paragraph(caption), Table(header, rows, names=len(header) - 3), Items(lines)]
+    return [*blocks, Paragraph(caption), Table(header, rows, names=len(header) - 2), Items(lines)]
 
 
 def _reproduce(inputs: Inputs) -> list[Block]:
