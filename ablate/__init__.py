@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ablate.interfaces.run import Engine as Engine
     from ablate.interfaces.run import Job as Job
     from ablate.interfaces.run import Report as Report
+    from ablate.interfaces.run import Slot as Slot
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
     from ablate.network import build_model as build_model
@@ -50,7 +51,7 @@ _HOMES = {
     "ablate.errors": ["InputError", "unknown"],
     "ablate.interfaces.backbone": ["Aux", "Backbone"],
     "ablate.interfaces.data": ["Augment", "DataSet", "Split", "Splits"],
-    "ablate.interfaces.run": ["Engine", "Job", "Report"],
+    "ablate.interfaces.run": ["Engine", "Job", "Report", "Slot"],
     "ablate.interfaces.training": ["Optim", "Schedule"],
     "ablate.interfaces.network": [
         "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",

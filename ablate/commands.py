@@ -56,11 +56,15 @@ def run(overrides: Sequence[str]) -> None:
 
 
 def plan(arguments: list[str]) -> None:
-    """Show what a study would train, without training."""
+    """Show what a study would train, what it costs, and what it can show, without training."""
+    parser = _parser("plan", plan)
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument("overrides", nargs="*", help="as for a run, such as +exp=degradation depth=56")
+    options = parser.parse_args(arguments)
     from ablate.plan import show_plan
     from ablate.study import plan_study
 
-    show_plan(plan_study(_overrides("plan", plan, arguments)), CONSOLE)
+    show_plan(plan_study(options.overrides), CONSOLE, as_json=options.json)
 
 
 def list_plugins(arguments: list[str]) -> None:
@@ -135,9 +139,3 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(verb: str, does: Callable[[list[str]], None]) -> _Parser:
     return _Parser(prog=f"python -m ablate {verb}", description=does.__doc__, allow_abbrev=False)
-
-
-def _overrides(verb: str, does: Callable[[list[str]], None], arguments: list[str]) -> list[str]:
-    parser = _parser(verb, does)
-    parser.add_argument("overrides", nargs="*", help="as for a run, such as +exp=degradation depth=56")
-    return list(parser.parse_args(arguments).overrides)

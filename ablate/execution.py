@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ablate import registry
+from ablate.certificate import load_certificates, write_certificates
+from ablate.certificate.certify import certify, refuse_no_ops
+from ablate.costs import Network, inspect_network
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
 from ablate.files import write_json
 from ablate.interfaces.run import Engine, Job
+from ablate.looks import first_cells, next_cells
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
-from ablate.training.options import check_options
-
-
-@dataclass(frozen=True)
-class Network:
-    """What is known of a cell's network without training it.
-
-    Attributes:
-        params: trainable parameters.
-        flops: multiply-adds of a forward pass of one image.
-    """
-
-    params: int
-    flops: int
 
 
 def run_study(study: Study, console: Console) -> None:
     """Train what has no result yet, then judge and report.
 
     Raises:
-        InputError: a cell's network cannot be built, or the store cannot be written.
+        InputError: a cell's network cannot be built, an arm changes nothing, or the store cannot be written.
         CellsFailed: some cells have no result.
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
@@ -43,12 +33,14 @@ def run_study(study: Study, console: Console) -> None:
     candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
     engine: Engine = registry.build("engine", study.engine)
     networks = networks_of(candidates)
-    check_data(candidates)
+    if study.trains:
+        check_data(candidates)
+    certificates = certify(study, load_certificates(store.folder))
+    refuse_no_ops(study, certificates)
     store.prepare()
-    unfinished = open_cells(study, store)
-    store.write_study(study)
-    jobs = [_job(store, cell, networks[cell.id]) for cell in unfinished]
-    failures = _train(study, store, engine, jobs, console) if jobs else {}
+    if certificates:
+        write_certificates(store.folder, certificates)
+    failures = _train_by_looks(study, store, engine, networks, console)
     verdicts = report_study(store.folder, console)
     if failures:
         raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
@@ -57,10 +49,15 @@ def run_study(study: Study, console: Console) -> None:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
 
 
-def open_cells(study: Study, store: Store) -> list[Cell]:
+def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
     """The cells to train: those without a result, and under `rerun=stale` those that only other code has trained.
 
     A cell that two arms share is there once.
+
+    Args:
+        study: as planned.
+        store: of it.
+        cells: of the study that are wanted by now; None: all.
 
     Raises:
         InputError: a result file of the store is broken.
@@ -71,7 +68,25 @@ def open_cells(study: Study, store: Store) -> list[Cell]:
             return False
         return study.rerun == "stale" or store.result(cell.id) is None
 
-    return [cell for cell in study.once if is_open(cell)]
+    once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
+    return [cell for cell in once.values() if is_open(cell)]
+
+
+def _train_by_looks(
+    study: Study, store: Store, engine: Engine, networks: Mapping[str, Network], console: Console
+) -> dict[str, str]:
+    """Train the cells of one look after the other, as long as there are more; returns the failures."""
+    failures: dict[str, str] = {}
+    cells = first_cells(study, store)
+    while True:
+        wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []
+        store.write_study(study, cells, networks)
+        jobs = [_job(store, cell, networks[cell.id]) for cell in wanted]
+        failures |= _train(cells, store, engine, jobs, console) if jobs else {}
+        more = next_cells(study, store, cells, console)
+        if len(more) == len(cells):
+            return failures
+        cells = more
 
 
 def networks_of(cells: list[Cell]) -> dict[str, Network]:
@@ -102,25 +117,6 @@ def check_data(cells: list[Cell]) -> None:
         registry.build("data", node).check()
 
 
-def inspect_network(config: dict[str, Any]) -> Network:
-    """Count parameters and multiply-adds of a config's network for the images of its data set.
-
-    Raises:
-        InputError: the network cannot be built so, or an option of its training makes no sense.
-    """
-    import torch
-
-    from ablate.network import build_model, count_flops, count_parameters
-
-    check_options(config["trainer"])
-    for kind in ("augment", "optim", "schedule"):
-        registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
-    data = registry.build("data", config["data"])
-    with torch.device("meta"):
-        model = build_model(config, data)
-    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)))
-
-
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
     """Judge what the store holds of a study, write its report and print the table; returns the verdicts as dicts.
 
@@ -131,8 +127,10 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     from ablate.report import terminal_table, write_report
 
     study = {**load_study(folder), "versions": load_versions(folder)}
+    study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
     frame, history = load_results(folder), load_history(folder)
-    verdicts = [verdict.to_dict() for verdict in judge(frame, study["claims"])]
+    looks = study.get("looks") or []
+    verdicts = [verdict.to_dict() for verdict in judge(frame, study["claims"], looks=looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:
         terminal_table(console, study, frame, verdicts)
@@ -140,10 +138,10 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     return verdicts
 
 
-def _train(study: Study, store: Store, engine: Engine, jobs: list[Job], console: Console) -> dict[str, str]:
+def _train(cells: list[Cell], store: Store, engine: Engine, jobs: list[Job], console: Console) -> dict[str, str]:
     from ablate.progress import StudyProgress
 
-    codes = {cell.id: cell.code for cell in study.cells}
+    codes = {cell.id: cell.code for cell in cells}
 
     def has_result(job: Job) -> bool:
         return store.result(job.id, codes[job.id]) is not None
@@ -151,7 +149,7 @@ def _train(study: Study, store: Store, engine: Engine, jobs: list[Job], console:
     def keep_failure(job: Job, reason: str) -> None:
         write_json(job.folder / "failure.json", {"reason": reason})
 
-    total = len(study.once)
+    total = len(codes)
     done, cost = total - len(jobs), sum(job.cost for job in jobs)
     with StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
         engine.run(jobs, progress)

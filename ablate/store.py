@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ablate.files import atomic, make_folder, read_json, read_yaml, write_json, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ablate.costs import Network
     from ablate.study import Cell, Study
 
 SHARED = ("cell.yaml", "history.csv")  # what another study takes over of a finished cell besides its result
@@ -115,10 +116,27 @@ class Store:
                 return result if own else self._take_over(path.parent, result)
         return None
 
-    def write_study(self, study: Study) -> dict[str, Any]:
-        """Write `study.yaml`, adding to earlier runs where the study is open, and return what it holds."""
+    def peek(self, cell_id: str, code: str | None = None) -> dict[str, Any] | None:
+        """A finished cell's result as `result` gives it, and nothing is written.
+
+        Raises:
+            InputError: a result file is broken.
+        """
+        found = (read_result(path) for path in self._results(cell_id))
+        return next((result for result in found if code in (None, result["code"])), None)
+
+    def write_study(
+        self, study: Study, cells: Sequence[Cell] | None = None, networks: Mapping[str, Network] | None = None
+    ) -> dict[str, Any]:
+        """Write `study.yaml`, adding to earlier runs where the study is open, and return what it holds.
+
+        Args:
+            study: as planned.
+            cells: those that it needs by now; None: all.
+            networks: what is known of the networks of cells, by ID.
+        """
         with self.study_lock():
-            content = study_content(study)
+            content = study_content(study, study.cells if cells is None else cells, networks or {})
             path = self.folder / "study.yaml"
             if study.open and path.exists():
                 content["cells"] = _merged(load_study(self.folder)["cells"], content["cells"])
@@ -179,8 +197,9 @@ def load_results(folder: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     folder = Path(folder)
-    rows = [_row(folder / "cells" / cell["id"], cell) for cell in load_study(folder)["cells"]]
-    return pd.DataFrame(rows)
+    study = load_study(folder)
+    without = "pending" if study.get("trains", True) else "static"
+    return pd.DataFrame([_row(folder / "cells" / cell["id"], cell, without) for cell in study["cells"]])
 
 
 def load_history(folder: str | Path) -> pd.DataFrame:
@@ -224,9 +243,10 @@ def _read_history(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _row(folder: Path, cell: Mapping[str, Any]) -> dict[str, Any]:
-    row = {**_columns(cell), "status": "pending", "reason": "", "reused_from": "", "stale": False}
-    row |= dict.fromkeys(MEASURED, math.nan)
+def _row(folder: Path, cell: Mapping[str, Any], without: str) -> dict[str, Any]:
+    """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
+    row = {**_columns(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
+    row |= dict.fromkeys(MEASURED, math.nan) | cell.get("static", {})
     if (folder / "result.json").exists():
         result = read_result(folder / "result.json")
         row |= {"status": result["status"], "reason": result.get("reason", "")}

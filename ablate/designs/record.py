@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ablate.costs import Network
+    from ablate.designs.cells import Cell
     from ablate.study import Study
 
 
-def study_content(study: Study) -> dict[str, Any]:
+def study_content(study: Study, cells: Sequence[Cell], networks: Mapping[str, Network]) -> dict[str, Any]:
     """What is needed to judge and report a study, and to tell how it was planned, as plain values."""
     return {
         "name": study.name,
@@ -29,10 +32,18 @@ def study_content(study: Study) -> dict[str, Any]:
         "seeds": study.seeds.values,
         "looks": list(study.seeds.looks),
         "claims": [asdict(claim) for claim in study.claims],
+        "trains": study.trains,
         "cells": [
-            {"id": c.id, "arm": c.arm, "factors": c.factors, "seed": c.seed, "code": c.code} for c in study.cells
+            {"id": c.id, "arm": c.arm, "factors": c.factors, "seed": c.seed, "code": c.code, **_static(c, networks)}
+            for c in cells
         ],
     }
+
+
+def _static(cell: Cell, networks: Mapping[str, Network]) -> dict[str, Any]:
+    """What is known of a cell without training it; a cell with a result has that there."""
+    network = networks.get(cell.id)
+    return {"static": {"params": network.params, "flops": network.flops}} if network else {}
 
 
 def _matched(study: Study) -> list[dict[str, Any]]:

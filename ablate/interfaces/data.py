@@ -39,6 +39,7 @@ class DataSet(abc.ABC):
         size: height and width of an image, in pixels.
         classes: number of classes.
         batch_size: images in a training step, at least 1.
+        samples: images in the training and in the test split, where that is known without reading them.
         imports: modules that `load` imports where it runs; the processes of cells start with them imported.
     """
 
@@ -46,6 +47,7 @@ class DataSet(abc.ABC):
     size: tuple[int, int]
     classes: int
     batch_size: int
+    samples: tuple[int, int] | None = None
     imports: tuple[str, ...] = ()
 
     def check(self) -> None:  # noqa: B027 - embedded data has nothing to look for

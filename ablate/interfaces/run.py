@@ -25,6 +25,19 @@ class Job:
     cost: float
 
 
+@dataclass(frozen=True)
+class Slot:
+    """Where an engine runs one cell at a time.
+
+    Attributes:
+        device: such as `cpu` or `cuda:1`.
+        threads: CPU threads of a cell there.
+    """
+
+    device: str
+    threads: int
+
+
 class Report(abc.ABC):
     """What an engine tells while it runs."""
 
@@ -63,3 +76,11 @@ class Engine(abc.ABC):
         Raises:
             InputError: the engine cannot run here; says what it needs.
         """
+
+    def slots(self, jobs: int) -> list[Slot]:
+        """The slots that so many cells would share, for `plan` to estimate the time; starts nothing.
+
+        Returns:
+            One entry for each cell that runs at a time; none where the engine cannot know, as with a cluster's queue.
+        """
+        return []

@@ -7,6 +7,7 @@ from collections import Counter
 from ablate.report import figures, summary, tables
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
+from ablate.report.certificates import certificate_rows, certificates_of, mark_lines
 from ablate.report.inputs import STANDARD_METRICS, Inputs
 
 VERDICTS = {
@@ -62,7 +63,7 @@ def warnings(inputs: Inputs) -> list[str]:
     """What a reader has to know before believing the answer."""
     counts = summary.statuses(inputs)
     found = [] if counts else ["No cell has been planned or run yet."]
-    lacking = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
+    lacking = ", ".join(f"{n} {status}" for status, n in counts.items() if status not in ("done", "static"))
     if lacking:
         found.append(f"{counts.get('done', 0)} of {fmt.plural(len(inputs.frame), 'cell')} finished: {lacking}.")
     stale = int(inputs.frame["stale"].sum())
@@ -72,7 +73,7 @@ def warnings(inputs: Inputs) -> list[str]:
     odd = ", ".join(outcome.id for outcome in inputs.outcomes if outcome.disagreement)
     if odd:
         found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
-    return found
+    return found + mark_lines(certificates_of(inputs.study))
 
 
 def sections(inputs: Inputs) -> list[Section]:
@@ -88,7 +89,7 @@ def sections(inputs: Inputs) -> list[Section]:
         Section("Main effects and interactions", _factorial(inputs)),
         Section("Size and cost", _costs(inputs)),
         Section("Cells without a result", _lost(inputs)),
-        Section("What was compared", _table("What each arm sets.", tables.arms(inputs))),
+        Section("What was compared", _compared(inputs)),
         Section("How to reproduce", _reproduce(inputs)),
         Section("How to read this", _reading(inputs)),
     ]
@@ -112,7 +113,7 @@ def _results(inputs: Inputs) -> list[Block]:
     )
     drawn = [figure for metric in inputs.headline for figure in figures.outcome_figures(inputs, metric)]
     if not inputs.measured:
-        return [Paragraph("No cell has a metric yet.")]
+        return [] if _is_static(inputs) else [Paragraph("No cell has a metric yet.")]
     return [Paragraph(caption), *drawn] if drawn else []
 
 
@@ -122,7 +123,14 @@ def _curves(inputs: Inputs) -> list[Block]:
         "confidence interval)." + _diverged(inputs, "drawn thin, one by one, up to their last finite epoch (✕)")
     )
     drawn = [figure for metric in inputs.headline for figure in figures.curve_figures(inputs, metric)]
-    return [Paragraph(caption), *drawn] if drawn else [Paragraph("No history of these metrics was recorded.")]
+    if drawn:
+        return [Paragraph(caption), *drawn]
+    return [] if _is_static(inputs) else [Paragraph("No history of these metrics was recorded.")]
+
+
+def _is_static(inputs: Inputs) -> bool:
+    """Whether the study trains nothing: its claims are about the networks as they are built."""
+    return len(inputs.cells("static")) == len(inputs.frame) > 0
 
 
 def _more(inputs: Inputs) -> list[Block]:
@@ -180,6 +188,21 @@ def _lost(inputs: Inputs) -> list[Block]:
     rest: list[Block] = [Paragraph(f"Pending: {fmt.plural(pending, 'cell')}.")] if pending else []
     table = tables.without_result(inputs)
     return [Paragraph(text), *([table] if table.rows else []), *rest] if table.rows or rest else []
+
+
+def _compared(inputs: Inputs) -> list[Block]:
+    blocks = _table("What each arm sets.", tables.arms(inputs))
+    found = certificates_of(inputs.study)
+    if not found:
+        return blocks
+    caption = (
+        "What that changes against the arm's baseline, found out before training: modules, size, and whether the two "
+        "networks, given the same weights in all that they share, compute anything else on a fixed batch (the largest "
+        "difference, relative to the largest value)."
+    )
+    header, rows = certificate_rows(found)
+    lines = mark_lines(found) or ["No arm changes more than it declares, or its capacity by more than 2 %."]
+    return [*blocks, Paragraph(caption), Table(header, rows, names=len(header) - 2), Items(lines)]
 
 
 def _reproduce(inputs: Inputs) -> list[Block]:

@@ -55,7 +55,7 @@ def number(value: float | None, places: int | None = None, sign: bool = False) -
         text = f"{value:+.4g}" if sign else f"{value:.4g}"
     else:
         value = round(value, places) + 0.0  # no "-0.00"
-        text = f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
+        text = f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
     return text.replace("-", MINUS)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from ablate.report import format as fmt
+from ablate.report.certificates import arm_cautions
 from ablate.report.plain import jsonable
 
 STANDARD_METRICS = ("train/loss", "train/error", "test/loss", "test/error")
@@ -211,7 +212,8 @@ def outcomes(study: Mapping[str, Any], verdicts: Iterable[Any]) -> list[Outcome]
     found = [Outcome.of(plain_verdict(verdict)) for verdict in verdicts]
     named = {outcome.id for outcome in found}
     rest = [claim for claim in study.get("claims") or [] if claim.get("id") not in named]
-    return found + [Outcome.of({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
+    found += [Outcome.of({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
+    return [replace(one, notes=[*one.notes, *arm_cautions(study, one.contrast)]) for one in found]
 
 
 def _cells(frame: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:

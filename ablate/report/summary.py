@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from ablate.report.inputs import COSTS, Inputs
 
 SAME_COST = 1.01  # costs within this factor are one cost: a batch norm more or less is no difference in size
-STATUSES = ("done", "diverged", "failed", "pending")
+STATUSES = ("done", "static", "diverged", "failed", "pending")  # static: the study trains nothing
 
 
 class Interval(NamedTuple):

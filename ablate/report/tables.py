@@ -30,6 +30,8 @@ def arms(inputs: Inputs) -> Table:
 
 def means(inputs: Inputs) -> Table:
     """Mean ± half-width of the 95 % t interval for each arm, grid point and metric."""
+    if not inputs.measured:
+        return Table([], [])
     found = {metric: _by_place(summary.means(inputs, metric)) for metric in inputs.measured}
     rows = []
     for point, arm, group in _places(inputs):

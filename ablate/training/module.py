@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate.interfaces.backbone import Backbone
 from ablate.interfaces.data import Split
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import generator
+from ablate.training.loss import training_loss
 from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimizer
 from ablate.training.resident import ResidentData
 
@@ -177,13 +177,3 @@ class Training(pl.LightningModule):
         self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
         for group in optimizer.param_groups:
             group["lr"] = self._rate
-
-
-def training_loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the main logits, plus `aux_weight` times that of each auxiliary classifier."""
-    output = model(images)
-    if isinstance(output, Tensor):
-        return F.cross_entropy(output, labels)
-    main, auxiliary = output
-    losses = torch.stack([F.cross_entropy(logits, labels) for logits in auxiliary])
-    return F.cross_entropy(main, labels) + cast(Backbone, model).aux_weight * losses.sum()

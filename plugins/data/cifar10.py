@@ -20,6 +20,7 @@ class Cifar10(DataSet):
     """50,000 and 10,000 colour photographs of 32x32 pixels, 10 classes (Krizhevsky 2009), from a folder."""
 
     channels, size, classes = 3, (32, 32), 10
+    samples = (50_000, 10_000)
 
     def __init__(self, *, batch_size: int = 128, root: Path = Path("data")) -> None:
         if batch_size < 1:

@@ -12,6 +12,7 @@ class Digits(DataSet):
     """1,797 scanned digits of 8x8 pixels in 17 grey levels, 10 classes (UCI, Alpaydin and Kaynak 1998); embedded."""
 
     channels, size, classes = 1, (8, 8), 10
+    samples = (1437, 360)
     imports = ("sklearn.datasets", "sklearn.model_selection")
 
     def __init__(self, *, batch_size: int = 64) -> None:

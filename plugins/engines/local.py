@@ -16,6 +16,7 @@ from ablate import (
     InputError,
     Job,
     Report,
+    Slot,
     cores,
     is_taken,
     log_tail,
@@ -57,7 +58,7 @@ class Local(Engine):
                 raise InputError(f"engine.{name}={value}: must be at least 1")
         if retries < 0:
             raise InputError(f"engine.retries={retries}: must be at least 0")
-        self.slots = slots
+        self.most = slots
         self.threads = threads
         self.cells_per_gpu = cells_per_gpu
         self.retries = retries
@@ -83,10 +84,15 @@ class Local(Engine):
         finally:
             _stop(running)
 
+    def slots(self, jobs: int) -> list[Slot]:
+        """Those of this machine, by its cores or GPUs."""
+        devices = self.devices(jobs)
+        return [Slot(device, self.threads_of(devices)) for device in devices]
+
     def devices(self, jobs: int) -> list[str]:
         """The device of each slot, for so many cells."""
         gpus = torch.cuda.device_count()
-        slots = self.slots or (gpus * self.cells_per_gpu if gpus else cores())
+        slots = self.most or (gpus * self.cells_per_gpu if gpus else cores())
         return [f"cuda:{slot % gpus}" if gpus else "cpu" for slot in range(max(1, min(slots, jobs)))]
 
     def threads_of(self, slots: Sequence[str]) -> int:

@@ -1,0 +1,29 @@
+"""Keeps the other slots busy while one is measured, since a machine whose slots are all taken is slower."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ablate.interfaces.run import Slot
+from ablate.processes import cores
+
+LONGEST_S = 30  # they end by themselves, should this process be killed
+LOOP = f"import time; end = time.monotonic() + {LONGEST_S}\nwhile time.monotonic() < end: pass"
+
+
+@contextmanager
+def others_busy(slots: Sequence[Slot]) -> Iterator[None]:
+    """One busy loop for each CPU thread of the slots but the first, as far as there are cores."""
+    on_cpu = [slot for slot in slots if slot.device == "cpu"]
+    count = min(sum(slot.threads for slot in on_cpu[1:]), cores() - 1)
+    loops = [subprocess.Popen([sys.executable, "-S", "-c", LOOP]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+        for loop in loops:
+            loop.wait()

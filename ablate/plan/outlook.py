@@ -1,0 +1,159 @@
+"""What a study would train, what that costs, and what it can show: gathered without training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ablate import registry
+from ablate.certificate import Certificate, load_certificates, marks
+from ablate.certificate.certify import certify, refuse_no_ops
+from ablate.costs import Network
+from ablate.execution import networks_of
+from ablate.interfaces.run import Engine, Slot
+from ablate.plan.disk import Disk, disk_of
+from ablate.plan.machine import SpeedCache, cache_folder
+from ablate.plan.power import ClaimPower, claim_powers
+from ablate.plan.stored import results_frame, stored_results
+from ablate.plan.times import STORED, CellTime, Timer, makespan, stored_seconds
+from ablate.processes import cores
+from ablate.store import Store
+from ablate.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class Point:
+    """An arm at one grid point.
+
+    Attributes:
+        arm: its name.
+        factors: the grid point.
+        overrides: of the arm.
+        cells: how many there are, one a seed.
+        stored: how many of them have a result.
+        network: its size and cost.
+        time: of one cell.
+    """
+
+    arm: str
+    factors: dict[str, Any]
+    overrides: list[str]
+    cells: int
+    stored: int
+    network: Network
+    time: CellTime
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The plan of a study.
+
+    Attributes:
+        study: as composed.
+        points: every arm at every grid point.
+        slots: where cells would run; empty where the engine cannot say.
+        busy: seconds that each slot would be busy, or of all cells one after the other; None where some cannot be told.
+        disk: room for the cells without a result.
+        certificates: of the arms that have a baseline.
+        powers: of the claims.
+        notes: what a reader should know besides.
+    """
+
+    study: Study
+    points: list[Point]
+    slots: list[Slot]
+    busy: list[float] | None
+    disk: Disk
+    certificates: list[Certificate]
+    powers: list[ClaimPower]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def stored(self) -> int:
+        """Cells that have a result."""
+        return sum(point.stored for point in self.points)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        study = self.study
+        return {
+            "name": study.name,
+            "question": study.question,
+            "scale": study.scale,
+            "grid": study.grid,
+            "seeds": study.seeds.values,
+            "looks": list(study.seeds.looks),
+            "cells": len(study.cells),
+            "stored": self.stored,
+            "points": [asdict(point) for point in self.points],
+            "slots": [asdict(slot) for slot in self.slots],
+            "seconds_by_slot": self.busy,
+            "disk": asdict(self.disk),
+            "certificates": [one.to_dict() for one in self.certificates],
+            "marks": [asdict(mark) for mark in marks(self.certificates)],
+            "claims": [{**asdict(power), "effect_in_unit": power.in_unit} for power in self.powers],
+            "notes": self.notes,
+        }
+
+
+def look_ahead(study: Study) -> Outlook:
+    """Gather the plan of a study; trains nothing, and writes nothing but speeds to the user's cache folder.
+
+    Raises:
+        InputError: a network cannot be built, an arm changes nothing, or a stored file is broken.
+    """
+    results = stored_results(study)
+    networks = networks_of(study.cells)
+    certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
+    refuse_no_ops(study, certificates)
+    engine: Engine = registry.build("engine", study.engine)
+    left = [cell for cell in study.cells if cell.id not in results]
+    slots = engine.slots(len(left) or 1)
+    timer = Timer(slots or [Slot("cpu", cores())], SpeedCache(cache_folder()))
+    groups = _by_point(study.cells)
+    known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
+    timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
+    times = {key: _time(known[key], timer, cells[0]) for key, cells in groups.items()}
+    points = [
+        _point(study, cells, networks[cells[0].id], sum(cell.id in results for cell in cells), times[key])
+        for key, cells in groups.items()
+    ]
+    frame = results_frame(study, results) if results else None
+    return Outlook(
+        study=study,
+        points=points,
+        slots=slots,
+        busy=_busy(points, len(slots)),
+        disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
+        certificates=certificates,
+        powers=claim_powers(study.claims, study.seeds, frame),
+        notes=timer.notes,
+    )
+
+
+def _by_point(cells: list[Cell]) -> dict[tuple[str, str], list[Cell]]:
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.arm, str(cell.factors)), []).append(cell)
+    return groups
+
+
+def _time(stored: float | None, timer: Timer, cell: Cell) -> CellTime:
+    return timer.time_of(cell) if stored is None else CellTime(stored, STORED)
+
+
+def _point(study: Study, cells: list[Cell], network: Network, stored: int, time: CellTime) -> Point:
+    arm, factors = cells[0].arm, cells[0].factors
+    overrides = study.arms[arm].overrides if arm in study.arms else []
+    return Point(arm, factors, overrides, len(cells), stored, network, time)
+
+
+def _busy(points: list[Point], slots: int) -> list[float] | None:
+    """None where the time of some cell that is to be trained cannot be told."""
+    seconds: list[float] = []
+    for point in points:
+        count = point.cells - point.stored
+        if count and point.time.seconds is None:
+            return None
+        seconds += [point.time.seconds or 0.0] * count
+    return makespan(seconds, slots)

@@ -1,0 +1,120 @@
+"""The plan of a study in the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ablate.plan.outlook import Outlook, Point
+from ablate.plan.power import LEAST_SIGN_FLIP, ClaimPower
+from ablate.plan.times import EXTRAPOLATED, STORED, UNKNOWN
+from ablate.report import format as fmt
+from ablate.report.certificates import certificate_rows, mark_lines
+
+MARKED = {STORED: "", EXTRAPOLATED: " (extrapolated)", UNKNOWN: ""}
+
+
+def show_outlook(outlook: Outlook, console: Console) -> None:
+    """Print what is compared, what it costs, what each arm changes, and what the seeds can show."""
+    study = outlook.study
+    console.print(f"[bold]{escape(study.name)}[/]  {escape(study.question)}", highlight=False)
+    console.print(_points(outlook))
+    for line in _totals(outlook):
+        console.print(escape(line), highlight=False)
+    if outlook.certificates:
+        console.print("\nWhat each arm changes against its baseline", style="bold", highlight=False)
+        console.print(_certificates(outlook))
+        for line in mark_lines(outlook.certificates):
+            console.print(escape(line), style="yellow", highlight=False)
+    if outlook.powers:
+        console.print("\nWhat the seeds can show, with 80 % power", style="bold", highlight=False)
+        for line in _powers(outlook):
+            console.print(escape(line), highlight=False)
+
+
+def _points(outlook: Outlook) -> Table:
+    grid = outlook.study.grid
+    names = ["arm", *grid, "overrides", "cells", "stored", "parameters", "multiply-adds", "time per cell"]
+    table = _table(names, numbers=5)
+    for point in outlook.points:
+        sizes = [f"{point.network.params:,}", f"{point.network.flops:,}", _time(point)]
+        values = [fmt.label(point.factors.get(factor)) for factor in grid]
+        row = [point.arm, *values, " ".join(point.overrides), str(point.cells), str(point.stored), *sizes]
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _time(point: Point) -> str:
+    return fmt.duration(point.time.seconds) + MARKED.get(point.time.source, "")
+
+
+def _totals(outlook: Outlook) -> list[str]:
+    study = outlook.study
+    seeds = fmt.plural(len(study.seeds.values), "seed")
+    if study.seeds.looks:
+        looks = ", ".join(map(str, study.seeds.looks))
+        seeds = f"at most {seeds}, looked at after {looks} until every claim is decided"
+    lines = [f"{len(study.cells)} cells, {outlook.stored} stored already; {seeds}"]
+    if outlook.stored < len(study.cells):
+        lines += [_duration(outlook), _disk(outlook)]
+    return lines + outlook.notes
+
+
+def _duration(outlook: Outlook) -> str:
+    sources = Counter(point.time.source for point in outlook.points if point.stored < point.cells)
+    if outlook.busy is None:
+        return "time: not estimated, since nothing says how many images the data has, and it is not here"
+    how = ", ".join(f"{count} {source}" for source, count in sources.items())
+    text = f"about {fmt.duration(outlook.busy[0])}"
+    if not outlook.slots:
+        return f"time: {text} one after the other on this machine; the engine does not say where cells run ({how})"
+    kinds = Counter(f"{slot.device.split(':')[0]}, {fmt.plural(slot.threads, 'thread')}" for slot in outlook.slots)
+    slots = " + ".join(f"{fmt.plural(count, 'slot')} ({kind})" for kind, count in kinds.items())
+    each = ", ".join(fmt.duration(seconds) for seconds in outlook.busy[:8])
+    return f"time: {text} on {slots}, by slot {each}; times of points: {how}"
+
+
+def _disk(outlook: Outlook) -> str:
+    kept, checkpoints = (fmt.count(size) for size in (outlook.disk.kept, outlook.disk.checkpoints))
+    return f"disk: about {kept}B, and {checkpoints}B of checkpoints while it runs"
+
+
+def _certificates(outlook: Outlook) -> Table:
+    header, rows = certificate_rows(outlook.certificates)
+    table = _table(header, numbers=2)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _powers(outlook: Outlook) -> list[str]:
+    lines = [_power(power) for power in outlook.powers]
+    seeds = len(outlook.study.seeds.values)
+    if seeds < LEAST_SIGN_FLIP:
+        lines.append(f"fewer than {LEAST_SIGN_FLIP} paired seeds: an exact sign-flip test cannot reach 0.05")
+    return lines
+
+
+def _power(power: ClaimPower) -> str:
+    if power.static:
+        return f"{power.claim}: {fmt.metric_name(power.metric)} needs no seeds"
+    if power.effect is None:
+        return f"{power.claim}: nothing, with {fmt.plural(power.seeds, 'seed')}; at least two are needed"
+    text = f"{power.claim}: effects from {fmt.number(power.effect, 2)} standard deviations of the paired differences"
+    measure = fmt.RELATIVE if power.scale == "ratio" else power.metric
+    if power.in_unit is not None:
+        text += f", by the spread stored so far {fmt.effect(measure, power.in_unit, None, None, unit=True)}"
+        text += f" in {fmt.metric_name(power.metric)}"
+    level = f"level {power.level:.3g}" + (" (Holm's strictest)" if power.level < 0.05 else "")
+    return f"{text}; {power.seeds} seeds, {level}, margin {fmt.margin(measure, power.margin)}"
+
+
+def _table(names: list[str], numbers: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(names):
+        table.add_column(name, justify="right" if place >= len(names) - numbers else "left", overflow="fold")
+    return table

@@ -1,0 +1,177 @@
+"""How long the cells of a study will take, and how long the study."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import socket
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ablate import registry
+from ablate.costs import Network, shape_of, split_sizes
+from ablate.errors import InputError
+from ablate.interfaces.run import Slot
+from ablate.plan.load import others_busy
+from ablate.plan.machine import SpeedCache, machine_of
+from ablate.plan.stored import Results
+from ablate.study import Cell
+
+if TYPE_CHECKING:
+    from ablate.plan.calibration import Speed
+
+BUDGET_S = 3.5  # of measuring in all; what does not fit is extrapolated
+PASSES = 12  # steps and evaluations that measuring takes, in steps
+# What a cell takes beside its epochs on two cores of 2024: the fork, the data, the network, Lightning's Trainer; and an
+# epoch beside its steps: metrics, history, checkpoint.
+START_S = 0.5
+EPOCH_S = 0.02
+
+STORED = "stored"
+MEASURED = "measured"
+EXTRAPOLATED = "extrapolated"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class CellTime:
+    """Seconds that a cell takes in its slot, None where it cannot be told, and how it is known."""
+
+    seconds: float | None
+    source: str
+
+
+class Timer:
+    """Estimates for the points of a study, each network measured once.
+
+    Args:
+        slots: where cells will run; the first is measured, while the others are kept busy.
+        cache: what was measured before.
+    """
+
+    def __init__(self, slots: Sequence[Slot], cache: SpeedCache) -> None:
+        self.slots = slots
+        self.cache = cache
+        self.notes: list[str] = []
+        self._speeds: dict[str, Speed] = {}
+        self._sources: dict[str, str] = {}
+        self._looks: dict[str, tuple[Cell, Network]] = {}
+
+    def measure(self, cells: Iterable[tuple[Cell, Network]]) -> None:
+        """Look up, measure or extrapolate the speed of each distinct network, cheapest first."""
+        for cell, network in cells:
+            self._looks.setdefault(speed_key(cell), (cell, network))
+        order = sorted(self._looks, key=lambda key: _work(*self._looks[key]))
+        left = [key for key in order if not self._find(key)]
+        if left:
+            self._measure(left)
+
+    def time_of(self, cell: Cell) -> CellTime:
+        """What a cell of this config takes."""
+        key = speed_key(cell)
+        samples = split_sizes(cell.config["data"])
+        if samples is None or key not in self._speeds:
+            return CellTime(None, UNKNOWN)
+        return CellTime(cell_seconds(cell.config, samples, self._speeds[key]), self._sources[key])
+
+    def _find(self, key: str) -> bool:
+        from ablate.plan.calibration import Speed
+
+        found = self.cache.find(*self._cache_key(key))
+        if found is not None:
+            self._speeds[key], self._sources[key] = Speed(**found), MEASURED
+        return found is not None
+
+    def _measure(self, keys: Sequence[str]) -> None:
+        from ablate.plan.calibration import measure
+
+        deadline = time.perf_counter() + BUDGET_S
+        with others_busy(self.slots):
+            for key in keys:
+                cell, network = self._looks[key]
+                guess = self._extrapolated(key)
+                if guess is None or time.perf_counter() + PASSES * guess.step < deadline:
+                    self._speeds[key], self._sources[key] = measure(cell.config, network, self.slots[0]), MEASURED
+                    self._keep(key)
+                else:
+                    self._speeds[key], self._sources[key] = guess, EXTRAPOLATED
+
+    def _keep(self, key: str) -> None:
+        try:
+            self.cache.keep(asdict(self._speeds[key]), *self._cache_key(key))
+        except InputError as error:
+            self.notes = [f"speeds are measured anew each time: {error}"]
+
+    def _extrapolated(self, key: str) -> Speed | None:
+        """From the measured network that is nearest in work; None where there is none."""
+        from ablate.plan.calibration import Speed
+
+        measured = [other for other, source in self._sources.items() if source == MEASURED]
+        if not measured:
+            return None
+        work = _work(*self._looks[key])
+        nearest = min(measured, key=lambda other: abs(math.log(_work(*self._looks[other]) / work)))
+        known, (_, ours), (_, theirs) = self._speeds[nearest], self._looks[key], self._looks[nearest]
+        by_layer = ours.layers / max(1, theirs.layers)
+        by_work = work / _work(*self._looks[nearest])
+        compute = max(0.0, known.step - known.overhead)
+        by_image = ours.flops / max(1, theirs.flops)
+        return Speed(
+            step=known.overhead * by_layer + compute * by_work,
+            overhead=known.overhead * by_layer,
+            evaluation=known.evaluation * by_image,
+        )
+
+    def _cache_key(self, key: str) -> tuple[Any, ...]:
+        slot = self.slots[0]
+        return machine_of(slot.device), asdict(slot), len(self.slots), key, self._looks[key][0].code
+
+
+def speed_key(cell: Cell) -> str:
+    """All of a cell's config that decides how fast it trains."""
+    config = cell.config
+    nodes = {"augment": config["augment"], "optim": config["optim"]["name"]}
+    options = {name: config["trainer"][name] for name in ("channels_last", "checkpoint_blocks")}
+    return json.dumps([shape_of(config), nodes, options], sort_keys=True, default=str)
+
+
+def cell_seconds(config: Mapping[str, Any], samples: tuple[int, int], speed: Speed) -> float:
+    """Start, steps, and measurements of a cell.
+
+    Args:
+        config: of the cell.
+        samples: images in the training and in the test split.
+        speed: of its network.
+    """
+    from ablate.training.resident import EVAL_BATCH
+
+    trainer = config["trainer"]
+    steps = samples[0] / registry.build("data", config["data"]).batch_size
+    evaluations = sum(split / EVAL_BATCH for split in samples)
+    measured = math.ceil(trainer["epochs"] / trainer["eval_every"])
+    epochs = trainer["epochs"] * (steps * speed.step + EPOCH_S) + measured * evaluations * speed.evaluation
+    return float(START_S + epochs)
+
+
+def stored_seconds(cells: Iterable[Cell], results: Results) -> float | None:
+    """The mean time of those cells that this machine has finished; a diverged one ended early."""
+    found = [results[cell.id] for cell in cells if cell.id in results]
+    here = [one for one in found if one.get("host") == socket.gethostname() and one["status"] == "done"]
+    times = [float(one["metrics"]["seconds"]) for one in here if one["metrics"].get("seconds")]
+    return START_S + sum(times) / len(times) if times else None
+
+
+def makespan(seconds: Iterable[float], slots: int) -> list[float]:
+    """How long each slot is busy where the longest cells start first, each in the slot that is free first."""
+    busy = [0.0] * max(1, slots)
+    for one in sorted(seconds, reverse=True):
+        heapq.heappush(busy, heapq.heappop(busy) + one)
+    return sorted(busy, reverse=True)
+
+
+def _work(cell: Cell, network: Network) -> float:
+    """Of an optimiser step, in arbitrary units."""
+    return float(max(1, network.flops) * registry.build("data", cell.config["data"]).batch_size)
