@@ -79,5 +79,5 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
     assert not list(folder.glob("cells/*/result.json"))
     text = (folder / "report.md").read_text()
     assert "| ✓ supported | more | +0 | exact |" in text
-    assert "pending" not in text
+    assert "finished:" not in text
     assert "No cell has a metric yet" not in text
