@@ -11,11 +11,11 @@ from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network
 from ablate.execution import networks_of
 from ablate.interfaces.run import Engine, Slot
+from ablate.plan import machine
 from ablate.plan.disk import Disk, disk_of
-from ablate.plan.machine import SpeedCache, cache_folder
 from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
-from ablate.plan.times import STORED, CellTime, Timer, makespan, stored_seconds
+from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
 from ablate.processes import cores
 from ablate.store import Store
 from ablate.study import Cell, Study
@@ -108,7 +108,7 @@ def look_ahead(study: Study) -> Outlook:
     engine: Engine = registry.build("engine", study.engine)
     left = [cell for cell in study.cells if cell.id not in results]
     slots = engine.slots(len(left) or 1)
-    timer = Timer(slots or [Slot("cpu", cores())], SpeedCache(cache_folder()))
+    timer = Timer(slots or [Slot("cpu", cores())], machine.SpeedCache(machine.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
     timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
@@ -155,4 +155,4 @@ def _busy(points: list[Point], slots: int) -> list[float] | None:
         if count and point.time.seconds is None:
             return None
         seconds += [point.time.seconds or 0.0] * count
-    return makespan(seconds, slots)
+    return makespan(seconds, slots, IMPORTS_S if seconds else 0.0)

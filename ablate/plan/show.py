@@ -28,6 +28,8 @@ def show_outlook(outlook: Outlook, console: Console) -> None:
     if outlook.certificates:
         console.print("\nWhat each arm changes against its baseline", style="bold", highlight=False)
         console.print(_certificates(outlook))
+        for line in _modules(outlook):
+            console.print(escape(line), highlight=False)
         for line in mark_lines(outlook.certificates):
             console.print(escape(line), style="yellow", highlight=False)
     if outlook.powers:
@@ -81,11 +83,21 @@ def _disk(outlook: Outlook) -> str:
 
 
 def _certificates(outlook: Outlook) -> Table:
+    """All but the modules, which are long, and go below the table."""
     header, rows = certificate_rows(outlook.certificates)
-    table = _table(header, numbers=2)
+    wide = header.index("modules")
+    table = _table([*header[:wide], *header[wide + 1 :]], numbers=2)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(escape, [*row[:wide], *row[wide + 1 :]]))
     return table
+
+
+def _modules(outlook: Outlook) -> list[str]:
+    """The modules that each arm changes, at its first grid point."""
+    first = {one.arm: one for one in reversed(outlook.certificates)}
+    texts = {arm: "; ".join(one.evidence.modules) or "the same" for arm, one in first.items()}
+    places = {arm: f" at {one.place}" if one.point else "" for arm, one in first.items()}
+    return [f"modules of {arm}{places[arm]}: {texts[arm]}" for arm in reversed(first)]
 
 
 def _powers(outlook: Outlook) -> list[str]:

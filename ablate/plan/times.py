@@ -29,6 +29,7 @@ PASSES = 12  # steps and evaluations that measuring takes, in steps
 # epoch beside its steps: metrics, history, checkpoint.
 START_S = 0.5
 EPOCH_S = 0.02
+IMPORTS_S = 4.0  # until the first cells can start: a process for them imports torch and Lightning, once a study
 
 STORED = "stored"
 MEASURED = "measured"
@@ -164,9 +165,9 @@ def stored_seconds(cells: Iterable[Cell], results: Results) -> float | None:
     return START_S + sum(times) / len(times) if times else None
 
 
-def makespan(seconds: Iterable[float], slots: int) -> list[float]:
-    """How long each slot is busy where the longest cells start first, each in the slot that is free first."""
-    busy = [0.0] * max(1, slots)
+def makespan(seconds: Iterable[float], slots: int, start: float = 0.0) -> list[float]:
+    """When each slot ends, where all begin at `start`, and the longest cells first in the slot that is free first."""
+    busy = [start] * max(1, slots)
     for one in sorted(seconds, reverse=True):
         heapq.heappush(busy, heapq.heappop(busy) + one)
     return sorted(busy, reverse=True)
