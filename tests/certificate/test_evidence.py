@@ -12,11 +12,12 @@ from torch import nn
 
 from ablate import registry
 from ablate.certificate.behaviour import Behaviour, behaviour, compare, fixed_batch
+from ablate.certificate.certify import certify
 from ablate.certificate.modules import module_changes
 from ablate.certificate.recipe import initial_values_differ
 from ablate.certificate.sharing import share_generic_values
 
-from .studies import certificate
+from .studies import certificate, study
 
 NAN = math.nan
 
@@ -195,3 +196,22 @@ def test_rounding_of_a_gradient_that_is_zero_is_no_difference() -> None:
     shared = {"weight": "weight", "bias": "bias"}
     assert compare(with_gradient(1e-10), with_gradient(-1e-10), shared, same_modules=False).outcome == "same"
     assert compare(with_gradient(1e-2), with_gradient(-1e-2), shared, same_modules=False).outcome == "differ"
+
+
+def test_beyond_the_time_for_comparisons_the_cheapest_point_stands_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ablate.certificate.certify.BUDGET", 0.0)
+    arms = {"a": "order=post", "b": "order=pre"}
+    planned = study(arms, ["+study.grid.depth=[14,8]", "width=0.25", "study.seeds=1"])
+    found = {one.point["depth"]: one.evidence for one in certify(planned)}
+    assert {depth: evidence.outputs for depth, evidence in found.items()} == {8: "differ", 14: "not compared"}
+    assert found[14].note == "beyond the time for comparisons; compared at cheaper grid points"
+    assert found[14].modules == ["6 × PostUnit → PreUnit", "7 × BatchNorm2d moved", "7 × ReLU moved"]
+
+
+def test_an_arm_without_an_effect_yet_is_compared_whatever_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ablate.certificate.certify.BUDGET", 0.0)
+    arms = {"a": "augment=none", "b": "augment=shift,augment.pixels=0"}
+    planned = study(arms, ["+study.grid.depth=[14,8]", "width=0.25", "study.seeds=1"])
+    assert [one.evidence.outputs for one in certify(planned)] == ["same", "same"]
