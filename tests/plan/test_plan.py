@@ -45,6 +45,7 @@ Run = Callable[..., str]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ablate.report.write_report", lambda *arguments: None)
+    monkeypatch.setattr(times, "others_busy", lambda slots: nullcontext())  # the tests beside this one are busy enough
     with registry.isolated():
         yield tmp_path
 
@@ -191,7 +192,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return Speed(step=1.0, overhead=0.25, evaluation=2.0)
 
     monkeypatch.setattr(calibration, "measure", measure)
-    monkeypatch.setattr(times, "others_busy", lambda slots: nullcontext())
+    monkeypatch.setattr(times, "UNDISTURBED", 0.0)
     return found
 
 
@@ -224,6 +225,17 @@ def test_what_the_budget_leaves_out_is_extrapolated_from_the_nearest(
     expected = steps * (0.25 + 0.75 * ratio) + 1797 / 512 * 2.0 * ratio
     fixed = times_of[0].seconds - (steps + 1797 / 512 * 2.0)  # type: ignore[operator]
     assert times_of[1].seconds == pytest.approx(expected + fixed, rel=1e-6)
+
+
+def test_what_other_work_disturbed_is_said_and_not_kept(
+    speeds: Path, measured: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(times, "UNDISTURBED", math.inf)
+    for _ in range(2):
+        timer = Timer(SLOTS, SpeedCache(speeds))
+        timer.measure(looks())
+        assert timer.notes[0].startswith("other work runs on this machine (measuring got ")
+    assert len(measured) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_noted(tmp_path: Path, measured: list[int]) -> None:
