@@ -60,7 +60,7 @@ def plan(arguments: list[str]) -> None:
     parser = _parser("plan", plan)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.add_argument("overrides", nargs="*", help="as for a run, such as +exp=degradation depth=56")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     from ablate.plan import show_plan
     from ablate.study import plan_study
 

@@ -1,6 +1,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+import pytest
 
 # One thread a process: the tests run side by side, and more threads than cores only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own for what `plan` keeps about this machine's speed."""
+    folder = tmp_path_factory.mktemp("cache") / "speeds"
+    monkeypatch.setattr("ablate.plan.machine.cache_folder", lambda: folder)
+    return folder

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ablate.certificate.changes import changed_factors, config_difference, declared_keys, undeclared_factors
-from ablate.certificate.form import SAME, Certificate, Evidence
+from ablate.certificate.form import Certificate, Evidence
 from ablate.costs import Network, inspect_network
 from ablate.errors import InputError
 from ablate.identity import decisive
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 # Seconds that comparing outputs may take in all, as `_cost` guesses them; each arm is compared at its cheapest point
 # whatever that costs, and at further ones until some effect is found.
-BUDGET = 8.0
+BUDGET = 3.0
 SECONDS_PER_LAYER = 2e-4  # of building and running it, whatever its size
-MULTIPLY_ADDS_PER_SECOND = 2e9  # on one core, forward, with all that a comparison adds
+IMAGES_MULTIPLY_ADDS_PER_SECOND = 2.5e8  # of one image, where a comparison is of a batch, forward and backward
 PARAMETERS_PER_SECOND = 2e7  # drawing them, twice
 
 
@@ -59,9 +60,11 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
     pairs = list(_pairs(study))
     evidence = {one.key: one.evidence for one in known}
     wanted = {pair.key: pair for pair in pairs if pair.key not in evidence}
+    settled = {pair.arm.arm for pair in pairs if pair.key in evidence and not evidence[pair.key].is_no_op}
     if wanted:
-        evidence |= _collect(list(wanted.values()), evidence)
-    return [_certificate(study, pair, evidence[pair.key]) for pair in pairs]
+        evidence |= _collect(list(wanted.values()), settled)
+    declared = {name: declared_keys(study.arms[name]) for name in {pair.arm.arm for pair in pairs}}
+    return [_certificate(pair, declared[pair.arm.arm], evidence[pair.key]) for pair in pairs]
 
 
 def refuse_no_ops(study: Study, certificates: Iterable[Certificate]) -> None:
@@ -114,40 +117,43 @@ def _pairs(study: Study) -> Iterator[Pair]:
             yield Pair(cell, baseline, difference, _key(baseline, cell))
 
 
-def _collect(pairs: list[Pair], known: Mapping[str, Evidence]) -> dict[str, Evidence]:
-    """Evidence for each pair: run where the arm has shown no effect yet or the budget allows, cheapest first."""
+def _collect(pairs: list[Pair], settled: set[str]) -> dict[str, Evidence]:
+    """Evidence for each pair: run where the arm has shown no effect yet or the budget allows, cheapest first.
+
+    Args:
+        pairs: what is to be looked at.
+        settled: the arms that have shown an effect; those that show one here are added.
+    """
     from ablate.certificate.evidence import Sizes, full_evidence, static_evidence
 
     found: dict[str, Evidence] = {}
-    settled: set[str] = set()  # arms with an effect
     spent = 0.0
     for pair in sorted(pairs, key=lambda pair: pair.cost):
         before, after = pair.networks
         sizes = Sizes((before.params, after.params), (before.flops, after.flops))
         configs = pair.baseline.config, pair.arm.config, pair.difference, sizes
         if pair.arm.arm in settled and spent + pair.cost > BUDGET:
-            note = "the networks are large here; compared at smaller ones"
+            note = "beyond the time for comparisons; compared at cheaper grid points"
             found[pair.key] = static_evidence(*configs, note)
             continue
         spent += pair.cost
         found[pair.key] = full_evidence(*configs)
-        if found[pair.key].outputs != SAME or not found[pair.key].is_no_op:
+        if not found[pair.key].is_no_op:
             settled.add(pair.arm.arm)
     return found
 
 
-def _certificate(study: Study, pair: Pair, evidence: Evidence) -> Certificate:
-    arm = study.arms[pair.arm.arm]
+def _certificate(pair: Pair, declared: list[str], evidence: Evidence) -> Certificate:
     factors = changed_factors(pair.difference)
     return Certificate(
-        arm=arm.name,
+        arm=pair.arm.arm,
         baseline=pair.baseline.arm,
         point=pair.arm.factors,
         key=pair.key,
         config=pair.difference,
         factors=factors,
-        undeclared=undeclared_factors(arm, factors),
-        declared=declared_keys(arm),
+        undeclared=undeclared_factors(declared, factors),
+        declared=declared,
         evidence=evidence,
     )
 
@@ -155,7 +161,7 @@ def _certificate(study: Study, pair: Pair, evidence: Evidence) -> Certificate:
 def _cost(network: Network) -> float:
     return (
         network.layers * SECONDS_PER_LAYER
-        + network.flops / MULTIPLY_ADDS_PER_SECOND
+        + network.flops / IMAGES_MULTIPLY_ADDS_PER_SECOND
         + network.params / PARAMETERS_PER_SECOND
     )
 
@@ -166,6 +172,7 @@ def _key(baseline: Cell, arm: Cell) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+@cache
 def _own_code() -> str:
     """A hash of what takes certificates."""
     files = sorted((PACKAGE / "certificate").glob("*.py"))

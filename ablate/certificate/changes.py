@@ -32,15 +32,14 @@ def changed_factors(difference: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(group if (group := key.split(".")[0]) in chosen else key for key in keys))
 
 
-def undeclared_factors(arm: Arm, factors: Sequence[str]) -> list[str]:
-    """Those factors that no override of the arm names.
+def undeclared_factors(declared: Sequence[str], factors: Sequence[str]) -> list[str]:
+    """Those factors that no override of the arm names, where these are the keys that it declares.
 
     An arm without overrides is the base configuration: the one factor that its baseline sets otherwise is what it
     declares.
     """
-    if not arm.changes:
+    if not declared:
         return list(factors) if len(factors) > 1 else []
-    declared = declared_keys(arm)
     return [factor for factor in factors if not any(_covers(key, factor) for key in declared)]
 
 

@@ -20,7 +20,7 @@ from ablate.interfaces.data import DataSet
 from ablate.network import build_model
 
 Config = Mapping[str, Any]
-MANY_FLOPS = 10**8  # of a forward pass of one image, from where on threads are worth their while
+MANY_FLOPS = 10**9  # of a forward pass of one image, from where on threads are worth their while
 
 
 @dataclass(frozen=True)

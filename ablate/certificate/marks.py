@@ -52,16 +52,21 @@ def _undeclared(certificates: Sequence[Certificate]) -> Mark | None:
 
 
 def _capacity(certificates: Sequence[Certificate]) -> Mark | None:
-    changed = [one for one in certificates if max(abs(one.params_change), abs(one.flops_change)) > CAPACITY]
+    changed = [one for one in certificates if _is_resized(one.params_change) or _is_resized(one.flops_change)]
     if not changed or set(SIZES) & set(changed[0].declared):
         return None
     changes = [
         f"{name} {_range([getattr(one, attribute) for one in changed])}"
         for name, attribute in (("parameters", "params_change"), ("multiply-adds", "flops_change"))
-        if any(abs(getattr(one, attribute)) > CAPACITY for one in changed)
+        if any(_is_resized(getattr(one, attribute)) for one in changed)
     ]
     text = f"changes capacity too: {', '.join(changes)}{_at(changed, certificates)}"
     return Mark(changed[0].arm, "capacity", text, confounds=True)
+
+
+def _is_resized(change: float) -> bool:
+    """Beyond `CAPACITY`, and not by the rounding of a quotient."""
+    return abs(change) > CAPACITY + 1e-12
 
 
 def _idle(certificates: Sequence[Certificate]) -> Mark | None:

@@ -126,7 +126,7 @@ def _same_distribution(a: Tensor, b: Tensor) -> bool:
     a, b = a.double().flatten(), b.double().flatten()
     if len(a) < 2 or bool((a == a[0]).all()) or bool((b == b[0]).all()):
         return torch.equal(a, b)
-    spread = max(float(a.std()), float(b.std()))
+    spread = min(float(a.std()), float(b.std()))
     error = SAME_SPREAD * spread * math.sqrt(2 / len(a))
     return abs(float(a.mean() - b.mean())) <= error and abs(float(a.std() - b.std())) <= error
 

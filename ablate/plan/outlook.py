@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,14 +12,16 @@ from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network
 from ablate.execution import networks_of
 from ablate.interfaces.run import Engine, Slot
+from ablate.plan import machine
 from ablate.plan.disk import Disk, disk_of
-from ablate.plan.machine import SpeedCache, cache_folder
 from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
-from ablate.plan.times import STORED, CellTime, Timer, makespan, stored_seconds
+from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
 from ablate.processes import cores
 from ablate.store import Store
 from ablate.study import Cell, Study
+
+Place = tuple[str, str]  # arm, grid point
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Outlook:
         study: as composed.
         points: every arm at every grid point.
         slots: where cells would run; empty where the engine cannot say.
+        stored: cells that have a result; one that two arms share counts once.
         busy: seconds that each slot would be busy, or of all cells one after the other; None where some cannot be told.
+        first_busy: the same up to the first look, where a study is looked at several times.
         disk: room for the cells without a result.
         certificates: of the arms that have a baseline.
         powers: of the claims.
@@ -62,16 +67,13 @@ class Outlook:
     study: Study
     points: list[Point]
     slots: list[Slot]
+    stored: int
     busy: list[float] | None
+    first_busy: list[float] | None
     disk: Disk
     certificates: list[Certificate]
     powers: list[ClaimPower]
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def stored(self) -> int:
-        """Cells that have a result."""
-        return sum(point.stored for point in self.points)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -83,11 +85,12 @@ class Outlook:
             "grid": study.grid,
             "seeds": study.seeds.values,
             "looks": list(study.seeds.looks),
-            "cells": len(study.cells),
+            "cells": len(study.once),
             "stored": self.stored,
             "points": [asdict(point) for point in self.points],
             "slots": [asdict(slot) for slot in self.slots],
             "seconds_by_slot": self.busy,
+            "seconds_by_slot_to_first_look": self.first_busy,
             "disk": asdict(self.disk),
             "certificates": [one.to_dict() for one in self.certificates],
             "marks": [asdict(mark) for mark in marks(self.certificates)],
@@ -107,9 +110,9 @@ def look_ahead(study: Study) -> Outlook:
     certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
     refuse_no_ops(study, certificates)
     engine: Engine = registry.build("engine", study.engine)
-    left = [cell for cell in study.cells if cell.id not in results]
+    left = [cell for cell in study.once if cell.id not in results] if study.trains else []
     slots = engine.slots(len(left) or 1)
-    timer = Timer(slots or [Slot("cpu", cores())], SpeedCache(cache_folder()))
+    timer = Timer(slots or [Slot("cpu", cores())], machine.SpeedCache(machine.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
     timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
@@ -123,7 +126,9 @@ def look_ahead(study: Study) -> Outlook:
         study=study,
         points=points,
         slots=slots,
-        busy=_busy(points, len(slots)),
+        busy=_busy(left, times, len(slots)),
+        first_busy=_busy([cell for cell in left if cell.seed in study.seeds.first], times, len(slots)),
+        stored=sum(cell.id in results for cell in study.once),
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
         powers=claim_powers(study.claims, study.seeds, frame),
@@ -131,11 +136,15 @@ def look_ahead(study: Study) -> Outlook:
     )
 
 
-def _by_point(cells: list[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    groups: dict[tuple[str, str], list[Cell]] = {}
+def _by_point(cells: list[Cell]) -> dict[Place, list[Cell]]:
+    groups: dict[Place, list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.arm, str(cell.factors)), []).append(cell)
+        groups.setdefault(_place(cell), []).append(cell)
     return groups
+
+
+def _place(cell: Cell) -> Place:
+    return cell.arm, cell.point
 
 
 def _time(stored: float | None, timer: Timer, cell: Cell) -> CellTime:
@@ -148,12 +157,8 @@ def _point(study: Study, cells: list[Cell], network: Network, stored: int, time:
     return Point(arm, factors, overrides, len(cells), stored, network, time)
 
 
-def _busy(points: list[Point], slots: int) -> list[float] | None:
+def _busy(cells: list[Cell], times: Mapping[Place, CellTime], slots: int) -> list[float] | None:
     """None where the time of some cell that is to be trained cannot be told."""
-    seconds: list[float] = []
-    for point in points:
-        count = point.cells - point.stored
-        if count and point.time.seconds is None:
-            return None
-        seconds += [point.time.seconds or 0.0] * count
-    return makespan(seconds, slots)
+    seconds = [times[_place(cell)].seconds for cell in cells]
+    known = [one for one in seconds if one is not None]
+    return makespan(known, slots, IMPORTS_S if known else 0.0) if len(known) == len(seconds) else None

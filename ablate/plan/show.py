@@ -28,6 +28,8 @@ def show_outlook(outlook: Outlook, console: Console) -> None:
     if outlook.certificates:
         console.print("\nWhat each arm changes against its baseline", style="bold", highlight=False)
         console.print(_certificates(outlook))
+        for line in _modules(outlook):
+            console.print(escape(line), highlight=False)
         for line in mark_lines(outlook.certificates):
             console.print(escape(line), style="yellow", highlight=False)
     if outlook.powers:
@@ -58,8 +60,10 @@ def _totals(outlook: Outlook) -> list[str]:
     if study.seeds.looks:
         looks = ", ".join(map(str, study.seeds.looks))
         seeds = f"at most {seeds}, looked at after {looks} until every claim is decided"
-    lines = [f"{len(study.cells)} cells, {outlook.stored} stored already; {seeds}"]
-    if outlook.stored < len(study.cells):
+    lines = [f"{len(study.once)} cells, {outlook.stored} stored already; {seeds}"]
+    if not study.trains:
+        return [*lines, "nothing is trained: every claim is about the networks as they are built", *outlook.notes]
+    if outlook.stored < len(study.once):
         lines += [_duration(outlook), _disk(outlook)]
     return lines + outlook.notes
 
@@ -75,7 +79,10 @@ def _duration(outlook: Outlook) -> str:
     kinds = Counter(f"{slot.device.split(':')[0]}, {fmt.plural(slot.threads, 'thread')}" for slot in outlook.slots)
     slots = " + ".join(f"{fmt.plural(count, 'slot')} ({kind})" for kind, count in kinds.items())
     each = ", ".join(fmt.duration(seconds) for seconds in outlook.busy[:8])
-    return f"time: {text} on {slots}, by slot {each}; times of points: {how}"
+    text = f"time: {text} on {slots}, by slot {each}; times of points: {how}"
+    if outlook.study.seeds.looks and outlook.first_busy:
+        text += f"; to the first look about {fmt.duration(max(outlook.first_busy))}"
+    return text
 
 
 def _disk(outlook: Outlook) -> str:
@@ -84,11 +91,21 @@ def _disk(outlook: Outlook) -> str:
 
 
 def _certificates(outlook: Outlook) -> Table:
+    """All but the modules, which are long, and go below the table."""
     header, rows = certificate_rows(outlook.certificates)
-    table = _table(header, numbers=2)
+    wide = header.index("modules")
+    table = _table([*header[:wide], *header[wide + 1 :]], numbers=2)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(escape, [*row[:wide], *row[wide + 1 :]]))
     return table
+
+
+def _modules(outlook: Outlook) -> list[str]:
+    """The modules that each arm changes, at its first grid point."""
+    first = {one.arm: one for one in reversed(outlook.certificates)}
+    texts = {arm: "; ".join(one.evidence.modules) or "the same" for arm, one in first.items()}
+    places = {arm: f" at {one.place}" if one.point else "" for arm, one in first.items()}
+    return [f"modules of {arm}{places[arm]}: {texts[arm]}" for arm in reversed(first)]
 
 
 def _powers(outlook: Outlook) -> list[str]:

@@ -10,6 +10,7 @@ from ablate.certificate.form import DIFFER
 from ablate.report import format as fmt
 
 HEADER = ["arm", "baseline", "at", "varied", "modules", "outputs, shared weights", "Δ parameters", "Δ multiply-adds"]
+LEAST_SHOWN = 0.001
 OUTPUTS = ("training outputs", "evaluation outputs")
 
 
@@ -92,7 +93,8 @@ def _size(difference: int, change: float) -> str:
     if not difference:
         return "0"
     sign = "+" if difference > 0 else fmt.MINUS
-    return f"{sign}{fmt.count(abs(difference))} ({fmt.number(100 * change, 1, sign=True)} %)"
+    share = fmt.number(100 * change, 1, sign=True) if abs(change) >= LEAST_SHOWN else "below 0.1"
+    return f"{sign}{fmt.count(abs(difference))} ({share} %)"
 
 
 def _sentence(mark: Mark) -> str:

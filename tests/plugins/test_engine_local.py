@@ -115,6 +115,7 @@ def test_no_more_cells_than_slots_run_at_a_time(job: Callable[..., Job]) -> None
 def test_the_cores_are_shared_out_among_the_slots(options: dict[str, Any], jobs: int, threads: int) -> None:
     local = engine(**options)
     assert local.threads_of(local.devices(jobs)) == threads
+    assert {slot.threads for slot in local.slots(jobs)} == {threads}
 
 
 def test_a_cell_has_the_threads_of_its_slot(job: Callable[..., Job]) -> None:
@@ -141,6 +142,7 @@ def test_slots_share_out_the_gpus(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert engine(**options).devices(jobs) == devices
+    assert [slot.device for slot in engine(**options).slots(jobs)] == devices
 
 
 @pytest.mark.gpu
