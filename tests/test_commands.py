@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ablate import InputError, __version__, commands, execution, load_results, registry
+from ablate import InputError, Job, __version__, commands, execution, load_results, registry
 from ablate.__main__ import main
 from ablate.catalogue import FILE_GROUPS
 from ablate.config import prepare
@@ -59,7 +59,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
 
     def train(*arguments: Any, **options: Any) -> dict[str, str]:
-        started.extend(job.id for argument in arguments if isinstance(argument, list) for job in argument)
+        lists = [argument for argument in arguments if isinstance(argument, list)]
+        started.extend(job.id for jobs in lists for job in jobs if isinstance(job, Job))
         return {}
 
     monkeypatch.setattr(execution, "_train", train)

@@ -128,14 +128,22 @@ def bet() -> None:
 @pytest.mark.usefixtures("bet")
 def test_the_power_of_each_claim_is_said_at_the_level_that_holm_may_ask(plan: Run) -> None:
     bet, sizes = in_json(plan, "+exp=bet", "study.seeds=6")["claims"]
-    assert (bet["seeds"], bet["level"], bet["sd"]) == (6, 0.025, None)
-    # A paired t test of 6 at 0.05 sees 1.44 standard deviations with 80 % power; at 0.025 it needs more.
-    assert 1.44 < bet["effect"] < 2
+    assert (bet["seeds"], bet["level"], bet["sd"]) == (6, 0.05, None)  # the other claim needs no test
+    assert bet["effect"] == pytest.approx(1.435, abs=0.001)  # of a paired t test of 6, with 80 % power
     assert sizes["static"]
     out = plan("+exp=bet", "study.seeds=6")
-    assert "bet: effects from 1.71 standard deviations of the paired differences" in out
+    assert "bet: effects from 1.44 standard deviations of the paired differences" in out
     assert "sizes: params needs no seeds" in out
     assert "sign-flip" not in out
+
+
+@pytest.mark.usefixtures("bet")
+def test_several_looks_see_less_than_one_and_are_said_to_be_planned(plan: Run) -> None:
+    looks = "study.seeds={start: 3, step: 3, most: 6}"
+    bet, _ = in_json(plan, "+exp=bet", looks)["claims"]
+    assert bet["looks"] == [3, 6]
+    assert bet["effect"] > 1.44
+    assert "at most 6 seeds, looked at after 3, 6 until every claim is decided" in plan("+exp=bet", looks)
 
 
 @pytest.mark.usefixtures("bet")
