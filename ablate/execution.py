@@ -77,6 +77,8 @@ def _train_by_looks(
 ) -> dict[str, str]:
     """Train the cells of one look after the other, as long as there are more; returns the failures."""
     failures: dict[str, str] = {}
+    if left := store.left_out(study):
+        console.print(f"{left}; a run of the whole study brings them back into the report", highlight=False)
     cells = first_cells(study, store)
     while True:
         wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []

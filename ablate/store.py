@@ -125,6 +125,19 @@ class Store:
         found = (read_result(path) for path in self._results(cell_id))
         return next((result for result in found if code in (None, result["code"])), None)
 
+    def left_out(self, study: Study) -> str:
+        """What the last run of this name had and this one leaves out, in words; empty where that is nothing.
+
+        Raises:
+            InputError: `study.yaml` is broken.
+        """
+        path = self.folder / "study.yaml"
+        if study.open or not path.exists():
+            return ""
+        planned = {cell.id for cell in study.cells}
+        left = [cell for cell in load_study(self.folder)["cells"] if cell["id"] not in planned]
+        return f"{len(left)} cells of the last run of {study.name} are no part of this one" if left else ""
+
     def write_study(
         self, study: Study, cells: Sequence[Cell] | None = None, networks: Mapping[str, Network] | None = None
     ) -> dict[str, Any]:

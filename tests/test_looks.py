@@ -81,3 +81,12 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
     assert "| ✓ supported | more | +0 | exact |" in text
     assert "finished:" not in text
     assert "No cell has a metric yet" not in text
+
+
+def test_a_narrowed_run_says_what_it_leaves_out_of_the_report(folder: Path) -> None:
+    console = Console(record=True, width=200)
+    run_study(plan_study([*TINY, "study.seeds=2"]), console)
+    assert "no part of this one" not in console.export_text(clear=False)
+    run_study(plan_study([*TINY, "study.seeds=2", "depth=8"]), console)
+    assert "4 cells of the last run of grown are no part of this one; a run of the whole study" in console.export_text()
+    assert len(load_results(folder)) == 4

@@ -14,7 +14,7 @@ from ablate.analysis.limits import limits_of
 from ablate.analysis.power import seeds_to_decide
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.sequential import Look, Looks
-from ablate.analysis.statistics import ALPHA, holm
+from ablate.analysis.statistics import ALPHA, holm, least_seeds
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.analysis.wording import notes_of, sentence_of
 from ablate.schema import Claim
@@ -99,7 +99,8 @@ def _conclude(claim: Claim, evidence: Evidence, p_holm: float | None, tests: int
     verdict = verdict.replace(open=inconclusive and not is_last, look=verdict.look if evidence.is_whole else None)
     if inconclusive and is_last and verdict.sd is not None and math.isfinite(evidence.effect):
         needed = seeds_to_decide(verdict.n, evidence.effect, verdict.sd, criterion)
-        verdict = verdict.replace(seeds_needed=needed)
+        least = least_seeds(alpha)  # with fewer the sign-flip would stand against the verdict
+        verdict = verdict.replace(seeds_needed=None if needed is None else max(needed, least))
     return verdict.replace(
         sentence=sentence_of(verdict, alpha), not_shown=limits_of(verdict), notes=notes_of(verdict, alpha)
     )

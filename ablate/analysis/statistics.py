@@ -7,6 +7,7 @@ be said is NaN (an interval from one seed), never a warning.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,11 @@ def sign_flip_p(values: ArrayLike) -> FloatArray:
     seen = np.abs(data.sum(axis=-1, keepdims=True))
     rounding = 1e-12 * np.abs(data).sum(axis=-1, keepdims=True)
     return np.asarray(np.mean(np.abs(data @ _signs(n)) >= seen - rounding, axis=-1))
+
+
+def least_seeds(alpha: float = ALPHA) -> int:
+    """The least number of values whose exact sign-flip p can lie below alpha: 6 at 0.05, since 2 / 2**6 = 0.03."""
+    return math.floor(math.log2(2 / alpha)) + 1
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ablate.analysis.power import MOST_SEEDS
+from ablate.analysis.statistics import least_seeds
 from ablate.analysis.subject import is_error, subject_of
 from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
 
@@ -34,7 +35,7 @@ def sentence_of(verdict: Verdict, alpha: float) -> str:
 def notes_of(verdict: Verdict, alpha: float) -> list[str]:
     """Cautions: few seeds, several looks, tests that disagree, no spread, diverged and missing cells."""
     notes = _of_looks(verdict, alpha)
-    least = math.floor(math.log2(2 / alpha)) + 1
+    least = least_seeds(alpha)
     if verdict.n < least and verdict.test != EXACT:
         notes.append(
             f"{_count(verdict.n, 'paired seed')}: "

@@ -168,8 +168,10 @@ def _factorial(inputs: Inputs) -> list[Block]:
 def _costs(inputs: Inputs) -> list[Block]:
     bases = list(dict.fromkeys(name for name in map(inputs.baseline, inputs.arms) if name))
     to = f"`{bases[0]}`" if len(bases) == 1 else "the arm's baseline"
-    versus = f" In brackets: difference to {to}." if bases else ""
-    blocks = _table("Times are means over the finished cells." + versus, tables.costs(inputs))
+    table = tables.costs(inputs)
+    differ = any("(" in text for row in table.rows for text in row[table.names :])
+    versus = f" In brackets: difference to {to}." if differ else ""
+    blocks = _table("Times are means over the finished cells." + versus, table)
     drawn = [figure for metric in inputs.headline for figure in figures.cost_figures(inputs, metric)]
     joined = f" A line joins the points of an arm, one for each {inputs.axis}." if inputs.axis else ""
     caption = (

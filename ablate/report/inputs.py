@@ -162,7 +162,10 @@ class Inputs:
     @cached_property
     def measured(self) -> list[str]:
         """The metrics that have a value in some cell: those of the claims, the standard ones, then all others."""
-        skip = {*_CELL_COLUMNS, *self.factors, *COSTS, "point"}
+        columns = [str(name) for name in self.frame.columns]
+        # A study of single cells has no grid, and its factors still stand between the arm and the seed.
+        between = columns[columns.index("arm") : columns.index("seed")] if "seed" in columns else []
+        skip = {*_CELL_COLUMNS, *self.factors, *between, *COSTS, "point"}
         numeric = self.frame.select_dtypes("number").dropna(axis="columns", how="all").columns
         have = [str(name) for name in numeric if name not in skip]
         wanted = [*(o.metric for o in self.outcomes), *STANDARD_METRICS, *have]

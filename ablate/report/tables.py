@@ -35,7 +35,7 @@ def means(inputs: Inputs) -> Table:
     found = {metric: _by_place(summary.means(inputs, metric)) for metric in inputs.measured}
     rows = []
     for point, arm, group in _places(inputs):
-        cells = [_mean(metric, found[metric].get((arm, point))) for metric in inputs.measured]
+        cells = [_mean(metric, found[metric].get((arm, point)), _ends(group)) for metric in inputs.measured]
         rows.append([*_point_columns(inputs, point), arm, _finished(group), *cells])
     header = [*_point_header(inputs), "arm", "finished", *(fmt.metric_name(metric) for metric in inputs.measured)]
     return Table(header, rows, names=len(_point_header(inputs)) + 1)
@@ -45,7 +45,10 @@ def means_layouts(inputs: Inputs, metric: str) -> list[Table]:
     """A metric's means three ways, ever narrower: arms in rows, grid points in rows, a row for each mean."""
     found = _by_place(summary.means(inputs, metric))
     points = inputs.points
-    text = {(arm, point): _mean(metric, found.get((arm, point)), count=True) for arm in inputs.arms for point in points}
+    groups = {(arm, point): group for point, arm, group in _places(inputs)}
+    ends = {place: _ends(group) for place, group in groups.items()}
+    places = [(arm, point) for arm in inputs.arms for point in points]
+    text = {place: _mean(metric, found.get(place), ends.get(place, fmt.ABSENT), count=True) for place in places}
     name = fmt.metric_name(metric)
     by_arm = [[arm, *(text[arm, point] for point in points)] for arm in inputs.arms]
     by_point = [[point, *(text[arm, point] for arm in inputs.arms)] for point in points]
@@ -153,9 +156,16 @@ def _by_place(table: Any) -> dict[tuple[str, str], summary.Interval]:
     return {(arm, point): summary.Interval(*numbers) for arm, point, *numbers in zip(*columns, strict=True)}
 
 
-def _mean(metric: str, found: summary.Interval | None, count: bool = False) -> str:
+def _ends(group: Any) -> str:
+    """How cells without a mean ended: "6 diverged"; a dash where they have one, or are still to come."""
+    counts = group["status"].value_counts()
+    texts = [f"{counts[status]} {status}" for status in ("diverged", "failed") if status in counts]
+    return ", ".join(texts) or fmt.ABSENT
+
+
+def _mean(metric: str, found: summary.Interval | None, absent: str, count: bool = False) -> str:
     if found is None:
-        return fmt.ABSENT
+        return absent
     text = fmt.mean_interval(metric, found.mean, found.low, found.high)
     return f"{text} (n {found.n})" if count else text
 

@@ -176,3 +176,10 @@ def test_names_of_users_reach_no_expression(make: Callable[..., Any]) -> None:
         for figure in part.figures:
             filters = [step["filter"] for layer in layers_of(figure.spec) for step in layer.get("transform", [])]
             assert not [text for text in filters if "a'b" in text or "it's" in text]
+
+
+def test_a_few_epochs_have_one_tick_each(make: Callable[..., Any]) -> None:
+    spec = charts.learning_curves(make(seeds=2, epochs=2).gathered(), "train/loss").to_dict()
+    axes = [layer["encoding"]["x"]["axis"] for layer in layers_of(spec) if "axis" in layer["encoding"].get("x", {})]
+    assert axes
+    assert all(axis["values"] == [1, 2] for axis in axes)

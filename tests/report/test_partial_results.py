@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from ablate.report import content, terminal_table
+from ablate.report.inputs import gather
 from ablate.report.markdown import markdown
 
 Make = Callable[..., Any]
@@ -135,3 +136,31 @@ def test_other_metrics_are_in_the_table_of_means_and_named(make: Make) -> None:
     assert "In the table of means only, without a chart: epochs to 0.1." in text
     assert "| epochs to 0.1 |" in text
     assert "engine" not in text
+
+
+def test_a_place_where_every_cell_ended_without_a_value_says_how(make: Make) -> None:
+    text = markdown_of(all_diverged(make))
+    means = text.partition("## All means")[2].partition("\n## ")[0]
+    assert not means  # nothing has a mean, so there is no table of means
+    fake = make(seeds=2, epochs=2)
+    for row in fake.frame.index[fake.frame["arm"] == "post"]:
+        fake.end(row, "diverged", "loss is NaN", after=1)
+    fake.judge()
+    means = markdown_of(fake).partition("## All means")[2].partition("\n## ")[0]
+    assert "| 0 of 2 | 2 diverged |" in means
+
+
+def test_what_single_cells_were_given_is_no_metric(make: Make) -> None:
+    """A study of single cells has no grid; its factors are columns all the same."""
+    fake = make(arms=("depth=8,width=0.25",), grid={}, seeds=1, epochs=2, claims=[])
+    fake.frame.insert(list(fake.frame.columns).index("seed"), "depth", 8)
+    fake.frame.insert(list(fake.frame.columns).index("seed"), "width", 0.25)
+    fake.end(0, "diverged", "loss is NaN", after=1)
+    inputs = gather(fake.study, fake.frame, fake.history, [])
+    assert inputs.measured == []
+    assert "depth" not in inputs.headline
+
+
+def markdown_of(fake: Any) -> str:
+    inputs = gather(fake.study, fake.frame, fake.history, fake.verdicts)
+    return markdown(inputs, content.sections(inputs))

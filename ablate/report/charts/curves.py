@@ -11,6 +11,7 @@ from ablate.report.inputs import Inputs
 from ablate.report.palette import ARM_DASHES
 
 MOST_DOTS = 20  # with more epochs the single ones are not marked
+MOST_TICKS = 10  # up to here every epoch has its tick; left to itself, an axis of two has ticks in between
 
 
 def learning_curves(inputs: Inputs, metric: str) -> AnyChart:
@@ -21,15 +22,17 @@ def learning_curves(inputs: Inputs, metric: str) -> AnyChart:
     ends = lost.groupby(["arm", "cell"], sort=False).tail(1)
     rows = records(bands, "mean") + records(lost, "diverged") + records(ends, "end")
     scale = value_scale(metric, [*bands["low"], *bands["high"], *lost["value"]])
-    layers = _layers(inputs.arms, fmt.metric_axis(metric), scale, bool(bands["epoch"].nunique() <= MOST_DOTS))
+    epochs = sorted({*bands["epoch"], *lost["epoch"]})
+    layers = _layers(inputs.arms, fmt.metric_axis(metric), scale, epochs)
     columns = min(len(inputs.factors[inputs.varying[0]]), 4) if inputs.varying else 1
     return panels(layers, rows, "point", inputs.points, columns)
 
 
-def _layers(arms: list[str], title: str, scale: alt.Scale, dots: bool) -> list[alt.Chart]:
+def _layers(arms: list[str], title: str, scale: alt.Scale, epochs: list[int]) -> list[alt.Chart]:
+    dots = len(epochs) <= MOST_DOTS
     legend = alt.Legend(symbolType="stroke", symbolSize=400)
-    epochs = alt.Axis(tickMinStep=1, format="d")
-    x = alt.X("epoch:Q", title="epoch", axis=epochs, scale=alt.Scale(nice=False, zero=False))
+    ticks = {"values": epochs} if len(epochs) <= MOST_TICKS else {"tickMinStep": 1}
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", **ticks), scale=alt.Scale(nice=False, zero=False))
     low, mean, value = (alt.Y(f"{field}:Q", title=title, scale=scale) for field in ("low", "mean", "value"))
     dash = alt.StrokeDash("arm:N", sort=arms, title=None, legend=legend, scale=cycle(arms, ARM_DASHES))
     base = alt.Chart().encode(x=x, color=arm_colour(arms, legend))

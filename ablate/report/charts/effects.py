@@ -82,6 +82,8 @@ def _row(number: int, outcome: Outcome) -> dict[str, Any]:
     interval = (outcome.effect, outcome.low, outcome.high)
     effect, low, high = (None if value is None else k * value for value in interval)
     figure = f"{fmt.effect(outcome.measure, *interval)}  {fmt.effect_interval(outcome.measure, *interval)}"
+    if effect is None:
+        figure = f"no finite effect: {fmt.plural(len(outcome.diverged), 'cell')} diverged"
     margin = abs(outcome.margin or 0.0)
     below = margin / (1 + margin) if outcome.scale == "ratio" else margin  # a tenth more, and its inverse
     return {
