@@ -111,7 +111,7 @@ def inspect_network(config: dict[str, Any]) -> Network:
     from ablate.network import build_model, count_flops, count_parameters
 
     check_options(config["trainer"])
-    for kind in ("augment", "optim", "schedule"):
+    for kind in ("augment", "evaluation", "optim", "schedule"):
         registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
     data = registry.build("data", config["data"])
     with torch.device("meta"):

@@ -1,0 +1,207 @@
+"""A data set that does not fit on the device: worker processes read batches ahead of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ablate.errors import InputError
+from ablate.interfaces.data import Augment, Samples, Split, Splits, Window
+from ablate.streams import generator
+from ablate.training.feed import Batch, Feed, evaluation_batch, rows
+from ablate.training.statistics import PixelStatistics
+
+AHEAD = 4  # batches that each worker reads before they are asked for
+STATISTICS_IMAGES = 8192  # of images in files: mean and deviation are known to a thousandth from so many
+
+Read = tuple[Tensor, Tensor]
+"""Images (B, C, H, W) uint8 and labels (B,), as a worker hands them over."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A batch to read.
+
+    Attributes:
+        split: `train` or `test`.
+        index: (B,) of its samples.
+        choices: their augmentation, where the images are to be cut out by it.
+        margin: pixels around the network's image.
+    """
+
+    split: str
+    index: Tensor
+    choices: Any = None
+    margin: int = 0
+
+
+class Reader(Dataset[Read | InputError]):
+    """Reads batches, in whatever process it finds itself.
+
+    Args:
+        splits: the data.
+        augment: says which part of a larger image is used.
+        size: height and width of the network's images.
+    """
+
+    def __init__(self, splits: Splits, augment: Augment, size: tuple[int, int]) -> None:
+        self.splits = splits
+        self.augment = augment
+        self.size = size
+
+    def __getitem__(self, request: Request) -> Read | InputError:
+        """The batch, or the error that says which image cannot be read: raised here it would lose its one line."""
+        split: Split | Samples = getattr(self.splits, request.split)
+        try:
+            images = split.images[request.index] if isinstance(split, Split) else self._stacked(split, request)
+        except InputError as error:
+            return error
+        return images, split.labels[request.index]
+
+    def _stacked(self, split: Samples, request: Request) -> Tensor:
+        height, width = (side + 2 * request.margin for side in self.size)
+        return torch.stack(
+            [
+                split.read(sample, (height, width), partial(self._window, request.choices, place))
+                for place, sample in enumerate(request.index.tolist())
+            ]
+        )
+
+    def _window(self, choices: Any, place: int, height: int, width: int) -> Window | None:
+        if choices is None:
+            return None
+        return self.augment.window(choices[place], height, width, self.size)
+
+
+class StreamedData(Feed):
+    """Batches that workers read ahead; the device gets them as uint8, and normalises and augments there.
+
+    Order, augmentation and images do not depend on the workers: each request holds what it needs, and the batches
+    come back in the order of the requests.
+
+    Args:
+        splits: the data.
+        augment: changes to training images.
+        seed: of the cell.
+        device: where batches are made.
+        size: height and width of the network's images.
+        batch_size: images in a training step.
+        workers: processes that read; 0: this one reads.
+        channels_last: whether batches have that memory format.
+        margin: pixels around images that are evaluated.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        augment: Augment,
+        seed: int,
+        device: torch.device,
+        *,
+        size: tuple[int, int],
+        batch_size: int,
+        workers: int,
+        channels_last: bool = True,
+        margin: int = 0,
+    ) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.from_memory = isinstance(splits.train, Split)
+        self._pinned = device.type == "cuda"
+        self._requests: list[Request] = []
+        reader = Reader(splits, augment, size)
+        self._loader = _loader(reader, _Current(self), workers, pinned=self._pinned)
+        self._augmented = augment.apply if self.from_memory else augment.finish
+        statistics = PixelStatistics(partial(_training_images, reader, batch_size, workers))
+        super().__init__(
+            splits, augment, seed, device, statistics=statistics, channels_last=channels_last, margin=margin
+        )
+
+    def start_epoch(self, epoch: int) -> Tensor:
+        """Draw the augmentation of an epoch and return its order (N,), on the CPU; the workers begin to read."""
+        order, self._choices = self.draw_epoch(epoch)
+        asked = None if self.from_memory else self._choices
+        self._epoch = self._read([Request("train", i, rows(asked, i)) for i in order.split(self.batch_size)])
+        return order
+
+    def training_batch(self, index: Tensor) -> Batch:
+        """Images (B, C, H, W), normalised and augmented, and labels (B,) of the next training samples."""
+        images, labels = self._on_device(next(self._epoch))
+        assert len(labels) == len(index), "batches come in the order of the epoch"
+        choices = rows(self._choices, index.cpu())
+        images = self._augmented(self._normalised(images), None if choices is None else choices.to(self.device))
+        return self._laid_out(images), labels
+
+    def evaluation_batches(self, split: Split | Samples) -> Iterator[Batch]:
+        """All of a split in its own order, normalised, without augmentation."""
+        name = "train" if split is self.train else "test"
+        margin = 0 if self.from_memory else self.margin
+        index = torch.arange(len(split.labels)).split(evaluation_batch(self.mean.numel(), self.size))
+        for read in self._read([Request(name, part, margin=margin) for part in index]):
+            images, labels = self._on_device(read)
+            yield self._for_evaluation(images) if self.from_memory else self._laid_out(self._normalised(images)), labels
+
+    def _read(self, requests: list[Request]) -> Iterator[Read]:
+        """The batches of these requests, in their order.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+        self._requests = requests
+        return map(_raised, iter(self._loader))
+
+    def _on_device(self, read: Read) -> Read:
+        images, labels = read
+        return images.to(self.device, non_blocking=self._pinned), labels.to(self.device, non_blocking=self._pinned)
+
+
+class _Current:
+    """The requests of the pass that a loader is about to make."""
+
+    def __init__(self, data: StreamedData) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self._data._requests)
+
+    def __len__(self) -> int:
+        return len(self._data._requests)
+
+
+def _loader(
+    reader: Reader, requests: Iterable[Request], workers: int, *, pinned: bool = False
+) -> DataLoader[Read | InputError]:
+    return DataLoader(
+        reader,
+        batch_size=None,  # a request is a whole batch
+        sampler=requests,
+        num_workers=workers,
+        prefetch_factor=AHEAD if workers else None,
+        persistent_workers=workers > 0,
+        pin_memory=pinned,
+        generator=torch.Generator(),  # else it would take from the stream of the network's dropout
+    )
+
+
+def _training_images(reader: Reader, batch_size: int, workers: int) -> Iterator[Tensor]:
+    """What the statistics are of: the split where it is in memory, of files the centres of always the same ones."""
+    train = reader.splits.train
+    if isinstance(train, Split):
+        yield train.images
+        return
+    index = torch.randperm(len(train.labels), generator=generator(0, "statistics"))[:STATISTICS_IMAGES]
+    requests = [Request("train", part) for part in index.split(batch_size)]
+    for images, _ in map(_raised, _loader(reader, requests, workers)):
+        yield images
+
+
+def _raised(read: Read | InputError) -> Read:
+    if isinstance(read, InputError):
+        raise read
+    return read
