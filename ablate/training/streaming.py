@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -114,11 +114,9 @@ class StreamedData(Feed):
         self.batch_size = batch_size
         self.from_memory = isinstance(splits.train, Split)
         self._pinned = device.type == "cuda"
-        self._requests: list[Request] = []
-        reader = Reader(splits, augment, size)
-        self._loader = _loader(reader, _Current(self), workers, pinned=self._pinned)
+        self._read = partial(read_ahead, Reader(splits, augment, size), workers=workers, pinned=self._pinned)
         self._augmented = augment.apply if self.from_memory else augment.finish
-        statistics = PixelStatistics(partial(_training_images, reader, batch_size, workers))
+        statistics = PixelStatistics(partial(self._images_for_statistics, splits.train))
         super().__init__(
             splits, augment, seed, device, statistics=statistics, channels_last=channels_last, margin=margin
         )
@@ -147,61 +145,51 @@ class StreamedData(Feed):
             images, labels = self._on_device(read)
             yield self._for_evaluation(images) if self.from_memory else self._laid_out(self._normalised(images)), labels
 
-    def _read(self, requests: list[Request]) -> Iterator[Read]:
-        """The batches of these requests, in their order.
-
-        Raises:
-            InputError: an image cannot be read.
-        """
-        self._requests = requests
-        return map(_raised, iter(self._loader))
+    def _images_for_statistics(self, train: Split | Samples) -> Iterator[Tensor]:
+        """The split where it is in memory, of files the centres of always the same ones."""
+        if isinstance(train, Split):
+            yield train.images
+            return
+        index = torch.randperm(len(train.labels), generator=generator(0, "statistics"))[:STATISTICS_IMAGES]
+        for images, _ in self._read([Request("train", part) for part in index.split(self.batch_size)]):
+            yield images
 
     def _on_device(self, read: Read) -> Read:
         images, labels = read
         return images.to(self.device, non_blocking=self._pinned), labels.to(self.device, non_blocking=self._pinned)
 
 
-class _Current:
-    """The requests of the pass that a loader is about to make."""
+def read_ahead(reader: Reader, requests: Sequence[Request], *, workers: int, pinned: bool = False) -> Iterator[Read]:
+    """The batches of these requests, in their order; the workers begin at once, and end with the last batch.
 
-    def __init__(self, data: StreamedData) -> None:
-        self._data = data
+    Args:
+        reader: reads a batch.
+        requests: what to read.
+        workers: processes that read; 0: this one.
+        pinned: put the batches where a GPU can fetch them by itself.
 
-    def __iter__(self) -> Iterator[Request]:
-        return iter(self._data._requests)
-
-    def __len__(self) -> int:
-        return len(self._data._requests)
-
-
-def _loader(
-    reader: Reader, requests: Iterable[Request], workers: int, *, pinned: bool = False
-) -> DataLoader[Read | InputError]:
-    return DataLoader(
+    Raises:
+        InputError: an image cannot be read.
+    """
+    loader = DataLoader(
         reader,
         batch_size=None,  # a request is a whole batch
         sampler=requests,
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
-        persistent_workers=workers > 0,
         pin_memory=pinned,
         generator=torch.Generator(),  # else it would take from the stream of the network's dropout
     )
+    return _until_the_last(iter(loader), len(requests))
 
 
-def _training_images(reader: Reader, batch_size: int, workers: int) -> Iterator[Tensor]:
-    """What the statistics are of: the split where it is in memory, of files the centres of always the same ones."""
-    train = reader.splits.train
-    if isinstance(train, Split):
-        yield train.images
-        return
-    index = torch.randperm(len(train.labels), generator=generator(0, "statistics"))[:STATISTICS_IMAGES]
-    requests = [Request("train", part) for part in index.split(batch_size)]
-    for images, _ in map(_raised, _loader(reader, requests, workers)):
-        yield images
-
-
-def _raised(read: Read | InputError) -> Read:
-    if isinstance(read, InputError):
-        raise read
-    return read
+def _until_the_last(batches: Iterator[Read | InputError], count: int) -> Iterator[Read]:
+    """So many batches. What reads them is let go of by name: left to the garbage collector it waits for its workers."""
+    for place in range(1, count + 1):
+        batch = next(batches)
+        if isinstance(batch, InputError):
+            del batches
+            raise batch
+        if place == count:
+            del batches
+        yield batch

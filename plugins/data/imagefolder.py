@@ -101,7 +101,6 @@ class ImageFolder(DataSet):
 
     def check(self) -> None:
         """Look for the folders of the classes."""
-        pillow()
         for part in self.parts:
             if not (self.root / part).is_dir():
                 raise InputError(
@@ -113,6 +112,7 @@ class ImageFolder(DataSet):
             raise InputError(f"{self.root / self.parts[0]} has {len(train)} classes, and data.classes={self.classes}")
         if unknown := [name for name in test if name not in set(train)]:
             raise InputError(f"{self.root / self.parts[1]} has classes that {self.parts[0]} lacks: {_listed(unknown)}")
+        pillow()
 
     def load(self) -> Splits:
         """The names of all files; where every picture has the size, the pictures."""

@@ -14,7 +14,7 @@ import torch
 from ablate import DataSet, InputError, Splits, registry
 from ablate.config import prepare
 
-from ..cifar import as_python_2_wrote_it, batch, write_cifar10
+from ..published import as_python_2_wrote_it, batch, write_cifar10
 
 
 def build(name: str, **options: Any) -> DataSet:
