@@ -21,8 +21,7 @@ def once(path: Path, make: Callable[[], None]) -> None:
         return
     make_folder(path.parent)
     try:
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
-        lock.acquire()
+        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire()
     except OSError as error:
         raise InputError(f"cannot write to {path.parent}: {error.strerror or error}") from error
     with lock:

@@ -117,7 +117,7 @@ def _unpack(archive: Path, folder: Path, names: list[str]) -> None:
 
 def _members(archive: Path, names: list[str]) -> list[bytes]:
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             files = [tar.extractfile(name) for name in names]
             return [file.read() for file in files if file]
     except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError) as error:

@@ -72,7 +72,7 @@ class ClutteredDigits(DataSet):
         """Both splits, from the cache."""
         self.check()
         try:
-            with np.load(self.file) as arrays:
+            with self.file.open("rb") as file, np.load(file) as arrays:
                 train, test = (
                     Split(torch.from_numpy(arrays[f"{part}_images"]), torch.from_numpy(arrays[f"{part}_labels"]))
                     for part in MOST
