@@ -92,7 +92,7 @@ def test_the_digit_can_be_seen(cache: Path) -> None:
 def test_a_small_network_learns_it(cache: Path) -> None:
     options = ["data=cluttered_digits", "data.train=5000", "data.test=1000", f"data.cache={cache}", "width=0.5"]
     training = fit(training_of(*options, "trainer.epochs=8", "data.batch_size=64"))
-    assert training.history[-1]["test/error"] < 0.45, "chance is 0.9"
+    assert training.history[-1]["test/error"] < 0.7, "chance is 0.9"
 
 
 def test_it_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
