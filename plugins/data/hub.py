@@ -28,8 +28,6 @@ class Hub(DataSet):
         test: split that is only measured.
     """
 
-    imports = ("datasets", "PIL.Image")
-
     def __init__(
         self,
         *,
