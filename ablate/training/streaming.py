@@ -125,14 +125,17 @@ class StreamedData(Feed):
         """Draw the augmentation of an epoch and return its order (N,), on the CPU; the workers begin to read."""
         order, self._choices = self.draw_epoch(epoch)
         asked = None if self.from_memory else self._choices
-        self._epoch = self._read([Request("train", i, rows(asked, i)) for i in order.split(self.batch_size)])
+        requests = [Request("train", index, rows(asked, index)) for index in order.split(self.batch_size)]
+        self._epoch = zip(requests, self._read(requests), strict=True)
         return order
 
     def training_batch(self, index: Tensor) -> Batch:
         """Images (B, C, H, W), normalised and augmented, and labels (B,) of the next training samples."""
-        images, labels = self._on_device(next(self._epoch))
-        assert len(labels) == len(index), "batches come in the order of the epoch"
-        choices = rows(self._choices, index.cpu())
+        # `index` may be on the GPU, and to look into it would wait for all that runs there.
+        request, read = next(self._epoch)
+        assert len(request.index) == len(index), "batches come in the order of the epoch"
+        images, labels = self._on_device(read)
+        choices = rows(self._choices, request.index)
         images = self._augmented(self._normalised(images), None if choices is None else choices.to(self.device))
         return self._laid_out(images), labels
 

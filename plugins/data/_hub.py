@@ -98,10 +98,7 @@ class Rows(Samples):
         self.channels = channels
         self.resize = resize
         self.what = what
-        try:
-            self.labels = torch.tensor(rows[label][:], dtype=torch.int64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{what}: column {label} is no column of whole numbers ({error})") from error
+        self.labels = _whole_numbers(rows[label][:], f"{what}: column {label}")
 
     def read(self, index: int, size: tuple[int, int], framing: Framing) -> Tensor:
         return self._picture(index, lambda picture: framed(picture, self.channels, size, framing, self.resize))
@@ -123,3 +120,14 @@ class Rows(Samples):
 
     def _name(self, index: int) -> str:
         return f"{self.what}, image {index}"
+
+
+def _whole_numbers(values: list[Any], what: str) -> Tensor:
+    """(N,) int64.
+
+    Raises:
+        InputError: they are something else; `what` names them.
+    """
+    if odd := [value for value in values if not isinstance(value, int)]:
+        raise InputError(f"{what} is to hold whole numbers from 0, and holds {odd[0]!r}")
+    return torch.tensor(values, dtype=torch.int64)

@@ -90,10 +90,12 @@ def test_a_column_that_is_not_there_is_named(hub: Callable[..., list[Any]]) -> N
         build().check()
 
 
-def test_labels_that_are_no_numbers_are_refused(hub: Callable[..., list[Any]]) -> None:
-    hub(lambda split: labelled(["cat", "dog"]))
-    with pytest.raises(InputError, match="someone/pictures, split train: column label is no column of whole numbers"):
+@pytest.mark.parametrize("odd", ["dog", 1.5, None])
+def test_labels_that_are_no_whole_numbers_are_refused(hub: Callable[..., list[Any]], odd: Any) -> None:
+    hub(lambda split: labelled([0, odd]))
+    with pytest.raises(InputError, match=r"someone/pictures, split train: column label .* whole numbers") as error:
         build(resize=8).load()
+    assert repr(odd) in str(error.value)
 
 
 def test_no_network_is_one_line_that_says_what_to_do(hub: Callable[..., list[Any]]) -> None:
