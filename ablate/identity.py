@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ def _named(kind: str, node: Mapping[str, Any]) -> Iterable[str]:
     """The plugin that a node names, and those of its kind in lists of its options, as a chain of augmentations has."""
     yield node["name"]
     known = {entry.name for entry in registry.entries(kind)}
-    items = [item for value in node.values() if isinstance(value, list) for item in value]
+    values = [node.get(key, None) for key in node]  # a mandatory option may still lack its value
+    items = [item for value in values if isinstance(value, Sequence) and not isinstance(value, str) for item in value]
     names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
     yield from (name for name in names if isinstance(name, str) and name in known)
 
