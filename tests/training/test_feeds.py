@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -96,11 +95,3 @@ def test_a_gpu_keeps_what_takes_half_of_its_free_memory(
 @pytest.mark.parametrize("change", [["trainer.resident=true"], ["trainer.resident=false"], ["trainer.workers=3"]])
 def test_how_data_is_read_is_no_part_of_a_cell(change: list[str]) -> None:
     assert tiny_cell(*change).id == tiny_cell().id
-
-
-def test_workers_are_not_negative() -> None:
-    from ablate.training.options import check_options
-
-    options: dict[str, Any] = {"epochs": 1, "eval_every": 1, "workers": -1, "epochs_to": []}
-    with pytest.raises(InputError, match=r"trainer\.workers=-1"):
-        check_options(options)
