@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from ablate.config import compose as compose
     from ablate.errors import InputError as InputError
     from ablate.errors import unknown as unknown
+    from ablate.files import atomic as atomic
+    from ablate.files import make_folder as make_folder
     from ablate.interfaces.backbone import Aux as Aux
     from ablate.interfaces.backbone import Backbone as Backbone
     from ablate.interfaces.data import Augment as Augment
     from ablate.interfaces.data import DataSet as DataSet
+    from ablate.interfaces.data import Evaluation as Evaluation
+    from ablate.interfaces.data import Framing as Framing
+    from ablate.interfaces.data import Samples as Samples
     from ablate.interfaces.data import Split as Split
     from ablate.interfaces.data import Splits as Splits
+    from ablate.interfaces.data import Statistics as Statistics
+    from ablate.interfaces.data import Window as Window
     from ablate.interfaces.network import Block as Block
     from ablate.interfaces.network import Head as Head
     from ablate.interfaces.network import Init as Init
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from ablate.network import build_model as build_model
     from ablate.processes import cores as cores
     from ablate.processes import preloaded_context as preloaded_context
+    from ablate.registry import build as build
     from ablate.registry import register as register
     from ablate.store import load_results as load_results
     from ablate.worker import BUSY as BUSY
@@ -50,7 +58,10 @@ _HOMES = {
     "ablate.config": ["compose"],
     "ablate.errors": ["InputError", "unknown"],
     "ablate.interfaces.backbone": ["Aux", "Backbone"],
-    "ablate.interfaces.data": ["Augment", "DataSet", "Split", "Splits"],
+    "ablate.files": ["atomic", "make_folder"],
+    "ablate.interfaces.data": [
+        "Augment", "DataSet", "Evaluation", "Framing", "Samples", "Split", "Splits", "Statistics", "Window",
+    ],
     "ablate.interfaces.run": ["Engine", "Job", "Report", "Slot"],
     "ablate.interfaces.training": ["Optim", "Schedule"],
     "ablate.interfaces.network": [
@@ -58,7 +69,7 @@ _HOMES = {
     ],
     "ablate.network": ["build_model"],
     "ablate.processes": ["cores", "preloaded_context"],
-    "ablate.registry": ["register"],
+    "ablate.registry": ["build", "register"],
     "ablate.store": ["load_results"],
     "ablate.worker": ["BUSY", "DONE", "is_taken", "log_tail", "work"],
 }  # fmt: skip

@@ -17,13 +17,13 @@ import torch
 from ablate import __version__, registry
 from ablate.discovery import discover
 from ablate.files import read_yaml, write_json
-from ablate.interfaces.data import Augment, DataSet
+from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.training.checkpoints import NAME, EpochEnd, resumable
+from ablate.training.feeds import build_feed
 from ablate.training.module import Row, Training
 from ablate.training.options import threshold, threshold_name
-from ablate.training.resident import ResidentData
 
 
 def run_cell(folder: Path, device: str = "cpu") -> dict[str, Any]:
@@ -63,16 +63,17 @@ def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
     """The network, data, optimiser and schedule of a frozen config, ready to fit."""
     data: DataSet = registry.build("data", config["data"])
     augment: Augment = registry.build("augment", config["augment"])
+    evaluation: Evaluation = registry.build("evaluation", config["evaluation"])
     optim: Optim = registry.build("optim", config["optim"])
     schedule: Schedule = registry.build("schedule", config["schedule"])
     options = config["trainer"]
-    channels_last = bool(options["channels_last"])
     model = build_model(config, data)
-    if channels_last:
+    if options["channels_last"]:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Training(
         model,
-        ResidentData(data.load(), augment, config["seed"], device, channels_last=channels_last),
+        build_feed(data, augment, evaluation, options, config["seed"], device),
+        evaluation,
         optim,
         schedule,
         batch_size=data.batch_size,
@@ -115,7 +116,8 @@ def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float |
     names = ("train/loss", "train/error", "test/loss", "test/error")
     metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in names}
     metrics["params"] = count_parameters(training.model)
-    metrics["flops"] = count_flops(training.model, (1, *training.data.train.images.shape[1:]))
+    data: DataSet = registry.build("data", config["data"])
+    metrics["flops"] = count_flops(training.model, (1, data.channels, *data.size))
     metrics["seconds"] = sum(row["seconds"] for row in training.history)
     for text in config["trainer"]["epochs_to"]:
         metric, value = threshold(text)

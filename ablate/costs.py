@@ -40,7 +40,7 @@ def inspect_network(config: Mapping[str, Any]) -> Network:
         InputError: the network cannot be built so, or an option of its training makes no sense.
     """
     check_options(config["trainer"])
-    for kind in ("augment", "optim", "schedule"):
+    for kind in ("augment", "evaluation", "optim", "schedule"):
         registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
     return _inspected(shape_of(config), fingerprint(config))
 

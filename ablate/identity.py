@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from ablate.paths import PACKAGE
 # Where a cell runs, where it is kept, and which study asked for it do not change what comes out of it.
 AROUND = ("study", "engine", "tracker", "runs", "rerun", "scale")
 OUTSIDE = (*AROUND, "image")
+
+# Of `trainer`: what is kept in memory and where, what is computed twice, how many processes read.
+SAME_NUMBERS = ("checkpoint_blocks", "resident", "workers")
 
 # The core's code that decides a result; the rest plans, stores, judges and draws.
 CODE = ("cell.py", "network.py", "streams.py", "interfaces", "training")
@@ -33,16 +36,19 @@ def cell_id(config: Mapping[str, Any]) -> str:
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a frozen config that decides the outcome: without engine, tracker, and paths."""
     kept: dict[str, Any] = {key: value for key, value in config.items() if key not in OUTSIDE}
-    # What is kept in memory and what is computed twice: the numbers are the same.
-    kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key != "checkpoint_blocks"}
+    kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key not in SAME_NUMBERS}
     for kind in registry.KINDS:
         node = kept.get(kind)
         if isinstance(node, Mapping) and "name" in node:
-            paths = {
-                parameter.name for parameter in registry.lookup(kind, node["name"]).parameters if parameter.is_path
-            }
-            kept[kind] = {key: value for key, value in node.items() if key not in paths}
+            incidental = _incidental(registry.lookup(kind, node["name"]))
+            kept[kind] = {key: value for key, value in node.items() if key not in incidental}
     return kept
+
+
+def _incidental(entry: registry.Entry) -> set[str]:
+    """Options that say where something lies or how it gets there, and not what is computed."""
+    paths = {parameter.name for parameter in entry.parameters if parameter.is_path}
+    return paths | set(getattr(entry.factory, "incidental", ()))
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:
@@ -50,7 +56,8 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     files = {file for path in CODE for file in _python_files(PACKAGE / path)}
     for kind in registry.KINDS:
         if kind != "engine":
-            files |= _with_imports(Path(registry.lookup(kind, config[kind]["name"]).file))
+            for name in _named(kind, config[kind]):
+                files |= _with_imports(Path(registry.lookup(kind, name).file))
     return _digest(frozenset(files))
 
 
@@ -59,6 +66,16 @@ def _digest(files: frozenset[Path]) -> str:
     """Of what the files hold, wherever they lie."""
     contents = sorted(hashlib.sha256(file.read_bytes()).digest() for file in files)
     return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
+
+
+def _named(kind: str, node: Mapping[str, Any]) -> Iterable[str]:
+    """The plugin that a node names, and those of its kind in lists of its options, as a chain of augmentations has."""
+    yield node["name"]
+    known = {entry.name for entry in registry.entries(kind)}
+    values = [node.get(key, None) for key in node]  # a mandatory option may still lack its value
+    items = [item for value in values if isinstance(value, Sequence) and not isinstance(value, str) for item in value]
+    names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
+    yield from (name for name in names if isinstance(name, str) and name in known)
 
 
 def _python_files(path: Path) -> Iterable[Path]:

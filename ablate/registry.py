@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     "init": "initial values of the parameters",
     "data": "a data set and its split",
     "augment": "random changes to training images",
+    "evaluation": "what of an image the network is shown when it is measured",
     "optim": "the optimiser",
     "schedule": "the learning rate over the steps of training",
     "engine": "where cells run",

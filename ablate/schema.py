@@ -88,6 +88,8 @@ class TrainerSchema:
     eval_every: int = 1  # epochs between two rows of metrics; the last epoch is always measured
     epochs_to: list[str] = field(default_factory=list)  # thresholds such as "train/loss<0.5"
     checkpoint_blocks: bool = False  # activations computed again in the backward pass: less memory, the same numbers
+    resident: bool | None = None  # keep the data set whole on the device; null: where it fits. The same numbers
+    workers: int | None = None  # processes that read a data set that does not; null: the cell's share of the cores
     channels_last: bool = True  # memory format of images and weights: the same numbers, faster on most machines
 
 
@@ -107,6 +109,7 @@ class RootSchema:
     init: Any = MISSING
     data: Any = MISSING
     augment: Any = MISSING
+    evaluation: Any = MISSING
     optim: Any = MISSING
     schedule: Any = MISSING
     engine: Any = MISSING

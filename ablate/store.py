@@ -271,7 +271,9 @@ def _row(folder: Path, cell: Mapping[str, Any], without: str) -> dict[str, Any]:
 
 
 def _columns(cell: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cell": cell["id"], "arm": cell["arm"], **cell["factors"], "seed": cell["seed"]}
+    """A list, such as the places of auxiliary classifiers, stands in a column as text."""
+    factors = {name: str(value) if isinstance(value, list | dict) else value for name, value in cell["factors"].items()}
+    return {"cell": cell["id"], "arm": cell["arm"], **factors, "seed": cell["seed"]}
 
 
 def _merged(earlier: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -139,12 +139,13 @@ def test_what_is_no_threshold_is_refused(text: str) -> None:
     [
         ({"epochs": 0}, r"trainer\.epochs=0"),
         ({"eval_every": 0}, r"trainer\.eval_every=0"),
+        ({"workers": -1}, r"trainer\.workers=-1"),
         ({"epochs_to": ["loss below 1"]}, r"trainer\.epochs_to: 'loss below 1' is no threshold"),
     ],
 )
 def test_options_of_the_trainer_that_make_no_sense_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ablate.InputError, match=message):
-        check_options({"epochs": 1, "eval_every": 1, "epochs_to": [], **change})
+        check_options({"epochs": 1, "eval_every": 1, "workers": None, "epochs_to": [], **change})
 
 
 @pytest.mark.gpu

@@ -14,7 +14,7 @@ from ablate import load_results, registry
 from ablate.__main__ import main
 
 from .cells import TINY
-from .cifar import write_cifar10
+from .published import write_cifar10
 
 SMALL = [*TINY, "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
 TWO_ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders"]

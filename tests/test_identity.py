@@ -144,3 +144,28 @@ def test_the_engine_is_no_part_of_the_code_that_decides() -> None:
 
     assert fingerprint({**config, "engine": {"name": "mine"}}) == before
     assert fingerprint({**config, "order": {"name": "pre"}}) != before
+
+
+def test_the_steps_of_a_chain_are_code_that_decides() -> None:
+    config = planned("augment=chain", "augment.steps=[crop_flip]")
+
+    def with_steps(*steps: Any) -> str:
+        return fingerprint({**config, "augment": {"name": "chain", "steps": list(steps)}})
+
+    alone = with_steps("crop_flip")
+    assert with_steps("crop_flip", "color_pca") != alone
+    assert with_steps("crop_flip", {"name": "color_pca", "std": 0.2}) == with_steps("crop_flip", "color_pca")
+    assert fingerprint({**config, "augment": {"name": "crop_flip"}}) != alone
+
+
+def test_how_data_gets_here_is_no_part_of_a_cell() -> None:
+    @register("data", "mine")
+    class Mine:
+        """Images."""
+
+        incidental = ("download",)
+
+        def __init__(self, *, download: bool = False, batch_size: int = 64) -> None:
+            pass
+
+    assert cell_id(planned("data=mine", "data.download=true")) == cell_id(planned("data=mine"))

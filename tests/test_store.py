@@ -274,6 +274,15 @@ def test_grid_factors_are_columns(tmp_path: Path) -> None:
     assert frame["act"].tolist() == ["relu", "gelu"]
 
 
+def test_a_list_that_was_typed_is_a_column_of_text(tmp_path: Path) -> None:
+    here = store(tmp_path)
+    study = tiny_study("augment=chain", "augment.steps=[crop_flip,color_pca]", "seed=0")
+    here.write_study(replace(study, cells=[replace(study.cells[0], factors={"steps": ["crop_flip", "color_pca"]})]))
+    finish(here, study.cells[0])
+    for frame in (load_results(here.folder), load_history(here.folder)):
+        assert set(frame["steps"]) == {"['crop_flip', 'color_pca']"}
+
+
 def test_results_say_what_was_taken_over_and_what_is_stale(tmp_path: Path, study: Study) -> None:
     here = store(tmp_path)
     here.write_study(study)

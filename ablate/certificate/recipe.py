@@ -16,12 +16,13 @@ from ablate.certificate.changes import WITHOUT_EFFECT
 from ablate.certificate.sharing import SEED, counterparts
 from ablate.costs import split_sizes
 from ablate.errors import InputError
-from ablate.interfaces.data import Augment, DataSet
+from ablate.interfaces.data import Augment, DataSet, Evaluation, Samples, Split, Splits
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import generator
+from ablate.training.resident import ResidentData
 
 NETWORK = ("backbone", "block", "order", "shortcut", "stem", "head", "aux", "norm", "act", "depth", "width")
-PARTS = ("init", "optim", "schedule", "augment", "data")
+PARTS = ("init", "optim", "schedule", "augment", "data", "evaluation")
 STEPS = 3  # momentum shows in the second step, and what builds on it in the third
 LEAST_STEPS = 1000  # where the data is not here: the schedule is looked at as finely as this over the whole training
 IMAGES = 256
@@ -45,8 +46,9 @@ def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> 
         "data": lambda: _data_differs(baseline["data"], arm["data"]),
         "schedule": lambda: _schedule_differs(baseline, arm),
         "augmentation": lambda: _augmentation_differs(baseline, arm),
+        "evaluation": lambda: _evaluation_differs(baseline, arm),
     }
-    groups = {"epochs": "trainer", "batch size": "data", "schedule": "schedule", "augmentation": "augment"}
+    groups = {"epochs": "trainer", "batch size": "data", "augmentation": "augment"}
     touched = {key.split(".")[0] for key in keys}
     found: list[str] = []
     unchecked = [key for key in keys if not _is_known(key)]
@@ -138,9 +140,21 @@ def _data_differs(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
         return False
     if (first.channels, first.size, first.classes) != (second.channels, second.size, second.classes):
         return True
-    ours, theirs = ([split for part in (s.train, s.test) for split in (part.images, part.labels)]
-                    for s in (first.load(), second.load()))  # fmt: skip
-    return not all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    ours, theirs = first.load(), second.load()
+    return any(_split_differs(a, b) for a, b in ((ours.train, theirs.train), (ours.test, theirs.test)))
+
+
+def _split_differs(one: Split | Samples, other: Split | Samples) -> bool:
+    """Whether a split has other images or labels.
+
+    Raises:
+        InputError: it has the same labels, and images that are read one by one; all of them would have to be.
+    """
+    if not torch.equal(one.labels, other.labels):
+        return True
+    if isinstance(one, Split) and isinstance(other, Split):
+        return not torch.equal(one.images, other.images)
+    raise InputError("the images are read from files one by one, and were not compared")
 
 
 def _data(node: Mapping[str, Any]) -> DataSet:
@@ -176,11 +190,28 @@ def _steps_per_epoch(node: Mapping[str, Any]) -> int:
 def _augmentation_differs(baseline: Config, arm: Config) -> bool:
     """Whether an epoch's draw changes a fixed batch otherwise."""
     data: DataSet = registry.build("data", arm["data"])
-    images = torch.randn(IMAGES, data.channels, *data.size, generator=generator(SEED, "certificate", "augment"))
-    ours, theirs = (_augmented(registry.build("augment", config["augment"]), images) for config in (baseline, arm))
+    pixels = torch.randint(256, (IMAGES, data.channels, *data.size), generator=generator(SEED, "certificate", "pixels"))
+    splits = Splits(*[Split(pixels.to(torch.uint8), torch.zeros(IMAGES, dtype=torch.int64))] * 2)
+    ours, theirs = (_augmented(registry.build("augment", config["augment"]), splits) for config in (baseline, arm))
     return not torch.equal(ours, theirs)
 
 
-def _augmented(augment: Augment, images: Tensor) -> Tensor:
-    choices = augment.draw(len(images), generator(SEED, "augment", 0))
-    return augment.apply(images.clone(), choices)
+def _augmented(augment: Augment, splits: Splits) -> Tensor:
+    feed = ResidentData(splits, augment, SEED, torch.device("cpu"))
+    return feed.training_batch(feed.start_epoch(0))[0]
+
+
+def _evaluation_differs(baseline: Config, arm: Config) -> bool:
+    """Whether the network is shown something else of a fixed batch when it is measured."""
+    data: DataSet = registry.build("data", arm["data"])
+    both: list[Evaluation] = [registry.build("evaluation", config["evaluation"]) for config in (baseline, arm)]
+    most = max(one.margin for one in both)
+    shape = (2, data.channels, *(side + 2 * most for side in data.size))
+    whole = torch.randn(*shape, generator=generator(SEED, "certificate", "views"))
+    ours, theirs = (list(one.views(_inner(whole, most - one.margin))) for one in both)
+    return len(ours) != len(theirs) or not all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _inner(images: Tensor, less: int) -> Tensor:
+    """Images without so many pixels on each side."""
+    return images[:, :, less : images.shape[2] - less, less : images.shape[3] - less]

@@ -1,10 +1,11 @@
-"""Data sets and augmentations, as the kinds of plugins that provide them."""
+"""Data sets, augmentations and evaluations, as the kinds of plugins that provide them."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Part of a data set.
+    """Part of a data set, held in memory.
 
     Attributes:
         images: (N, C, H, W) uint8.
@@ -24,11 +25,51 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Splits:
-    """The two parts of a data set: what is trained on, and what is only measured."""
+class Window:
+    """Part of an image, in its pixels; with fractions, and not outside of it."""
 
-    train: Split
-    test: Split
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+Framing = Callable[[int, int], Window | None]
+"""From an image's height and width to the window of it that is used; None for the whole, or its centre."""
+
+
+class Samples(abc.ABC):
+    """Part of a data set whose images are read when they are needed, by several processes at once.
+
+    Attributes:
+        labels: (N,) int64, in 0 .. classes - 1.
+    """
+
+    labels: Tensor
+
+    @abc.abstractmethod
+    def read(self, index: int, size: tuple[int, int], framing: Framing) -> Tensor:
+        """One image.
+
+        Args:
+            index: which one, in 0 .. N - 1.
+            size: height and width of what is returned, in pixels.
+            framing: the window that is scaled to that size; where it says None, the data set's own choice.
+
+        Returns:
+            (C, height, width) uint8.
+
+        Raises:
+            InputError: it cannot be read; names the file.
+        """
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The two parts of a data set: what is trained on, and what is only measured. Both are of one kind."""
+
+    train: Split | Samples
+    test: Split | Samples
 
 
 class DataSet(abc.ABC):
@@ -41,6 +82,8 @@ class DataSet(abc.ABC):
         batch_size: images in a training step, at least 1.
         samples: images in the training and in the test split, where that is known without reading them.
         imports: modules that `load` imports where it runs; the processes of cells start with them imported.
+        incidental: options that say how the data gets here, such as `download`; like paths they are no part of a
+            cell's identity.
     """
 
     channels: int
@@ -49,33 +92,59 @@ class DataSet(abc.ABC):
     batch_size: int
     samples: tuple[int, int] | None = None
     imports: tuple[str, ...] = ()
+    incidental: tuple[str, ...] = ()
 
     def check(self) -> None:  # noqa: B027 - embedded data has nothing to look for
-        """Look, without reading it, whether the data is there; asked before any cell is started.
+        """Look whether the data is there, and fetch or make it where that is asked for; before any cell is started.
 
         Raises:
-            InputError: it is not; says what to put where.
+            InputError: it is not there; says what to put where.
         """
 
     @abc.abstractmethod
     def load(self) -> Splits:
-        """Read the data.
+        """Read the data, or what is needed to read it image by image.
 
         Raises:
             InputError: it is not there or broken; says what to put where.
         """
 
 
+class Statistics(Protocol):
+    """Of the pixels of the training split alone, with values in 0 .. 255."""
+
+    @property
+    def mean(self) -> Tensor:
+        """(C,) float32, of each channel."""
+
+    @property
+    def std(self) -> Tensor:
+        """(C,) float32, of each channel; 1 where a channel has one value only."""
+
+    @property
+    def covariance(self) -> Tensor:
+        """(C, C) float64, of the channels over all pixels. Computed when it is first asked for."""
+
+
 class Augment(abc.ABC):
     """Random changes to training images. Built as `Augment(*, options)`.
 
     What happens to a sample is drawn for the whole split at once, before the epoch, from (seed, epoch): it does not
-    depend on the batch that the sample lands in.
+    depend on the batch that the sample lands in. Nor may what `apply` makes of an image depend on the others of its
+    batch, to the last bit.
     """
+
+    def fit(self, statistics: Statistics) -> None:  # noqa: B027 - most need to know nothing
+        """Learn what is needed of the training split; called once, before anything is drawn."""
 
     @abc.abstractmethod
     def draw(self, samples: int, generator: torch.Generator) -> Any:
-        """The random choices of an epoch: a tensor (samples, ...), or None where nothing is random."""
+        """The random choices of an epoch.
+
+        Returns:
+            A tensor (samples, ...), or what like a tensor has `choices[index]` and `choices.to(device)`; None where
+            nothing is random.
+        """
 
     @abc.abstractmethod
     def apply(self, images: Tensor, choices: Any) -> Tensor:
@@ -84,4 +153,42 @@ class Augment(abc.ABC):
         Args:
             images: (N, C, H, W), normalised, so that zero is the mean of the training images.
             choices: the rows of `draw` that belong to these images.
+        """
+
+    def window(self, choice: Any, height: int, width: int, size: tuple[int, int]) -> Window | None:
+        """The part of a larger image, such as a photograph in a file, that is scaled to a training image.
+
+        Asked in the processes that read, which know nothing of `fit`.
+
+        Args:
+            choice: the row of `draw` that belongs to this image.
+            height: of the image, in pixels.
+            width: of the image, in pixels.
+            size: height and width of the training image.
+
+        Returns:
+            None where the augmentation cuts nothing out of larger images; then the data set takes the centre.
+        """
+        return None
+
+    def finish(self, images: Tensor, choices: Any) -> Tensor:
+        """`apply`, for images that are cut out by `window` already."""
+        return self.apply(images, choices)
+
+
+class Evaluation(abc.ABC):
+    """What of an image the network is shown when it is measured. Built as `Evaluation(*, options)`.
+
+    Attributes:
+        margin: pixels around the network's image that `views` needs: more of a larger image, zeros around a small one.
+    """
+
+    margin: int = 0
+
+    @abc.abstractmethod
+    def views(self, images: Tensor) -> Iterator[Tensor]:
+        """The views, each (N, C, H, W), over which the network's softmax outputs are averaged.
+
+        Args:
+            images: (N, C, H + 2 margin, W + 2 margin), normalised.
         """

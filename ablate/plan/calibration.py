@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from ablate import registry
 from ablate.costs import Network
-from ablate.interfaces.data import DataSet, Split, Splits
+from ablate.interfaces.data import DataSet, Evaluation, Split, Splits
 from ablate.interfaces.run import Slot
 from ablate.interfaces.training import Optim
 from ablate.network import build_model
+from ablate.training.feed import EVAL_BATCH
 from ablate.training.loss import training_loss
-from ablate.training.resident import EVAL_BATCH, ResidentData
+from ablate.training.resident import ResidentData
 
 REPEATS = 3
 SMALL_BATCH = 2  # what a step costs for its layers, whatever the images
@@ -65,7 +66,8 @@ def measure(config: Mapping[str, Any], network: Network, slot: Slot) -> Speed:
         whole = _seconds(step(images), slot.device) if images > SMALL_BATCH else overhead
         by_image = max(0.0, whole - overhead) / max(1, images - SMALL_BATCH)
         count = _affordable(EVAL_BATCH, network.flops)
-        evaluation = _seconds(_evaluation(model, resident.test.images[:count], resident), slot.device)
+        views: Evaluation = registry.build("evaluation", config["evaluation"])
+        evaluation = _seconds(_evaluation(model, resident.test.images[:count], resident, views), slot.device)
     if images < batch:
         by_image = by_image or whole / images
     return Speed(whole + (batch - images) * by_image, overhead, evaluation * EVAL_BATCH / count)
@@ -80,7 +82,10 @@ def _set_up(config: Mapping[str, Any], device: str) -> tuple[DataSet, ResidentDa
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     augment = registry.build("augment", config["augment"])
     noise = _noise(data)
-    resident = ResidentData(noise, augment, 0, torch.device(device), channels_last=channels_last)
+    evaluation: Evaluation = registry.build("evaluation", config["evaluation"])
+    resident = ResidentData(
+        noise, augment, 0, torch.device(device), channels_last=channels_last, margin=evaluation.margin
+    )
     resident.start_epoch(0)
     return data, resident, model, optim.build(model)
 
@@ -93,13 +98,14 @@ def _noise(data: DataSet) -> Splits:
     return Splits(split(data.batch_size), split(EVAL_BATCH))
 
 
-def _evaluation(model: nn.Module, images: Tensor, resident: ResidentData) -> Callable[[], None]:
+def _evaluation(model: nn.Module, images: Tensor, resident: ResidentData, evaluation: Evaluation) -> Callable[[], None]:
     split = Split(images, torch.zeros(len(images), dtype=torch.int64, device=images.device))
 
     @torch.no_grad()
     def run() -> None:
         for batch, _ in resident.evaluation_batches(split):
-            model.eval()(batch)
+            for view in evaluation.views(batch):
+                model.eval()(view)
 
     return run
 

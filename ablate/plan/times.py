@@ -151,7 +151,7 @@ class Timer:
 def speed_key(cell: Cell) -> str:
     """All of a cell's config that decides how fast it trains."""
     config = cell.config
-    nodes = {"augment": config["augment"], "optim": config["optim"]["name"]}
+    nodes = {"augment": config["augment"], "evaluation": config["evaluation"], "optim": config["optim"]["name"]}
     options = {name: config["trainer"][name] for name in ("channels_last", "checkpoint_blocks")}
     return json.dumps([shape_of(config), nodes, options], sort_keys=True, default=str)
 
@@ -164,7 +164,7 @@ def cell_seconds(config: Mapping[str, Any], samples: tuple[int, int], speed: Spe
         samples: images in the training and in the test split.
         speed: of its network.
     """
-    from ablate.training.resident import EVAL_BATCH
+    from ablate.training.feed import EVAL_BATCH
 
     trainer = config["trainer"]
     steps = samples[0] / registry.build("data", config["data"]).batch_size

@@ -12,15 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate.interfaces.data import Split
+from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import generator
+from ablate.training.feed import Feed
 from ablate.training.loss import training_loss
 from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimizer
-from ablate.training.resident import ResidentData
 
 STEPS_PER_CHUNK = 64
-VALUES_AT_ONCE = 2**22  # of images that are normalised and augmented together: for small images, many steps' worth
 
 Row = dict[str, float]
 
@@ -50,7 +49,8 @@ class Training(pl.LightningModule):
 
     Args:
         model: (N, C, H, W) -> (N, classes) logits.
-        data: the data set on the device.
+        data: batches of the data set.
+        evaluation: what of an image the network is shown when it is measured.
         optim: the optimiser's settings.
         schedule: its learning rate over time.
         batch_size: images in a step; the last step of an epoch takes what is left.
@@ -65,7 +65,8 @@ class Training(pl.LightningModule):
     def __init__(
         self,
         model: nn.Module,
-        data: ResidentData,
+        data: Feed,
+        evaluation: Evaluation,
         optim: Optim,
         schedule: Schedule,
         *,
@@ -77,6 +78,7 @@ class Training(pl.LightningModule):
         self.automatic_optimization = False
         self.model = model
         self.data = data
+        self.evaluation = evaluation
         self.optim = optim
         self.schedule = schedule
         self.batch_size = batch_size
@@ -105,12 +107,8 @@ class Training(pl.LightningModule):
         """Optimiser steps on each of the given index sets; losses stay on the device."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
-        values = self.batch_size * self.data.train.images[0].numel()
-        at_once = max(1, VALUES_AT_ONCE // values)
-        for start in range(0, len(batch), at_once):
-            images, labels = self.data.training_batch(torch.cat(batch[start : start + at_once]))
-            for step in zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True):
-                self._step(optimizer, *step)
+        for images, labels in self.data.training_batches(batch):
+            self._step(optimizer, images, labels)
 
     def on_train_epoch_end(self) -> None:
         """Measure, record the row, and stop where the loss is no number any more."""
@@ -150,13 +148,13 @@ class Training(pl.LightningModule):
             state["state"] = unpack_optimizer(state["state"])
 
     @torch.no_grad()
-    def _evaluate(self, split: Split) -> tuple[float, float]:
+    def _evaluate(self, split: Split | Samples) -> tuple[float, float]:
         was_training = self.model.training
         self.model.eval()
         loss = torch.zeros((), device=self.device, dtype=torch.float64)
         wrong = torch.zeros((), device=self.device, dtype=torch.int64)
         for images, labels in self.data.evaluation_batches(split):
-            logits = self.model(images)
+            logits = averaged([self.model(view) for view in self.evaluation.views(images)])
             loss += F.cross_entropy(logits, labels, reduction="sum")
             wrong += (logits.argmax(dim=1) != labels).sum()
         self.model.train(was_training)
@@ -177,3 +175,10 @@ class Training(pl.LightningModule):
         self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
         for group in optimizer.param_groups:
             group["lr"] = self._rate
+
+
+def averaged(logits: list[Tensor]) -> Tensor:
+    """Logits (N, classes) whose softmax is the mean of the softmax of each of these (N, classes)."""
+    if len(logits) == 1:
+        return logits[0]
+    return torch.stack([F.log_softmax(one, dim=1) for one in logits]).logsumexp(dim=0) - math.log(len(logits))

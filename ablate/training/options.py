@@ -13,11 +13,13 @@ def check_options(trainer: Mapping[str, Any]) -> None:
     """Refuse options of `trainer` that make no sense.
 
     Raises:
-        InputError: a number below 1, or a threshold that is none.
+        InputError: a number that is too small, or a threshold that is none.
     """
     for name in ("epochs", "eval_every"):
         if trainer[name] < 1:
             raise InputError(f"trainer.{name}={trainer[name]}: must be at least 1")
+    if trainer["workers"] is not None and trainer["workers"] < 0:
+        raise InputError(f"trainer.workers={trainer['workers']}: must be at least 0")
     for text in trainer["epochs_to"]:
         threshold(text)
 

@@ -2,79 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from ablate.interfaces.data import Augment, Split, Splits
-from ablate.streams import generator
+from ablate.interfaces.data import Augment, Samples, Split, Splits
+from ablate.training.feed import VALUES_AT_ONCE, Batch, Feed, evaluation_batch, rows
+from ablate.training.statistics import PixelStatistics
 
-EVAL_BATCH = 512
 
-
-class ResidentData:
+class ResidentData(Feed):
     """Both splits on one device.
 
     Args:
         splits: the data, uint8 images (N, C, H, W).
         augment: changes to training images.
-        seed: of the cell; the order of the batches and the augmentation come from it and the epoch alone.
+        seed: of the cell.
         device: where the images lie.
         channels_last: whether batches have that memory format.
+        margin: pixels around images that are evaluated.
     """
+
+    train: Split
+    test: Split
 
     def __init__(
-        self, splits: Splits, augment: Augment, seed: int, device: torch.device, *, channels_last: bool = True
+        self,
+        splits: Splits,
+        augment: Augment,
+        seed: int,
+        device: torch.device,
+        *,
+        channels_last: bool = True,
+        margin: int = 0,
     ) -> None:
-        self.augment = augment
-        self.seed = seed
-        self.device = device
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.train = _on(splits.train, device)
-        self.test = _on(splits.test, device)
-        # Statistics of the training split alone: the test split must not leak into what the network sees.
-        mean, std = channel_statistics(splits.train.images)
-        self.mean = mean.view(1, -1, 1, 1).to(device)
-        self.std = std.view(1, -1, 1, 1).to(device)
+        train, test = splits.train, splits.test
+        assert isinstance(train, Split)
+        assert isinstance(test, Split)
+        super().__init__(
+            Splits(_on(train, device), _on(test, device)),
+            augment,
+            seed,
+            device,
+            statistics=PixelStatistics(lambda: [train.images]),
+            channels_last=channels_last,
+            margin=margin,
+        )
 
     def start_epoch(self, epoch: int) -> Tensor:
-        """Draw the augmentation of an epoch and return its order: a permutation (N,) of the training samples."""
-        samples = len(self.train.labels)
-        choices = self.augment.draw(samples, generator(self.seed, "augment", epoch))
-        self._choices: Any = None if choices is None else choices.to(self.device)
-        return torch.randperm(samples, generator=generator(self.seed, "order", epoch)).to(self.device)
+        """Draw the augmentation of an epoch and return its order (N,), on the device."""
+        order, choices = self.draw_epoch(epoch)
+        self._choices = None if choices is None else choices.to(self.device)
+        return order.to(self.device)
 
-    def training_batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+    def training_batches(self, steps: Sequence[Tensor]) -> Iterator[Batch]:
+        """A batch for each of the index sets; those of several steps are made together."""
+        if not steps:
+            return
+        size = len(steps[0])
+        at_once = max(1, VALUES_AT_ONCE // (size * self.train.images[0].numel()))
+        for start in range(0, len(steps), at_once):
+            images, labels = self.training_batch(torch.cat(list(steps[start : start + at_once])))
+            yield from zip(images.split(size), labels.split(size), strict=True)
+
+    def training_batch(self, index: Tensor) -> Batch:
         """Images (B, C, H, W), normalised and augmented, and labels (B,) of these training samples."""
         images = self._normalised(self.train.images[index])
-        choices = None if self._choices is None else self._choices[index]
-        images = self.augment.apply(images, choices)
-        return images.contiguous(memory_format=self.memory_format), self.train.labels[index]
+        images = self.augment.apply(images, rows(self._choices, index))
+        return self._laid_out(images), self.train.labels[index]
 
-    def evaluation_batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluation_batches(self, split: Split | Samples) -> Iterator[Batch]:
         """All of a split in its own order, normalised, without augmentation."""
-        for images, labels in zip(split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True):
-            yield self._normalised(images).contiguous(memory_format=self.memory_format), labels
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        return (images.float() - self.mean) / self.std
-
-
-def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (C,) of each channel of uint8 images (N, C, H, W).
-
-    Taken from counts of the 256 values: exact, the same for any number of threads, and no float copy of the data.
-    A channel of one value only has a deviation of 1, so that it can be divided by.
-    """
-    values = torch.arange(256, dtype=torch.float64)
-    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)]).double()
-    share = counts / counts.sum(dim=1, keepdim=True)
-    mean = (share * values).sum(dim=1)
-    variance = (share * (values - mean[:, None]) ** 2).sum(dim=1)
-    std = torch.where(variance > 0, variance.sqrt(), 1.0)
-    return mean.float(), std.float()
+        assert isinstance(split, Split)
+        _, channels, height, width = split.images.shape
+        size = evaluation_batch(channels, (height, width))
+        for images, labels in zip(split.images.split(size), split.labels.split(size), strict=True):
+            yield self._for_evaluation(images), labels
 
 
 def _on(split: Split, device: torch.device) -> Split:

@@ -23,7 +23,11 @@ class NoAugment(Augment):
 
 @register("augment", "shift")
 class Shift(Augment):
-    """Shift each image by up to `pixels` in both directions, zeros moving in."""
+    """Shift each image in both directions, zeros moving in.
+
+    Args:
+        pixels: greatest shift, to either side.
+    """
 
     def __init__(self, *, pixels: int = 1) -> None:
         if pixels < 0:
@@ -46,7 +50,11 @@ class Shift(Augment):
 
 @register("augment", "crop_flip")
 class CropFlip(Shift):
-    """Pad by `pixels`, crop at random, flip half of the images (He et al. 2015, section 4.2: 4 pixels)."""
+    """Pad, crop at random, flip half of the images (He et al. 2015, section 4.2).
+
+    Args:
+        pixels: of padding on each side (the paper: 4).
+    """
 
     def __init__(self, *, pixels: int = 4) -> None:
         super().__init__(pixels=pixels)

@@ -35,7 +35,8 @@ class Running:
     def __init__(self, context: Any, job: Job, device: str, threads: int) -> None:
         self.job = job
         self.device = device
-        self.process = context.Process(target=work, args=(job, device, threads, os.getcwd()), daemon=True)
+        # No daemon: those may have no processes of their own, and a cell may, to read its data. `work` ends with us.
+        self.process = context.Process(target=work, args=(job, device, threads, os.getcwd()))
         self.process.start()
 
 

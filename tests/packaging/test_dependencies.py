@@ -24,6 +24,9 @@ OPTIONAL = {
 }
 
 
+NAMED_OTHERWISE = {"PIL": "pillow"}  # an extra that is not installed cannot be asked which module it brings
+
+
 def imported() -> Iterator[str]:
     """Top-level modules that the code imports, also inside functions, but for the standard library and itself."""
     for folder in ("ablate", "plugins"):
@@ -39,7 +42,7 @@ def distributions() -> set[str]:
     """The packages that those modules belong to."""
     owners = packages_distributions()
     modules = set(imported()) - sys.stdlib_module_names - {"ablate"}
-    return {canonicalize_name(owners.get(module, [module])[0]) for module in modules}
+    return {canonicalize_name(owners.get(module, [NAMED_OTHERWISE.get(module, module)])[0]) for module in modules}
 
 
 def pins() -> dict[str, Version]:

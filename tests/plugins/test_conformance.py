@@ -1,10 +1,10 @@
-"""Every built-in backbone, auxiliary classifier, block, shortcut and order keeps the contract of its kind."""
+"""Every built-in part of a network, augmentation and evaluation keeps the contract of its kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ablate import registry, testing
+from ablate import registry, testing, testing_data
 from ablate.config import prepare
 
 SUITES = {
@@ -13,7 +13,10 @@ SUITES = {
     "block": testing.BlockConformance,
     "shortcut": testing.ShortcutConformance,
     "order": testing.OrderConformance,
+    "augment": testing_data.AugmentConformance,
+    "evaluation": testing_data.EvaluationConformance,
 }
+OPTIONS = {"chain": {"steps": ["crop_flip", "color_pca", "resized_crop"]}}
 CHANGES = {"vgg": {"depth": 11}}
 
 
@@ -25,6 +28,8 @@ def suites() -> dict[str, type]:
             if (kind, entry.name) == ("aux", "none"):
                 continue  # it is no classifier
             members: dict[str, Any] = {"name": entry.name, "__module__": __name__}
+            if entry.name in OPTIONS:
+                members["options"] = OPTIONS[entry.name]
             if entry.name in CHANGES:
                 members["changes"] = CHANGES[entry.name]
             found[f"Test_{kind}_{entry.name}"] = type(f"Test_{kind}_{entry.name}", (suite,), members)

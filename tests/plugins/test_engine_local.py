@@ -103,6 +103,18 @@ def test_no_more_cells_than_slots_run_at_a_time(job: Callable[..., Job]) -> None
     assert running[-1] == 0
 
 
+def test_a_cell_may_read_its_data_in_processes_of_its_own(tmp_path: Path) -> None:
+    found = []
+    for n, how in enumerate([(), ("trainer.resident=false", "trainer.workers=2")]):
+        one = job_of(tmp_path / str(n), tiny_cell(*QUICK, *how))
+        report = Recorder()
+        engine(slots=1, retries=0).run([one], report)
+        assert report.reasons == []
+        metrics = read_result(one.folder / "result.json")["metrics"]
+        found.append({name: value for name, value in metrics.items() if name != "seconds"})
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("options", "jobs", "threads"),
     [

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ablate import Augment, Split, Splits
-from ablate.training.resident import ResidentData, channel_statistics
+from ablate.training.resident import ResidentData
 
 CPU = torch.device("cpu")
 
@@ -92,16 +92,3 @@ def test_batches_have_the_memory_format(
     evaluated, _ = next(data.evaluation_batches(data.test))
     assert batch.is_contiguous(memory_format=memory_format)
     assert evaluated.is_contiguous(memory_format=memory_format)
-
-
-def test_statistics_are_those_of_each_channel() -> None:
-    images = split(500, 3).images
-    images[:, 1] //= 3
-    mean, std = channel_statistics(images)
-    np.testing.assert_allclose(mean, images.numpy().mean((0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(std, images.numpy().std((0, 2, 3)), rtol=1e-6)
-
-
-def test_a_channel_without_variance_does_not_divide_by_zero() -> None:
-    mean, std = channel_statistics(torch.full((4, 1, 3, 3), 7, dtype=torch.uint8))
-    assert (mean.item(), std.item()) == (7.0, 1.0)

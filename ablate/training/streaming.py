@@ -1,0 +1,198 @@
+"""A data set that does not fit on the device: worker processes read batches ahead of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ablate.errors import InputError
+from ablate.interfaces.data import Augment, Samples, Split, Splits, Window
+from ablate.streams import generator
+from ablate.training.feed import Batch, Feed, evaluation_batch, rows
+from ablate.training.statistics import PixelStatistics
+
+AHEAD = 4  # batches that each worker reads before they are asked for
+STATISTICS_IMAGES = 8192  # of images in files: mean and deviation are known to a thousandth from so many
+
+Read = tuple[Tensor, Tensor]
+"""Images (B, C, H, W) uint8 and labels (B,), as a worker hands them over."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A batch to read.
+
+    Attributes:
+        split: `train` or `test`.
+        index: (B,) of its samples.
+        choices: their augmentation, where the images are to be cut out by it.
+        margin: pixels around the network's image.
+    """
+
+    split: str
+    index: Tensor
+    choices: Any = None
+    margin: int = 0
+
+
+class Reader(Dataset[Read | InputError]):
+    """Reads batches, in whatever process it finds itself.
+
+    Args:
+        splits: the data.
+        augment: says which part of a larger image is used.
+        size: height and width of the network's images.
+    """
+
+    def __init__(self, splits: Splits, augment: Augment, size: tuple[int, int]) -> None:
+        self.splits = splits
+        self.augment = augment
+        self.size = size
+
+    def __getitem__(self, request: Request) -> Read | InputError:
+        """The batch, or the error that says which image cannot be read: raised here it would lose its one line."""
+        split: Split | Samples = getattr(self.splits, request.split)
+        try:
+            images = split.images[request.index] if isinstance(split, Split) else self._stacked(split, request)
+        except InputError as error:
+            return error
+        return images, split.labels[request.index]
+
+    def _stacked(self, split: Samples, request: Request) -> Tensor:
+        height, width = (side + 2 * request.margin for side in self.size)
+        return torch.stack(
+            [
+                split.read(sample, (height, width), partial(self._window, request.choices, place))
+                for place, sample in enumerate(request.index.tolist())
+            ]
+        )
+
+    def _window(self, choices: Any, place: int, height: int, width: int) -> Window | None:
+        if choices is None:
+            return None
+        return self.augment.window(choices[place], height, width, self.size)
+
+
+class StreamedData(Feed):
+    """Batches that workers read ahead; the device gets them as uint8, and normalises and augments there.
+
+    Order, augmentation and images do not depend on the workers: each request holds what it needs, and the batches
+    come back in the order of the requests.
+
+    Args:
+        splits: the data.
+        augment: changes to training images.
+        seed: of the cell.
+        device: where batches are made.
+        size: height and width of the network's images.
+        batch_size: images in a training step.
+        workers: processes that read; 0: this one reads.
+        channels_last: whether batches have that memory format.
+        margin: pixels around images that are evaluated.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        augment: Augment,
+        seed: int,
+        device: torch.device,
+        *,
+        size: tuple[int, int],
+        batch_size: int,
+        workers: int,
+        channels_last: bool = True,
+        margin: int = 0,
+    ) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.from_memory = isinstance(splits.train, Split)
+        self._pinned = device.type == "cuda"
+        self._read = partial(read_ahead, Reader(splits, augment, size), workers=workers, pinned=self._pinned)
+        self._augmented = augment.apply if self.from_memory else augment.finish
+        statistics = PixelStatistics(partial(self._images_for_statistics, splits.train))
+        super().__init__(
+            splits, augment, seed, device, statistics=statistics, channels_last=channels_last, margin=margin
+        )
+
+    def start_epoch(self, epoch: int) -> Tensor:
+        """Draw the augmentation of an epoch and return its order (N,), on the CPU; the workers begin to read."""
+        order, self._choices = self.draw_epoch(epoch)
+        asked = None if self.from_memory else self._choices
+        requests = [Request("train", index, rows(asked, index)) for index in order.split(self.batch_size)]
+        self._epoch = zip(requests, self._read(requests), strict=True)
+        return order
+
+    def training_batch(self, index: Tensor) -> Batch:
+        """Images (B, C, H, W), normalised and augmented, and labels (B,) of the next training samples."""
+        # `index` may be on the GPU, and to look into it would wait for all that runs there.
+        request, read = next(self._epoch)
+        assert len(request.index) == len(index), "batches come in the order of the epoch"
+        images, labels = self._on_device(read)
+        choices = rows(self._choices, request.index)
+        images = self._augmented(self._normalised(images), None if choices is None else choices.to(self.device))
+        return self._laid_out(images), labels
+
+    def evaluation_batches(self, split: Split | Samples) -> Iterator[Batch]:
+        """All of a split in its own order, normalised, without augmentation."""
+        name = "train" if split is self.train else "test"
+        margin = 0 if self.from_memory else self.margin
+        index = torch.arange(len(split.labels)).split(evaluation_batch(self.mean.numel(), self.size))
+        for read in self._read([Request(name, part, margin=margin) for part in index]):
+            images, labels = self._on_device(read)
+            yield self._for_evaluation(images) if self.from_memory else self._laid_out(self._normalised(images)), labels
+
+    def _images_for_statistics(self, train: Split | Samples) -> Iterator[Tensor]:
+        """The split where it is in memory, of files the centres of always the same ones."""
+        if isinstance(train, Split):
+            yield train.images
+            return
+        index = torch.randperm(len(train.labels), generator=generator(0, "statistics"))[:STATISTICS_IMAGES]
+        for images, _ in self._read([Request("train", part) for part in index.split(self.batch_size)]):
+            yield images
+
+    def _on_device(self, read: Read) -> Read:
+        images, labels = read
+        return images.to(self.device, non_blocking=self._pinned), labels.to(self.device, non_blocking=self._pinned)
+
+
+def read_ahead(reader: Reader, requests: Sequence[Request], *, workers: int, pinned: bool = False) -> Iterator[Read]:
+    """The batches of these requests, in their order; the workers begin at once, and end with the last batch.
+
+    Args:
+        reader: reads a batch.
+        requests: what to read.
+        workers: processes that read; 0: this one.
+        pinned: put the batches where a GPU can fetch them by itself.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    loader = DataLoader(
+        reader,
+        batch_size=None,  # a request is a whole batch
+        sampler=requests,
+        num_workers=workers,
+        prefetch_factor=AHEAD if workers else None,
+        pin_memory=pinned,
+        generator=torch.Generator(),  # else it would take from the stream of the network's dropout
+    )
+    return _until_the_last(iter(loader), len(requests))
+
+
+def _until_the_last(batches: Iterator[Read | InputError], count: int) -> Iterator[Read]:
+    """So many batches. What reads them is let go of by name: left to the garbage collector it waits for its workers."""
+    for place in range(1, count + 1):
+        batch = next(batches)
+        if isinstance(batch, InputError):
+            del batches
+            raise batch
+        if place == count:
+            del batches
+        yield batch

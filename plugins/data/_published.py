@@ -1,0 +1,90 @@
+"""Data sets as their authors publish them: in files of a folder, downloaded where asked for, or through the hub."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from ablate import DataSet, InputError, Split, Splits
+
+from ._download import Remote, fetch
+from ._hub import HubSet
+from ._options import at_least
+
+
+class Published(DataSet):
+    """A data set with a known home.
+
+    Args:
+        batch_size: images in a training step.
+        root: folder of data sets.
+        source: `archive`, the published files; `hub`, the same data through Hugging Face `datasets` (extra `hf`).
+        download: fetch the published files where they are missing.
+    """
+
+    title: ClassVar[str]
+    home: ClassVar[str]
+    """The page of the data set, for people."""
+    folder_name: ClassVar[str]
+    remotes: ClassVar[tuple[Remote, ...]]
+    hub: ClassVar[HubSet]
+    incidental = ("download",)
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 128,
+        root: Path = Path("data"),
+        source: Literal["archive", "hub"] = "archive",
+        download: bool = False,
+    ) -> None:
+        at_least(1, batch_size=batch_size)
+        self.batch_size = batch_size
+        self.folder = Path(root) / self.folder_name
+        self.source = source
+        self.download = download
+
+    @property
+    def downloads(self) -> Path:
+        """The folder that the published files belong in."""
+        return self.folder
+
+    @abc.abstractmethod
+    def missing(self) -> list[str]:
+        """Names of the files that are not in the folder."""
+
+    @abc.abstractmethod
+    def read(self) -> tuple[Split, Split]:
+        """Both splits from files that are there.
+
+        Raises:
+            InputError: a file is broken; names it.
+        """
+
+    def unpack(self) -> None:
+        """Make the folder out of an archive that lies beside it, where there is one."""
+
+    def check(self) -> None:
+        """Look for the files; download them, or unpack an archive, where that is called for."""
+        if self.source == "hub":
+            self.hub.check()
+            return
+        if self.missing() and self.download:
+            for remote in self.remotes:
+                fetch(remote, self.downloads)
+        if self.missing():
+            self.unpack()
+        if missing := self.missing():
+            names = ", ".join(remote.name for remote in self.remotes)
+            raise InputError(
+                f"{self.title} is not in {self.folder}: {', '.join(missing)} missing; put {names} ({self.home}) into "
+                f"{self.downloads}, or set data.root, data.download=true, or data.source=hub"
+            )
+
+    def load(self) -> Splits:
+        """The authors' own split."""
+        self.check()
+        if self.source == "hub":
+            return self.hub.load(self.channels, self.size[0])
+        return Splits(*self.read())

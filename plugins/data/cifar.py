@@ -1,0 +1,126 @@
+"""CIFAR-10 and CIFAR-100 from their published archives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import uuid
+import zlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from ablate import InputError, Split, register
+
+from ._download import Remote
+from ._hub import HubSet
+from ._once import once
+from ._published import Published
+from ._unpickle import ArrayUnpickler
+
+HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
+PIXELS = 3 * 32 * 32
+
+
+class Cifar(Published):
+    """What the two have in common: batches of pickled arrays."""
+
+    channels, size = 3, (32, 32)
+    samples = (50_000, 10_000)
+    home = HOME
+    train_files: ClassVar[list[str]]
+    test_files: ClassVar[list[str]]
+    labels_key: ClassVar[bytes]
+
+    @property
+    def downloads(self) -> Path:
+        """The archive makes a folder of its own, beside itself."""
+        return self.folder.parent
+
+    def missing(self) -> list[str]:
+        return [name for name in self.train_files + self.test_files if not (self.folder / name).is_file()]
+
+    def unpack(self) -> None:
+        archive = self.downloads / self.remotes[0].name
+        if archive.is_file():
+            once(self.folder, lambda: _unpack(archive, self.folder, self.train_files + self.test_files))
+
+    def read(self) -> tuple[Split, Split]:
+        return self._split(self.train_files), self._split(self.test_files)
+
+    def _split(self, names: list[str]) -> Split:
+        batches = [self._batch(self.folder / name) for name in names]
+        images = np.concatenate([images for images, _ in batches]).reshape(-1, self.channels, *self.size)
+        labels = np.concatenate([labels for _, labels in batches])
+        return Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+
+    def _batch(self, path: Path) -> tuple[Any, Any]:
+        """Images (N, 3072) uint8 and labels (N,) of one file."""
+        what = f"{path} is not a {self.title} batch"
+        try:
+            with path.open("rb") as file:
+                batch = ArrayUnpickler(file, encoding="bytes").load()
+            images, labels = np.asarray(batch[b"data"]), np.asarray(batch[self.labels_key])
+        except Exception as error:  # what a pickle that is not whole raises has no common kind
+            raise InputError(f"{what} ({type(error).__name__}: {error})") from error
+        if images.dtype != np.uint8 or labels.dtype.kind != "i" or images.shape != (*labels.shape, PIXELS):
+            raise InputError(f"{what}: it holds no uint8 images (N, {PIXELS}) with N labels")
+        if not np.isin(labels, np.arange(self.classes)).all():
+            raise InputError(f"{what}: labels are not all in 0 to {self.classes - 1}")
+        return images, labels
+
+
+@register("data", "cifar10")
+class Cifar10(Cifar):
+    """50,000 and 10,000 colour photographs of 32x32 pixels, 10 classes (Krizhevsky 2009), from a folder or the hub."""
+
+    title = "CIFAR-10"
+    classes = 10
+    folder_name = "cifar-10-batches-py"
+    remotes = (Remote("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"),)
+    hub = HubSet("uoft-cs/cifar10", image="img", label="label")
+    train_files: ClassVar[list[str]] = [f"data_batch_{number}" for number in range(1, 6)]
+    test_files: ClassVar[list[str]] = ["test_batch"]
+    labels_key = b"labels"
+
+
+@register("data", "cifar100")
+class Cifar100(Cifar):
+    """50,000 and 10,000 colour photographs of 32x32 pixels, 100 classes (Krizhevsky 2009), from a folder or the hub."""
+
+    title = "CIFAR-100"
+    classes = 100
+    folder_name = "cifar-100-python"
+    remotes = (Remote("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"),)
+    hub = HubSet("uoft-cs/cifar100", image="img", label="fine_label")
+    train_files: ClassVar[list[str]] = ["train"]
+    test_files: ClassVar[list[str]] = ["test"]
+    labels_key = b"fine_labels"
+
+
+def _unpack(archive: Path, folder: Path, names: list[str]) -> None:
+    """Make the folder with these files of the archive in it, in one step; nothing else of the archive is written."""
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    contents = _members(archive, [f"{folder.name}/{name}" for name in names])
+    try:
+        temporary.mkdir()
+        for name, content in zip(names, contents, strict=True):
+            (temporary / name).write_bytes(content)
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _members(archive: Path, names: list[str]) -> list[bytes]:
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            files = [tar.extractfile(name) for name in names]
+            return [file.read() for file in files if file]
+    except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError) as error:
+        reason = error.args[0] if error.args else type(error).__name__
+        raise InputError(f"{archive} is not a whole archive of this data set ({reason}); delete it") from error
