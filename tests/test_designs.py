@@ -123,16 +123,17 @@ def test_arms_of_two_designs_that_come_to_one_config_share_its_cell(here: Path) 
 
 
 def test_a_shared_cell_is_trained_once_and_in_the_results_of_both_arms(here: Path) -> None:
-    parts = "shortcut: {with: [shortcut=identity], without: [shortcut=none]}, order: [order=pre]"
-    claim = "{id: c, contrast: {no_order: 1, bare: -1}, metric: train/loss, expect: negative, margin: 0.1}"
+    shortcut = "shortcut: {with: [shortcut=identity], without: [shortcut=none]}"
+    parts = f"{shortcut}, augment: {{with: [augment=shift], without: [augment=none]}}"
+    claim = "{id: c, contrast: {no_augment: 1, bare: -1}, metric: train/loss, expect: negative, margin: 0.1}"
     planned(f"leave_one_out: {{{parts}}}, add_one_in: {{{parts}}}, seeds: 1, claims: [{claim}]")
     assert main(["+exp=mine", "depth=8", "width=0.25", "trainer.epochs=2"]) == 0
     folder = Path("runs/mine")
     assert len(list(folder.glob("cells/*/result.json"))) == 4
     frame, history = load_results(folder), load_history(folder)
-    assert list(frame["arm"]) == ["full", "no_shortcut", "no_order", "bare", "only_shortcut", "only_order"]
+    assert list(frame["arm"]) == ["full", "no_shortcut", "no_augment", "bare", "only_shortcut", "only_augment"]
     loss = dict(zip(frame["arm"], frame["train/loss"], strict=True))
-    assert loss["no_order"] == loss["only_shortcut"] != loss["full"]
+    assert loss["no_augment"] == loss["only_shortcut"] != loss["full"]
     inputs = gather(load_study(folder), frame, history)
     assert len(inputs.history) == 12, "two epochs of each arm"
     assert "= 6 cells (4 different: arms share the others)" in design(inputs)

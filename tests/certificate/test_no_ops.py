@@ -47,6 +47,9 @@ NOTHING = {
     "the factor of a warm-up that is not there": (
         "", "schedule.warmup_factor=0.5", TINY, "schedule.warmup_factor: 0.1 -> 0.5",
     ),
+    "without shortcuts both orders are conv-norm-act all the way": (
+        "order=post", "order=pre", (*TINY, "shortcut=none"), "order: post -> pre",
+    ),
     "how often it is measured": ("", "trainer.eval_every=2", TINY, "trainer.eval_every: 1 -> 2"),
 }  # fmt: skip
 

@@ -143,7 +143,8 @@ def test_several_looks_see_less_than_one_and_are_said_to_be_planned(plan: Run) -
     bet, _ = in_json(plan, "+exp=bet", looks)["claims"]
     assert bet["looks"] == [3, 6]
     assert bet["effect"] > 1.44  # as one look at six sees
-    assert "at most 6 seeds, looked at after 3, 6 until every claim is decided" in plan("+exp=bet", looks)
+    said = " ".join(plan("+exp=bet", looks).split())
+    assert "at most 6 seeds, looked at after 3, 6 until every claim is decided" in said
 
 
 @pytest.mark.usefixtures("bet")
