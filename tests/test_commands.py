@@ -261,7 +261,6 @@ def test_the_module_and_the_console_script_are_one_program() -> None:
 
 @pytest.mark.slow
 def test_a_launcher_of_hydras_runs_the_jobs_in_its_own_processes() -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "engine.slots=1"]
     done = outside(sys.executable, "-m", "ablate", *TINY, *launcher, "-m", "depth=8,14,21", "seed=0")
     assert done.returncode == 2
