@@ -11,8 +11,6 @@ from omegaconf import MISSING
 from ablate.config import config_names, prepare, read_config
 from ablate.registry import KINDS, Entry, Parameter, entries
 
-FILE_GROUPS = ("arch", "exp", "scale")
-
 
 def catalogue(kind: str) -> list[dict[str, str]]:
     """A row for each plugin of a kind, or each file of a config group: column -> text."""

@@ -24,6 +24,9 @@ TYPES = {
     ),
     r"Cannot assign \w+ to Dict.*": "has keys of its own; set one of those",
     r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
+    r"Config group override must be a string or a list\. Got .*": (
+        "a group is chosen by a name; where it is not to be chosen (null), leave it out"
+    ),
     r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
 }
 # What Hydra says of an override that does not fit the config, and what to do.

@@ -15,9 +15,9 @@ import pytest
 
 from ablate import InputError, Job, __version__, commands, execution, load_results, registry
 from ablate.__main__ import main
-from ablate.catalogue import FILE_GROUPS
 from ablate.config import prepare
 from ablate.paths import PACKAGE
+from ablate.registry import FILE_GROUPS
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
@@ -156,6 +156,7 @@ def test_experiments_of_the_working_directory_are_listed(ablate: Run) -> None:
         (["--resolve"], "--resolve goes with --cfg or --help"),
         (["-m", "seed=0,1", "plan"], "cannot read 'plan': an override has the form key=value"),
         (["-m", "shortcut=projecton,none"], "unknown shortcut 'projecton'; did you mean 'projection'?"),
+        (["-m", "arch=null,resnet20_cifar"], "a group is chosen by a name; where it is not to be chosen (null), leave"),
         (["-m", "dept=8,14"], "unknown key 'dept'; did you mean 'depth'?"),
         (["hydra.foo=3"], "unknown key 'hydra.foo'; known: "),
         (["depth=21"], "depth 21 does not exist: with block basic and layout cifar a network has 6n + 2 layers; neare"),

@@ -64,6 +64,11 @@ def exp(text: str, name: str = "mine") -> Path:
         (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: conv1x1, dropout, "),
         (["scale=quik"], "unknown scale 'quik'; did you mean 'quick'?; known: paper, quick"),
         (["arch=resnet5"], "unknown arch 'resnet5'; did you mean 'resnet"),
+        (["arch=5"], "'arch=5': arch is chosen by a name; python -m ablate list arch shows them"),
+        (["arch={depth:5}"], "'arch={depth:5}': arch is chosen by a name; python -m ablate list arch shows them"),
+        (["+exp=5"], "'+exp=5': exp is chosen by a name; python -m ablate list exp shows them"),
+        (["+exp=nan"], "'+exp=nan': exp is chosen by a name; python -m ablate list exp shows them"),
+        (["+exp=null"], "'+exp=null': exp is chosen by a name; python -m ablate list exp shows them"),
         (["dept=3"], "unknown key 'dept'; did you mean 'depth'?; known: act, "),
         (["+dept=3"], "unknown key 'dept'; did you mean 'depth'?; known: act, "),
         (["trainer.epoch=3"], "unknown key 'trainer.epoch'; did you mean 'trainer.epochs'?; known: "),
@@ -180,6 +185,13 @@ def test_plugins_and_experiments_of_the_working_directory_are_used_together() ->
     assert dict(config.act) == {"name": "steep", "slope": 3.0}
     assert config.study.name == "mine"
     assert "mine" in config_names("exp")
+
+
+def test_no_preset_is_a_choice_and_undoes_that_of_a_file() -> None:
+    assert ablate.compose(["arch=null"]) == ablate.compose()
+    exp("defaults: [override /arch: resnet50]\nstudy: {name: mine}")
+    assert ablate.compose(["+exp=mine"]).depth == 50
+    assert ablate.compose(["+exp=mine", "arch=null"]).depth == 20
 
 
 def test_options_of_a_choice_can_be_typed_with_it() -> None:
