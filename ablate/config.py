@@ -199,6 +199,8 @@ def _check(config: DictConfig) -> None:
         _check_plugin(kind, config[kind])
     if config.rerun not in RERUN:
         raise unknown("value of rerun", config.rerun, RERUN)
+    if not config.runs.strip():
+        raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
     if config.seed < 0:
         raise InputError(f"seed={config.seed}: must be at least 0")
     if not 0 < config.width < math.inf:

@@ -127,7 +127,9 @@ def test_a_description_of_several_lines_is_listed_to_the_end_of_its_first_senten
     ablate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands.CONSOLE, "width", 300)
-    lines = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in ablate("list", "scale")[1].splitlines()[2:4]}
+    lines = {
+        line.split()[0]: line.split(maxsplit=1)[1].strip() for line in ablate("list", "scale")[1].splitlines()[2:4]
+    }
     assert lines["paper"].startswith("CIFAR-10 as in He et al. 2015 (arXiv 1512.03385), section 4.2: batch 128, ")
     assert lines["paper"].endswith("4-pixel padding with crop and flip.")
     assert lines["quick"].endswith("ten epochs.")

@@ -83,6 +83,12 @@ def exp(text: str, name: str = "mine") -> Path:
         (["width=nan"], "width=nan: a factor on channel counts, so it must be a number above 0"),
         (["trainer=3"], "trainer=3: Trainer has keys of its own; set one of those"),
         (["trainer.epochs_to=3"], "trainer.epochs_to=3: must be a list, such as [a,b]"),
+        (
+            ["study.claims=[a]"],
+            "study.claims=[a]: a claim has an id, metric, contrast, expect and margin; write claims ",
+        ),
+        (["runs="], "runs is empty: it names the folder of the store, such as runs=runs"),
+        (["runs=' '"], "runs is empty: it names the folder of the store, such as runs=runs"),
         (["rerun=sometimes"], "unknown value of rerun 'sometimes'; known: none, stale"),
         (["seed=0,1"], "'seed=0,1' names several values: sweep over them with -m, or write a list as [a,b]"),
         (["depth=${nowhere}"], "depth: Interpolation key 'nowhere' not found"),
@@ -100,6 +106,20 @@ def exp(text: str, name: str = "mine") -> Path:
 )
 def test_a_wrong_override_is_one_line(overrides: list[str], line: str, refused: Plan) -> None:
     assert refused(*overrides).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("study.arms.new=['order=pre']", "unknown key 'study.arms.new'; known: none; +study.arms.new=[...] adds one"),
+        ("study.grid.depth=[8,14]", "unknown key 'study.grid.depth'; known: none; +study.grid.depth=[...] adds one"),
+        ("study.armz.new=[pre]", "unknown key 'study.armz'; did you mean 'study.arms'?; known: "),
+    ],
+)
+def test_a_key_that_can_be_added_says_how(override: str, line: str, refused: Plan) -> None:
+    error = refused(override)
+    assert error.startswith(line)
+    assert error.endswith("adds one") == line.endswith("adds one")
 
 
 def test_the_traceback_is_shown_where_asked(
