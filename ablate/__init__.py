@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ablate.store import load_results as load_results
     from ablate.worker import BUSY as BUSY
     from ablate.worker import DONE as DONE
+    from ablate.worker import REFUSED as REFUSED
     from ablate.worker import is_taken as is_taken
     from ablate.worker import log_tail as log_tail
     from ablate.worker import work as work
@@ -71,7 +72,7 @@ _HOMES = {
     "ablate.processes": ["cores", "preloaded_context"],
     "ablate.registry": ["build", "register"],
     "ablate.store": ["load_results"],
-    "ablate.worker": ["BUSY", "DONE", "is_taken", "log_tail", "work"],
+    "ablate.worker": ["BUSY", "DONE", "REFUSED", "is_taken", "log_tail", "work"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605 - computed once from the table above
@@ -81,3 +82,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ablate' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

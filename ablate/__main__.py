@@ -3,44 +3,50 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import traceback
-from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-INTERRUPTED = 130
+from ablate.interrupts import INTERRUPTED, Interrupts, end_process  # little is imported before signals are answered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code; an error that a user can mend is one line on stderr."""
-    from ablate.commands import dispatch
-    from ablate.errors import AblateError
-
-    arguments = sys.argv[1:] if argv is None else argv
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts = Interrupts()
     try:
-        dispatch(arguments)
-    except AblateError as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            traceback.print_exc()
-        else:
-            print(f"ablate: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
+        interrupts.listen()
+        return _run(sys.argv[1:] if argv is None else argv, interrupts)
+    except (Exception, KeyboardInterrupt):
+        if not interrupts.seen:
+            raise
+        interrupts.tell()
         return INTERRUPTED
-    return 0
 
 
 def cli() -> NoReturn:
     """The console script `ablate`."""
-    sys.exit(main())
+    end_process(main())
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A scheduler's SIGTERM stops a study as cleanly as Ctrl-C."""
-    raise KeyboardInterrupt
+def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
+    from ablate.commands import dispatch
+    from ablate.errors import AblateError
+
+    try:
+        dispatch(arguments)
+    except AblateError as error:
+        if interrupts.seen:
+            raise  # an import that was cut short looks like a broken plugin
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            import traceback
+
+            traceback.print_exc()
+        else:
+            print(f"ablate: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from omegaconf import MISSING
 from ablate.config import config_names, prepare, read_config
 from ablate.registry import KINDS, Entry, Parameter, entries
 
-FILE_GROUPS = ("arch", "exp", "scale")
-
 
 def catalogue(kind: str) -> list[dict[str, str]]:
     """A row for each plugin of a kind, or each file of a config group: column -> text."""
@@ -42,11 +40,13 @@ def _plugin(entry: Entry) -> dict[str, str]:
 
 
 def _summary(file: Path) -> str:
-    """A study's question, or the first comment behind the package line."""
+    """A study's question, or the first sentence of the comments behind the package line."""
     study = read_config(file).get("study")
     if isinstance(study, dict) and study.get("question"):
         return str(study["question"])
-    return next(iter(_comments(file)), "")
+    text = " ".join(_comments(file))
+    sentence = re.match(r".+?[.?!](?= [A-Z]|$)", text)
+    return sentence[0] if sentence else text
 
 
 def _comments(file: Path) -> list[str]:

@@ -72,8 +72,8 @@ def list_plugins(arguments: list[str]) -> None:
     parser = _parser("list", list_plugins)
     parser.add_argument("kind", nargs="?", help="such as block, shortcut, arch, exp")
     kind = parser.parse_args(arguments).kind
-    from ablate.catalogue import FILE_GROUPS, catalogue
-    from ablate.registry import KINDS
+    from ablate.catalogue import catalogue
+    from ablate.registry import FILE_GROUPS, KINDS
 
     kinds = [*KINDS, *FILE_GROUPS]
     if kind is not None and kind not in kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError
 
@@ -23,7 +24,13 @@ TYPES = {
         "a list and a mapping do not go together; take the key away with ~KEY, and add it anew with +KEY=..."
     ),
     r"Cannot assign \w+ to Dict.*": "has keys of its own; set one of those",
+    r"Invalid type assigned: \w+ is not a subclass of Claim\. .*": (
+        "a claim has an id, metric, contrast, expect and margin; write claims in a study's file"
+    ),
     r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
+    r"Config group override must be a string or a list\. Got .*": (
+        "a group is chosen by a name; where it is not to be chosen (null), leave it out"
+    ),
     r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
 }
 # What Hydra says of an override that does not fit the config, and what to do.
@@ -56,7 +63,7 @@ def as_input_error(error: Exception) -> InputError:
     place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     if isinstance(detail, OmegaConfBaseException):
-        override = re.search(r"Error merging override (.*)", text)
+        override = re.search(r"(?:Error merging override |To append to your config use \+)(.*)", text)
         return InputError(place + _complaint(detail, file[1] if file else "", override[1] if override else ""))
     return InputError(place + _in_plain_words(text[file.end() if file else 0 :], OVERRIDES))
 
@@ -84,11 +91,20 @@ def _complaint(error: OmegaConfBaseException, file: str, override: str) -> str:
     """What OmegaConf refuses: a key that is not there, or a value that does not fit."""
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         known = [str(name) for name in error.parent_node if name != "hydra"] if error.parent_node else []
-        hint = "the file needs '# @package _global_' as its first line" if error.key == file.split("/")[0] else ""
-        return str(unknown_key(str(error.full_key or error.key), known, hint))
+        return str(unknown_key(str(error.full_key or error.key), known, _how_to_add(error, file, override)))
     reason = _in_plain_words(str(error).splitlines()[0], TYPES)
     culprit = override or error.full_key or error.key
     return f"{culprit}: {reason}" if culprit else reason
+
+
+def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
+    """What lets a key that is not there stand all the same; empty where its parent has keys of its own only."""
+    if error.key == file.split("/")[0]:
+        return "the file needs '# @package _global_' as its first line"
+    if override and OmegaConf.get_type(error.parent_node) is dict:
+        value = override.partition("=")[2]
+        return f"+{error.full_key}={'[...]' if value.startswith('[') else '...'} adds one"
+    return ""
 
 
 def _in_plain_words(text: str, meanings: dict[str, str]) -> str:

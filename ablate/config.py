@@ -28,7 +28,7 @@ from ablate.discovery import discover
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.overrides import leaves, parse
 from ablate.paths import conf_dir
-from ablate.presets import replaced_parts, store_without
+from ablate.presets import replaced_parts, store_none, store_without
 from ablate.schema import RootSchema
 
 HYDRA_VERSION_BASE = "1.3"
@@ -183,7 +183,9 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
     fitted = list(overrides)
     for place, text in enumerate(overrides):
         name = text.removeprefix("arch=")
-        if name != text and name in config_names("arch"):
+        if text == "arch=null":
+            fitted[place] = f"arch={store_none()}"
+        elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
             if replaced := replaced_parts(overrides, settings):
                 fitted[place] = f"arch={store_without(name, settings, replaced)}"
@@ -197,6 +199,8 @@ def _check(config: DictConfig) -> None:
         _check_plugin(kind, config[kind])
     if config.rerun not in RERUN:
         raise unknown("value of rerun", config.rerun, RERUN)
+    if not config.runs.strip():
+        raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
     if config.seed < 0:
         raise InputError(f"seed={config.seed}: must be at least 0")
     if not 0 < config.width < math.inf:

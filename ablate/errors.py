@@ -30,7 +30,7 @@ class ClaimsNotSupported(AblateError):
     exit_code = 3
 
 
-def unknown(what: str, given: str, known: Iterable[str], hint: str = "") -> InputError:
+def unknown(what: str, given: object, known: Iterable[str], hint: str = "") -> InputError:
     """An error that says what was asked for, the nearest name, and what exists."""
     names = sorted({str(name) for name in known})
     near = nearest(given, names)
@@ -51,7 +51,7 @@ def _unknown(what: str, near: str | None, names: list[str], hint: str) -> InputE
     return InputError("; ".join([f"unknown {what}", *did_you_mean, known, *([hint] if hint else [])]))
 
 
-def nearest(given: str, known: Iterable[str]) -> str | None:
+def nearest(given: object, known: Iterable[str]) -> str | None:
     """The known name most like `given`, or None where nothing is alike."""
-    matches = difflib.get_close_matches(given, list(known), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(str(given), list(known), n=1, cutoff=0.5)
     return matches[0] if matches else None

@@ -94,6 +94,10 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError) as error:
         raise as_input_error(error) from error
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):
+            raise
+        raise as_input_error(error) from error
     except OSError as error:
         reason = f"cannot write to {error.filename}: {error.strerror}"
         raise InputError(f"{reason}; choose another store with runs=FOLDER") from error

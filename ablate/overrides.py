@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 
 from ablate.composition_errors import as_input_error
 from ablate.errors import InputError
-from ablate.registry import KINDS
+from ablate.registry import FILE_GROUPS, KINDS
 
 ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
 
@@ -77,9 +77,16 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     if override.is_sweep_override():
         raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
     value = _value(override)
-    if key in (*KINDS, "scale") and not override.is_delete() and not isinstance(value, str | dict):
-        raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
+    if not override.is_delete():
+        _check_choice(text, key, value)
     return Typed(text, key, value)
+
+
+def _check_choice(text: str, key: str, value: Any) -> None:
+    is_named = isinstance(value, str) or (key in KINDS and isinstance(value, dict))
+    is_no_preset = key == "arch" and value is None
+    if key in (*KINDS, *FILE_GROUPS) and not is_named and not is_no_preset:
+        raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,7 @@ from ablate.overrides import parse
 from ablate.registry import KINDS
 
 Settings = Mapping[str, Any]
+NO_PRESET = "no_preset"
 
 
 def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
@@ -43,3 +44,9 @@ def store_without(name: str, settings: Settings, kinds: Collection[str]) -> str:
     name = "_".join([name, "without", *kinds, "options"])
     ConfigStore.instance().store(group="arch", name=name, node=node, package="_global_", provider="ablate")
     return name
+
+
+def store_none() -> str:
+    """Make a preset known to Hydra that sets nothing, and return its name: Hydra takes no null for a group."""
+    ConfigStore.instance().store(group="arch", name=NO_PRESET, node={}, package="_global_", provider="ablate")
+    return NO_PRESET

@@ -38,6 +38,9 @@ KINDS: dict[str, str] = {
     "engine": "where cells run",
 }
 
+# Groups that are chosen by a name, too, and are files in place of plugins.
+FILE_GROUPS = ("arch", "exp", "scale")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

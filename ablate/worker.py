@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,15 +23,20 @@ from ablate.files import read_yaml, sweep
 from ablate.interfaces.run import Job
 from ablate.store import Store
 
-DONE, FAILED, BUSY = 0, 1, 75  # exit codes; 75 is EX_TEMPFAIL of sysexits.h
+DONE, FAILED, BUSY, REFUSED = 0, 1, 75, 78  # exit codes; EX_TEMPFAIL and EX_CONFIG of sysexits.h
 STOPPED = 128 + signal.SIGTERM
 LOG = "log.txt"
 LOG_TAIL_LINES = 5
+START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d on \S+, \d+ threads")
+MARKS = re.compile(r"[\s^~]+")  # what Python draws below a line of a traceback
 LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether it is free
 
 
 def work(job: Job, device: str, threads: int, cwd: str) -> None:
-    """Train a cell and exit: `DONE`, `FAILED` with the error in the log, or `BUSY` when another process has it.
+    """Train a cell and exit, with the error in the log where it does not end.
+
+    The exit code is `DONE`, `FAILED`, `REFUSED` when the input is wrong and another try would end the same, or `BUSY`
+    when another process has it.
 
     Args:
         job: the cell.
@@ -68,6 +74,7 @@ def attempt(job: Job, device: str, threads: int) -> int:
         return BUSY
     except InputError as error:
         print(error, file=sys.stderr)
+        return REFUSED
     except Exception:
         traceback.print_exc()
     return FAILED
@@ -83,13 +90,15 @@ def is_taken(job: Job) -> bool:
 
 
 def log_tail(folder: Path) -> str:
-    """The last lines of a cell's log, for the reason of a failure."""
+    """The last lines that a cell's last process printed, for the reason of a failure."""
     try:
         text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         return f"no log ({error.strerror})"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-LOG_TAIL_LINES:]) or "its log is empty"
+    lines = [line.strip() for line in text.splitlines() if not MARKS.fullmatch(line) and line.strip()]
+    starts = [place for place, line in enumerate(lines) if START.fullmatch(line)]
+    last = lines[starts[-1] + 1 :] if starts else lines
+    return " | ".join(last[-LOG_TAIL_LINES:]) or "nothing printed"
 
 
 def _is_finished(job: Job) -> bool:

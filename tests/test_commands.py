@@ -15,9 +15,9 @@ import pytest
 
 from ablate import InputError, Job, __version__, commands, execution, load_results, registry
 from ablate.__main__ import main
-from ablate.catalogue import FILE_GROUPS
 from ablate.config import prepare
 from ablate.paths import PACKAGE
+from ablate.registry import FILE_GROUPS
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
@@ -123,6 +123,18 @@ def test_one_kind_is_listed_with_its_options(ablate: Run, monkeypatch: pytest.Mo
     assert "bias=none|" in ablate("list", "block")[1]
 
 
+def test_a_description_of_several_lines_is_listed_to_the_end_of_its_first_sentence(
+    ablate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands.CONSOLE, "width", 300)
+    lines = {
+        line.split()[0]: line.split(maxsplit=1)[1].strip() for line in ablate("list", "scale")[1].splitlines()[2:4]
+    }
+    assert lines["paper"].startswith("CIFAR-10 as in He et al. 2015 (arXiv 1512.03385), section 4.2: batch 128, ")
+    assert lines["paper"].endswith("4-pixel padding with crop and flip.")
+    assert lines["quick"].endswith("ten epochs.")
+
+
 def test_experiments_of_the_working_directory_are_listed(ablate: Run) -> None:
     Path("conf/exp").mkdir(parents=True)
     Path("conf/exp/mine.yaml").write_text('# @package _global_\nstudy: {name: mine, question: "Does it matter?"}\n')
@@ -156,6 +168,7 @@ def test_experiments_of_the_working_directory_are_listed(ablate: Run) -> None:
         (["--resolve"], "--resolve goes with --cfg or --help"),
         (["-m", "seed=0,1", "plan"], "cannot read 'plan': an override has the form key=value"),
         (["-m", "shortcut=projecton,none"], "unknown shortcut 'projecton'; did you mean 'projection'?"),
+        (["-m", "arch=null,resnet20_cifar"], "a group is chosen by a name; where it is not to be chosen (null), leave"),
         (["-m", "dept=8,14"], "unknown key 'dept'; did you mean 'depth'?"),
         (["hydra.foo=3"], "unknown key 'hydra.foo'; known: "),
         (["depth=21"], "depth 21 does not exist: with block basic and layout cifar a network has 6n + 2 layers; neare"),
@@ -261,7 +274,6 @@ def test_the_module_and_the_console_script_are_one_program() -> None:
 
 @pytest.mark.slow
 def test_a_launcher_of_hydras_runs_the_jobs_in_its_own_processes() -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "engine.slots=1"]
     done = outside(sys.executable, "-m", "ablate", *TINY, *launcher, "-m", "depth=8,14,21", "seed=0")
     assert done.returncode == 2

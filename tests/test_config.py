@@ -64,6 +64,11 @@ def exp(text: str, name: str = "mine") -> Path:
         (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: conv1x1, dropout, "),
         (["scale=quik"], "unknown scale 'quik'; did you mean 'quick'?; known: paper, quick"),
         (["arch=resnet5"], "unknown arch 'resnet5'; did you mean 'resnet"),
+        (["arch=5"], "'arch=5': arch is chosen by a name; python -m ablate list arch shows them"),
+        (["arch={depth:5}"], "'arch={depth:5}': arch is chosen by a name; python -m ablate list arch shows them"),
+        (["+exp=5"], "'+exp=5': exp is chosen by a name; python -m ablate list exp shows them"),
+        (["+exp=nan"], "'+exp=nan': exp is chosen by a name; python -m ablate list exp shows them"),
+        (["+exp=null"], "'+exp=null': exp is chosen by a name; python -m ablate list exp shows them"),
         (["dept=3"], "unknown key 'dept'; did you mean 'depth'?; known: act, "),
         (["+dept=3"], "unknown key 'dept'; did you mean 'depth'?; known: act, "),
         (["trainer.epoch=3"], "unknown key 'trainer.epoch'; did you mean 'trainer.epochs'?; known: "),
@@ -78,6 +83,12 @@ def exp(text: str, name: str = "mine") -> Path:
         (["width=nan"], "width=nan: a factor on channel counts, so it must be a number above 0"),
         (["trainer=3"], "trainer=3: Trainer has keys of its own; set one of those"),
         (["trainer.epochs_to=3"], "trainer.epochs_to=3: must be a list, such as [a,b]"),
+        (
+            ["study.claims=[a]"],
+            "study.claims=[a]: a claim has an id, metric, contrast, expect and margin; write claims ",
+        ),
+        (["runs="], "runs is empty: it names the folder of the store, such as runs=runs"),
+        (["runs=' '"], "runs is empty: it names the folder of the store, such as runs=runs"),
         (["rerun=sometimes"], "unknown value of rerun 'sometimes'; known: none, stale"),
         (["seed=0,1"], "'seed=0,1' names several values: sweep over them with -m, or write a list as [a,b]"),
         (["depth=${nowhere}"], "depth: Interpolation key 'nowhere' not found"),
@@ -95,6 +106,20 @@ def exp(text: str, name: str = "mine") -> Path:
 )
 def test_a_wrong_override_is_one_line(overrides: list[str], line: str, refused: Plan) -> None:
     assert refused(*overrides).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("study.arms.new=['order=pre']", "unknown key 'study.arms.new'; known: none; +study.arms.new=[...] adds one"),
+        ("study.grid.depth=[8,14]", "unknown key 'study.grid.depth'; known: none; +study.grid.depth=[...] adds one"),
+        ("study.armz.new=[pre]", "unknown key 'study.armz'; did you mean 'study.arms'?; known: "),
+    ],
+)
+def test_a_key_that_can_be_added_says_how(override: str, line: str, refused: Plan) -> None:
+    error = refused(override)
+    assert error.startswith(line)
+    assert error.endswith("adds one") == line.endswith("adds one")
 
 
 def test_the_traceback_is_shown_where_asked(
@@ -180,6 +205,13 @@ def test_plugins_and_experiments_of_the_working_directory_are_used_together() ->
     assert dict(config.act) == {"name": "steep", "slope": 3.0}
     assert config.study.name == "mine"
     assert "mine" in config_names("exp")
+
+
+def test_no_preset_is_a_choice_and_undoes_that_of_a_file() -> None:
+    assert ablate.compose(["arch=null"]) == ablate.compose()
+    exp("defaults: [override /arch: resnet50]\nstudy: {name: mine}")
+    assert ablate.compose(["+exp=mine"]).depth == 50
+    assert ablate.compose(["+exp=mine", "arch=null"]).depth == 20
 
 
 def test_options_of_a_choice_can_be_typed_with_it() -> None:

@@ -67,3 +67,9 @@ def test_analysis_and_report_load_no_torch(module: str) -> None:
 
 def test_every_public_name_exists() -> None:
     assert [name for name in ablate.__all__ if not hasattr(ablate, name)] == []
+
+
+def test_dir_lists_the_public_names_and_loads_none_of_them() -> None:
+    script = "import sys, ablate; print(*dir(ablate)); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == sorted([*ablate.__all__, "__version__"])

@@ -19,7 +19,8 @@ def others_busy(slots: Sequence[Slot]) -> Iterator[None]:
     """One busy loop for each CPU thread of the slots but the first, as far as there are cores."""
     on_cpu = [slot for slot in slots if slot.device == "cpu"]
     count = min(sum(slot.threads for slot in on_cpu[1:]), cores() - 1)
-    loops = [subprocess.Popen([sys.executable, "-S", "-c", LOOP]) for _ in range(count)]
+    command = [sys.executable, "-S", "-c", LOOP]
+    loops = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(count)]  # Ctrl-C reaches them, too
     try:
         yield
     finally:

@@ -51,18 +51,3 @@ class GoogLeNet(Aux):
         head.add_module("dropout", nn.Dropout(self.dropout))
         head.add_module("fc2", nn.Linear(hidden, self.parts.classes))
         return head
-
-
-@register("aux", "googlenet_torchvision")
-def googlenet_torchvision(
-    parts: Parts, *, at: list[str] | None = None, weight: float = 0.3, dropout: float = 0.7
-) -> GoogLeNet:
-    """GoogLeNet's with adaptive pooling for maps of any size, as in torchvision.
-
-    Args:
-        parts: the network's parts.
-        at: the stages behind which they stand; null for those that the network's source names.
-        weight: of each auxiliary loss, added to the main one.
-        dropout: share of the first dense layer's outputs that is dropped.
-    """
-    return GoogLeNet(parts, at=at, weight=weight, pool="adaptive", dropout=dropout)

@@ -12,6 +12,7 @@ import torch
 from ablate import (
     BUSY,
     DONE,
+    REFUSED,
     Engine,
     InputError,
     Job,
@@ -48,7 +49,7 @@ class Local(Engine):
         slots: cells at a time; null: one a CPU core, or `cells_per_gpu` a GPU.
         threads: CPU threads of a cell; null: the cores shared out among the slots.
         cells_per_gpu: cells that share a GPU.
-        retries: how often a cell whose process ended without a result is started again.
+        retries: how often a cell whose process ended without a result is started again, unless its input was wrong.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Local(Engine):
             return True
         attempts[job.id] = attempts.get(job.id, 0) + 1
         reason = f"{_ending(code)} in attempt {attempts[job.id]}; its log ends: {log_tail(job.folder)}"
-        if attempts[job.id] <= self.retries:
+        if code != REFUSED and attempts[job.id] <= self.retries:
             report.again(job, reason)
             return True
         report.failed(job, reason)
@@ -154,6 +155,8 @@ def _stop(running: Sequence[Running]) -> None:
 
 
 def _ending(code: int | None) -> str:
+    if code == REFUSED:
+        return "refused its input"
     if code is not None and code < 0:
         return f"killed by signal {-code} ({signal.strsignal(-code)})"
     return f"process ended with code {code}"

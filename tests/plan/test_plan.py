@@ -316,7 +316,7 @@ def test_the_other_slots_are_busy_while_one_is_measured_and_no_longer(monkeypatc
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
     monkeypatch.setattr(load, "cores", lambda: 8)
-    monkeypatch.setattr(load.subprocess, "Popen", lambda *command: started.append(popen(*command)) or started[-1])
+    monkeypatch.setattr(load.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
     with load.others_busy([Slot("cpu", 2), Slot("cpu", 2)]):
         assert [loop.poll() for loop in started] == [None, None], "as many as the other slot has threads"
     assert all(loop.poll() is not None for loop in started)

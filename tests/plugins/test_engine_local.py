@@ -251,6 +251,14 @@ def test_a_cell_that_always_dies_has_failed_and_the_others_end(
     assert "\n" not in last
 
 
+def test_a_cell_whose_input_is_wrong_is_not_tried_again(workshop: Callable[[str], list[Job]]) -> None:
+    bad, _ = workshop("from ablate import InputError; raise InputError('no such thing')")
+    report = Recorder()
+    engine(slots=1).run([bad], report)
+    assert report.whats(bad) == ["started", "failed"]
+    assert report.reasons == ["refused its input in attempt 1; its log ends: no such thing"]
+
+
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_cell_is_tried_again_as_often_as_told(retries: int, workshop: Callable[[str], list[Job]]) -> None:
     bad, _ = workshop("os._exit(7)")

@@ -109,9 +109,10 @@ def test_it_is_the_papers_network() -> None:
     assert_same_network(model, paper, images(2, 3, 224), norm=False)
 
 
+@pytest.mark.parametrize("named", [[], ["aux=googlenet"]], ids=["preset", "aux_named"])
 @pytest.mark.parametrize("size", [224, 75])
-def test_it_is_torchvisions_network(size: int) -> None:
-    model = build(TORCHVISION, "width=0.07", f"image.size={size}", "image.classes=5", *NO_DROPOUT)
+def test_it_is_torchvisions_network(size: int, named: list[str]) -> None:
+    model = build(TORCHVISION, *named, "width=0.07", f"image.size={size}", "image.classes=5", *NO_DROPOUT)
     assert_same_network(model, torchvision, images(2, 3, size))
 
 

@@ -1,0 +1,61 @@
+"""Ctrl-C and a scheduler's SIGTERM: whenever they come, and however often, the command ends with 130 and one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+LINE = "ablate: interrupted; the same command goes on from here"
+
+
+class Interrupts:
+    """Answers the two signals: the first raises KeyboardInterrupt, so that everything is left tidy, the next one ends.
+
+    Attributes:
+        seen: a signal has come; whatever exception then ends the command may be a library's answer to it.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._told = False
+
+    def listen(self) -> None:
+        """Take both signals from here on, until the process ends."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self)
+
+    def tell(self) -> None:
+        """Print the line, once."""
+        if not self._told:
+            self._told = True
+            print(LINE, file=sys.stderr, flush=True)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if not self.seen:
+            self.seen = True
+            raise KeyboardInterrupt
+        if not self._told:
+            self._told = True
+            os.write(2, f"{LINE}\n".encode())  # print may be at work below this handler, and is not re-entrant
+        os._exit(INTERRUPTED)
+
+
+def end_process(code: int) -> NoReturn:
+    """Exit, and with the code of an interrupted command at once.
+
+    Python ends itself by the signal where the KeyboardInterrupt once passed through text that `exec` ran, as it does in
+    the import of a dataclass, even if it was caught behind that. Signals at the exit come too late to change anything.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if code != INTERRUPTED:
+        sys.exit(code)
+    try:
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
