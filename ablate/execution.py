@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
 from ablate import registry
+from ablate.blame import blaming
 from ablate.certificate import load_certificates, write_certificates
 from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network, inspect_network
@@ -31,7 +32,7 @@ def run_study(study: Study, console: Console) -> None:
     store = Store(study.runs, study.name)
     # Wrong input ends here, before anything is written.
     candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
-    engine: Engine = registry.build("engine", study.engine)
+    engine = engine_of(study)
     networks = networks_of(candidates)
     if study.trains:
         check_data(candidates)
@@ -47,6 +48,16 @@ def run_study(study: Study, console: Console) -> None:
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
+
+
+def engine_of(study: Study) -> Engine:
+    """The study's engine; nothing is started.
+
+    Raises:
+        InputError: its options make no sense, or it cannot be built.
+    """
+    with blaming({"engine": study.engine}, "building the engine"):
+        return cast(Engine, registry.build("engine", study.engine))
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
@@ -114,7 +125,8 @@ def check_data(cells: list[Cell]) -> None:
         InputError: some of it is not there; says what to put where.
     """
     for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
-        registry.build("data", node).check()
+        with blaming({"data": node}, "looking for the data"):
+            registry.build("data", node).check()
 
 
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
