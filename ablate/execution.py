@@ -38,6 +38,8 @@ def run_study(study: Study, console: Console) -> None:
         check_data(candidates)
     certificates = certify(study, load_certificates(store.folder))
     refuse_no_ops(study, certificates)
+    if not console.is_terminal:
+        _announce(study, store, engine, console)
     store.prepare()
     if certificates:
         write_certificates(store.folder, certificates)
@@ -81,6 +83,17 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
 
     once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
     return [cell for cell in once.values() if is_open(cell)]
+
+
+def _announce(study: Study, store: Store, engine: Engine, console: Console) -> None:
+    """Where no display is drawn, one line, since the next one may be hours away."""
+    left = len(open_cells(study, store)) if study.trains else 0
+    if left:
+        slots = len(engine.slots(left))
+        where = f", {slots} slot{'' if slots == 1 else 's'}" if slots else ""
+        total = len(study.once)
+        text = f"{study.name}: {total} cell{'' if total == 1 else 's'}, {total - left} stored already{where}"
+        console.print(text, highlight=False, markup=False)
 
 
 def _train_by_looks(
