@@ -9,7 +9,8 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from ablate.config import config_names, prepare, read_config
-from ablate.registry import KINDS, Entry, Parameter, entries
+from ablate.kinds import KINDS
+from ablate.registry import Entry, Parameter, entries
 
 
 def catalogue(kind: str) -> list[dict[str, str]]:

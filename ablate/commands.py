@@ -73,7 +73,7 @@ def list_plugins(arguments: list[str]) -> None:
     parser.add_argument("kind", nargs="?", help="such as block, shortcut, arch, exp")
     kind = parser.parse_args(arguments).kind
     from ablate.catalogue import catalogue
-    from ablate.registry import FILE_GROUPS, KINDS
+    from ablate.kinds import FILE_GROUPS, KINDS
 
     kinds = [*KINDS, *FILE_GROUPS]
     if kind is not None and kind not in kinds:

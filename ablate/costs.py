@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from ablate import registry
+from ablate.blame import blaming
 from ablate.errors import InputError
 from ablate.identity import fingerprint
 from ablate.interfaces.data import DataSet
@@ -40,9 +41,11 @@ def inspect_network(config: Mapping[str, Any]) -> Network:
         InputError: the network cannot be built so, or an option of its training makes no sense.
     """
     check_options(config["trainer"])
-    for kind in ("augment", "evaluation", "optim", "schedule"):
-        registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
-    return _inspected(shape_of(config), fingerprint(config))
+    for kind in ("data", "augment", "evaluation", "optim", "schedule"):
+        with blaming({kind: config[kind]}, f"building {kind}"):
+            registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
+    with blaming(config, "building and running the network"):
+        return _inspected(shape_of(config), fingerprint(config))
 
 
 def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:

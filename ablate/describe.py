@@ -16,6 +16,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ablate.blame import blaming
 from ablate.config import compose
 from ablate.errors import InputError
 from ablate.interfaces.backbone import Backbone
@@ -74,10 +75,11 @@ def describe(cfg: Mapping[str, Any]) -> Description:
     Raises:
         InputError: the config does not make a network.
     """
-    channels, (height, width), _ = image_shape(cfg)
-    with torch.device("meta"):
-        model = build_model(cfg)
-    return describe_network(model, (channels, height, width))
+    with blaming(cfg, "building and running the network"):
+        channels, (height, width), _ = image_shape(cfg)
+        with torch.device("meta"):
+            model = build_model(cfg)
+        return describe_network(model, (channels, height, width))
 
 
 def describe_network(model: nn.Module, image: tuple[int, int, int]) -> Description:

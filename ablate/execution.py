@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 
 from ablate import registry
+from ablate.blame import blaming
 from ablate.certificate import load_certificates, write_certificates
 from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network, inspect_network
@@ -31,12 +32,14 @@ def run_study(study: Study, console: Console) -> None:
     store = Store(study.runs, study.name)
     # Wrong input ends here, before anything is written.
     candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
-    engine: Engine = registry.build("engine", study.engine)
+    engine = engine_of(study)
     networks = networks_of(candidates)
     if study.trains:
         check_data(candidates)
     certificates = certify(study, load_certificates(store.folder))
     refuse_no_ops(study, certificates)
+    if not console.is_terminal:
+        _announce(study, store, engine, console)
     store.prepare()
     if certificates:
         write_certificates(store.folder, certificates)
@@ -47,6 +50,16 @@ def run_study(study: Study, console: Console) -> None:
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
+
+
+def engine_of(study: Study) -> Engine:
+    """The study's engine; nothing is started.
+
+    Raises:
+        InputError: its options make no sense, or it cannot be built.
+    """
+    with blaming({"engine": study.engine}, "building the engine"):
+        return cast(Engine, registry.build("engine", study.engine))
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
@@ -70,6 +83,17 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
 
     once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
     return [cell for cell in once.values() if is_open(cell)]
+
+
+def _announce(study: Study, store: Store, engine: Engine, console: Console) -> None:
+    """Where no display is drawn, one line, since the next one may be hours away."""
+    left = len(open_cells(study, store)) if study.trains else 0
+    if left:
+        slots = len(engine.slots(left))
+        where = f", {slots} slot{'' if slots == 1 else 's'}" if slots else ""
+        total = len(study.once)
+        text = f"{study.name}: {total} cell{'' if total == 1 else 's'}, {total - left} stored already{where}"
+        console.print(text, highlight=False, markup=False)
 
 
 def _train_by_looks(
@@ -116,7 +140,8 @@ def check_data(cells: list[Cell]) -> None:
         InputError: some of it is not there; says what to put where.
     """
     for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
-        registry.build("data", node).check()
+        with blaming({"data": node}, "looking for the data"):
+            registry.build("data", node).check()
 
 
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 
 from ablate.composition_errors import as_input_error
 from ablate.errors import InputError
-from ablate.registry import FILE_GROUPS, KINDS
+from ablate.kinds import FILE_GROUPS, KINDS
 
 ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
 

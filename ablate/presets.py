@@ -7,8 +7,8 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from ablate.kinds import KINDS
 from ablate.overrides import parse
-from ablate.registry import KINDS
 
 Settings = Mapping[str, Any]
 NO_PRESET = "no_preset"

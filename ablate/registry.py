@@ -5,62 +5,27 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import InputError, unknown
+from ablate.kinds import KINDS
+from ablate.signatures import Parameter, check_complete, check_signature, options_of
 
-KINDS: dict[str, str] = {
-    "backbone": "the family of networks: how stages are laid out",
-    "block": "the weight layers of a residual branch",
-    "order": "where norm and activation stand around a unit's weight layers",
-    "shortcut": "the path beside a residual branch, and how the two join",
-    "stem": "the layers before the first stage",
-    "head": "the classifier after the last stage",
-    "aux": "auxiliary classifiers behind stages, trained beside the main one",
-    "norm": "normalisation of feature maps",
-    "act": "the non-linearity",
-    "init": "initial values of the parameters",
-    "data": "a data set and its split",
-    "augment": "random changes to training images",
-    "evaluation": "what of an image the network is shown when it is measured",
-    "optim": "the optimiser",
-    "schedule": "the learning rate over the steps of training",
-    "engine": "where cells run",
-}
-
-# Groups that are chosen by a name, too, and are files in place of plugins.
-FILE_GROUPS = ("arch", "exp", "scale")
+__all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 # A name is typed on the command line and stands in the names of cells; Hydra would read `5` or `null` as a value.
 NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z][A-Za-z0-9_-]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One option of a plugin: a keyword-only parameter of what was registered."""
-
-    name: str
-    type: Any
-    default: Any
-    choices: tuple[str, ...] = ()
-
-    @property
-    def is_path(self) -> bool:
-        """Paths say where something lies, not what is computed: they stay out of a cell's identity."""
-        return Path in (self.type, *get_args(self.type))
 
 
 @dataclass(frozen=True)
@@ -87,11 +52,12 @@ _entries: dict[tuple[str, str], Entry] = {}
 def register(kind: str, name: str) -> Callable[[F], F]:
     """Make a class or function known as plugin `name` of `kind`.
 
-    Positional parameters are what the framework passes; keyword-only parameters are the options that a
+    Positional parameters are what the framework passes (`PASSED`); keyword-only parameters are the options that a
     config may set, and need a type and a default (or none, then the option is mandatory).
 
     Raises:
-        InputError: the kind is unknown, the name is taken or cannot be typed, or an option cannot stand in a config.
+        InputError: the kind is unknown, the name is taken or cannot be typed, the positional parameters are not what
+            the framework passes, a class lacks a method of its base, or an option cannot stand in a config.
     """
     if kind not in KINDS:
         raise unknown("plugin kind", kind, KINDS)
@@ -207,60 +173,10 @@ def _qualname(factory: Callable[..., Any]) -> str:
 
 
 def _describe(kind: str, name: str, factory: Callable[..., Any], file: str) -> Entry:
+    check_signature(kind, name, factory)
+    check_complete(kind, name, factory)
     summary = inspect.cleandoc(factory.__doc__ or "").partition("\n")[0]
-    return Entry(kind, name, factory, file, summary, tuple(_parameters(kind, name, factory)))
-
-
-def _parameters(kind: str, name: str, factory: Callable[..., Any]) -> Iterator[Parameter]:
-    function = factory.__init__ if inspect.isclass(factory) else factory
-    for parameter in inspect.signature(factory).parameters.values():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        what = f"option '{parameter.name}' of {kind} '{name}'"
-        if parameter.name == "name":
-            raise InputError(f"{what}: 'name' is taken, it says which plugin is meant")
-        if parameter.annotation is inspect.Parameter.empty:
-            raise InputError(f"{what} has no type; write it as {parameter.name}: int = 3")
-        type_, choices = _config_type(what, _resolved(parameter.annotation, function))
-        default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-        if choices and default not in (*choices, MISSING, None):
-            raise InputError(f"{what}: its default '{default}' is not among its choices, {', '.join(choices)}")
-        yield Parameter(parameter.name, type_, default, choices)
-
-
-def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
-    """The type behind an annotation, which is text under `from __future__ import annotations`.
-
-    Only this one is looked up: those of positional parameters may be known to type checkers alone.
-    """
-    holder = types.SimpleNamespace(__annotations__={"it": annotation})
-    return typing.get_type_hints(holder, getattr(function, "__globals__", {}))["it"]
-
-
-def _config_type(what: str, hint: Any) -> tuple[Any, tuple[str, ...]]:
-    """The type that OmegaConf can check for `hint`, and the choices where it is a Literal of strings."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        if not all(isinstance(choice, str) for choice in arguments):
-            raise InputError(f"{what}: a Literal in a config must be of strings")
-        return str, arguments
-    if origin in (typing.Union, types.UnionType):
-        inner = [argument for argument in arguments if argument is not type(None)]
-        if len(inner) != 1 or len(inner) == len(arguments):
-            raise InputError(f"{what}: of unions only `X | None` can stand in a config, not {hint}")
-        type_, choices = _config_type(what, inner[0])
-        return type_ | None, choices
-    if origin in (list, dict):
-        plain = all(_config_type(what, argument) == (argument, ()) for argument in arguments)
-    else:
-        plain = hint in (int, float, str, bool, Path, Any)
-    if plain:
-        return hint, ()
-    name = getattr(hint, "__name__", str(hint)) if origin is None else str(hint)
-    raise InputError(
-        f"{what} has type {name}, which cannot stand in a config; use int, float, str, bool, Path, a Literal of "
-        f"strings, list[...] or dict[str, ...]"
-    )
+    return Entry(kind, name, factory, file, summary, tuple(options_of(kind, name, factory)))
 
 
 def _field(default: Any) -> Any:

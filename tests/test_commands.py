@@ -16,8 +16,8 @@ import pytest
 from ablate import InputError, Job, __version__, commands, execution, load_results, registry
 from ablate.__main__ import main
 from ablate.config import prepare
+from ablate.kinds import FILE_GROUPS
 from ablate.paths import PACKAGE
-from ablate.registry import FILE_GROUPS
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 

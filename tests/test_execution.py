@@ -269,11 +269,23 @@ def test_a_store_that_vanishes_is_one_line(
     assert error.count("\n") == 1
 
 
-def test_without_a_terminal_there_is_nothing_but_the_result(capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_there_is_one_line_and_the_result(capfd: pytest.CaptureFixture[str]) -> None:
     main([*SMALL, "study.seeds=2"])
     out, err = capfd.readouterr()
     assert err == ""
     lines = [line for line in out.splitlines() if line.strip()]
-    assert lines[0].startswith("test error: mean over the finished seeds")
+    assert lines[0].startswith("single: 2 cells, 0 stored already")
+    assert lines[1].startswith("test error: mean over the finished seeds")
     assert lines[-1].startswith("report: ")
     assert "running" not in out
+
+
+def test_without_a_terminal_a_study_says_once_what_it_is_about_to_do(capfd: pytest.CaptureFixture[str]) -> None:
+    def first_line(*arguments: str) -> str:
+        capfd.readouterr()
+        assert main([*SMALL, "engine.slots=2", *arguments]) == 0
+        return capfd.readouterr().out.splitlines()[0]
+
+    assert first_line(*TWO_ARMS, "study.seeds=2") == "orders: 4 cells, 0 stored already, 2 slots"
+    assert first_line(*TWO_ARMS, "study.seeds=[0,1,2]", "engine.slots=1") == "orders: 6 cells, 4 stored already, 1 slot"
+    assert "stored already" not in first_line(*TWO_ARMS, "study.seeds=3"), "nothing is left to do"

@@ -9,6 +9,7 @@ import pytest
 
 from ablate import build_model, compose, load_results
 from ablate.commands import VERBS
+from ablate.kinds import KINDS, passed
 from ablate.store import load_study
 from ablate.study import plan_study
 
@@ -76,6 +77,12 @@ def test_python_example_holds():
 def test_every_verb_is_in_the_table_of_commands():
     missing = [verb for verb in VERBS if f"python -m ablate {verb}" not in README]
     assert missing == []
+
+
+def test_the_table_of_kinds_says_what_each_is_passed():
+    rows = re.findall(r"^\| (`[a-z`, ]+) \| `(\(.*?\))` \| an? ", README, flags=re.MULTILINE)
+    said = {kind: arguments for kinds, arguments in rows for kind in re.findall("[a-z]+", kinds)}
+    assert said == {kind: f"({', '.join(passed(kind))})" for kind in KINDS}
 
 
 def test_both_make_targets_exist():

@@ -28,8 +28,8 @@ def _forget_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def options(factory: Any) -> SimpleNamespace:
     """The options of a plugin built from the config that its registration and no override gives."""
-    register("act", "mine")(factory)
-    return registry.build("act", ablate.compose(["act=mine"]).act)
+    register("augment", "mine")(factory)
+    return registry.build("augment", ablate.compose(["augment=mine"]).augment)
 
 
 def test_a_plugin_is_built_with_the_options_of_its_config() -> None:
@@ -48,8 +48,8 @@ def test_the_decorator_gives_back_what_it_registers() -> None:
     class Mine:
         """A class."""
 
-    assert register("act", "mine")(Mine) is Mine
-    assert isinstance(registry.build("act", {"name": "mine"}), Mine)
+    assert register("augment", "mine")(Mine) is Mine
+    assert isinstance(registry.build("augment", {"name": "mine"}), Mine)
 
 
 def test_positional_parameters_may_be_known_to_type_checkers_alone() -> None:
@@ -68,11 +68,11 @@ def test_a_class_without_an_init_of_its_own_has_the_options_of_its_parent() -> N
         def __init__(self, *, size: int = 3) -> None:
             self.size = size
 
-    @register("act", "mine")
+    @register("augment", "mine")
     class Child(Parent):
         pass
 
-    (entry,) = [entry for entry in registry.entries("act") if entry.name == "mine"]
+    (entry,) = [entry for entry in registry.entries("augment") if entry.name == "mine"]
     assert [(p.name, p.type, p.default) for p in entry.parameters] == [("size", int, 3)]
     assert entry.summary == "", "a plugin's description is its own"
 
@@ -125,11 +125,50 @@ def test_a_plugin_belongs_to_the_file_that_registers_it_wherever_its_code_is_fro
     ],
 )
 def test_an_option_that_cannot_stand_in_a_config_is_refused(parameters: str, reason: str) -> None:
-    text = f'from typing import Literal\n@register("act", "mine")\ndef mine({parameters}):\n    """A line."""'
+    text = f'from typing import Literal\n@register("act", "mine")\ndef mine(parts, {parameters}):\n    """A line."""'
     with pytest.raises(InputError, match=reason):
         define(text, "one.py")
     with pytest.raises(InputError, match="unknown act 'mine'"):
         registry.lookup("act", "mine")
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "takes"),
+    [
+        ("norm", "c, *, a: int = 3", r"takes \(c\), and the framework passes \(parts, channels\)"),
+        ("norm", "parts, channels, groups=3", r"takes \(parts, channels, groups\), and the framework passes"),
+        ("act", "", r"takes \(\), and the framework passes \(parts\); options stand behind a \*"),
+        ("stem", "parts, out_channels", r"and the framework passes \(parts, out_channels, order\)"),
+        ("optim", "model, *, lr: float = 1.0", r"takes \(model\), and the framework passes \(\)"),
+    ],
+)
+def test_what_takes_something_else_than_the_framework_passes_is_refused(kind: str, parameters: str, takes: str) -> None:
+    function = f'@register("{kind}", "mine")\ndef mine({parameters}): pass'
+    method = f'@register("{kind}", "mine")\nclass Mine:\n    def __init__({f"self, {parameters}".rstrip(", ")}): pass'
+    for text in (function, method):
+        with pytest.raises(InputError, match=rf"^{kind} 'mine' .*{takes}"):
+            define(text, "one.py")
+
+
+def test_what_takes_anything_by_position_is_taken() -> None:
+    assert register("norm", "mine")(lambda *arguments: arguments)
+    assert registry.build("norm", {"name": "mine"}, "parts", 3) == ("parts", 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "lacking"),
+    [
+        ("block", "Block", r"layers\(\)"),
+        ("shortcut", "Shortcut", r"forward\(\)"),
+        ("augment", "Augment", r"apply\(\), draw\(\)"),
+    ],
+)
+def test_a_class_that_lacks_what_its_base_declares_is_refused(kind: str, base: str, lacking: str) -> None:
+    text = f'from ablate import {base}\n@register("{kind}", "mine")\nclass Mine({base}):\n    """A line."""'
+    if kind == "shortcut":
+        text += "\n    def __init__(self, parts, shape): pass"
+    with pytest.raises(InputError, match=rf"^{kind} 'mine' lacks {lacking}, which its base declares$"):
+        define(text, "one.py")
 
 
 @pytest.mark.parametrize("name", ["", "two words", "5", "null", "True", "a/b", "a.b", "-a"])
@@ -174,7 +213,7 @@ def test_options_of_every_type_can_be_typed() -> None:
     options(every_type)
     texts = ["count=7", "rate=2", "text=y", "flag=true", "folder=/there", "maybe=4", "many=[3]", "table.a=2"]
     texts += ["anything=[1,b]", "choice=right", "maybe_choice=down"]
-    built = registry.build("act", ablate.compose(["act=mine", *(f"act.{text}" for text in texts)]).act)
+    built = registry.build("augment", ablate.compose(["augment=mine", *(f"augment.{text}" for text in texts)]).augment)
     assert (built.count, built.rate, built.text, built.flag, built.maybe) == (7, 2.0, "y", True, 4)
     assert (built.folder, list(built.many), dict(built.table)) == (Path("/there"), [3], {"a": 2.0})
     assert (list(built.anything), built.choice, built.maybe_choice) == ([1, "b"], "right", "down")
@@ -183,24 +222,24 @@ def test_options_of_every_type_can_be_typed() -> None:
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ("count=1.5", "act.count=1.5: Value '1.5' of type 'float' could not be converted to Integer"),
-        ("count=null", "act.count=null: cannot be null"),
-        ("rate=fast", "act.rate=fast: Value 'fast' of type 'str' could not be converted to Float"),
-        ("flag=perhaps", "act.flag=perhaps: Value 'perhaps' is not a valid bool"),
-        ("maybe=x", "act.maybe=x: Value 'x' of type 'str' could not be converted to Integer"),
-        ("many=3", "act.many=3: must be a list, such as [a,b]"),
+        ("count=1.5", "augment.count=1.5: Value '1.5' of type 'float' could not be converted to Integer"),
+        ("count=null", "augment.count=null: cannot be null"),
+        ("rate=fast", "augment.rate=fast: Value 'fast' of type 'str' could not be converted to Float"),
+        ("flag=perhaps", "augment.flag=perhaps: Value 'perhaps' is not a valid bool"),
+        ("maybe=x", "augment.maybe=x: Value 'x' of type 'str' could not be converted to Integer"),
+        ("many=3", "augment.many=3: must be a list, such as [a,b]"),
         ("many=[x]", "Value 'x' of type 'str' could not be converted to Integer"),
-        ("choice=lft", "unknown value of act.choice 'lft'; did you mean 'left'?; known: left, right"),
-        ("maybe_choice=dwon", "unknown value of act.maybe_choice 'dwon'; did you mean 'down'?; known: down, up"),
-        ("cuont=3", "unknown key 'act.cuont'; did you mean 'act.count'?"),
-        ("+cuont=3", "unknown option of act 'mine' 'cuont'; did you mean 'count'?"),
+        ("choice=lft", "unknown value of augment.choice 'lft'; did you mean 'left'?; known: left, right"),
+        ("maybe_choice=dwon", "unknown value of augment.maybe_choice 'dwon'; did you mean 'down'?; known: down, up"),
+        ("cuont=3", "unknown key 'augment.cuont'; did you mean 'augment.count'?"),
+        ("+cuont=3", "unknown option of augment 'mine' 'cuont'; did you mean 'count'?"),
     ],
 )
 def test_a_wrong_value_of_an_option_is_one_line(override: str, reason: str) -> None:
     options(every_type)
     plus, name = ("+", override[1:]) if override.startswith("+") else ("", override)
     with pytest.raises(InputError) as error:
-        ablate.compose(["act=mine", f"{plus}act.{name}"])
+        ablate.compose(["augment=mine", f"{plus}augment.{name}"])
     assert reason in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -208,36 +247,36 @@ def test_a_wrong_value_of_an_option_is_one_line(override: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("node", "reason"),
     [
-        ({"name": "mien"}, "unknown act 'mien'; did you mean 'mine'?"),
-        ({"name": "mine", "cuont": 3}, "unknown option of act 'mine' 'cuont'; did you mean 'count'?"),
-        ({"name": "mine", "choice": "x"}, "unknown value of act.choice 'x'; known: left, right"),
-        ({}, "unknown act 'None'"),
+        ({"name": "mien"}, "unknown augment 'mien'; did you mean 'mine'?"),
+        ({"name": "mine", "cuont": 3}, "unknown option of augment 'mine' 'cuont'; did you mean 'count'?"),
+        ({"name": "mine", "choice": "x"}, "unknown value of augment.choice 'x'; known: left, right"),
+        ({}, "unknown augment 'None'"),
     ],
 )
 def test_building_holds_a_node_against_its_plugin(node: dict[str, Any], reason: str) -> None:
     options(every_type)
     with pytest.raises(InputError) as error:
-        registry.build("act", node)
+        registry.build("augment", node)
     assert reason in str(error.value)
 
 
 def test_a_path_is_one_also_from_a_frozen_config() -> None:
     options(every_type)
-    assert registry.build("act", {"name": "mine", "folder": "there"}).folder == Path("there")
-    paths = [parameter.name for parameter in registry.lookup("act", "mine").parameters if parameter.is_path]
+    assert registry.build("augment", {"name": "mine", "folder": "there"}).folder == Path("there")
+    paths = [parameter.name for parameter in registry.lookup("augment", "mine").parameters if parameter.is_path]
     assert paths == ["folder"]
 
 
 def test_an_option_without_a_default_must_be_typed() -> None:
-    @register("act", "mine")
+    @register("augment", "mine")
     def mine(*, slope: float, folder: Path | None = None) -> float:
         """A line."""
         return slope
 
-    assert registry.build("act", ablate.compose(["act=mine", "act.slope=2"]).act) == 2.0
-    for node in (ablate.compose(["act=mine"]).act, {"name": "mine"}, {"name": "mine", "slope": "???"}):
-        with pytest.raises(InputError, match=r"act 'mine' needs a value: act.slope=..."):
-            registry.build("act", node)
+    assert registry.build("augment", ablate.compose(["augment=mine", "augment.slope=2"]).augment) == 2.0
+    for node in (ablate.compose(["augment=mine"]).augment, {"name": "mine"}, {"name": "mine", "slope": "???"}):
+        with pytest.raises(InputError, match=r"augment 'mine' needs a value: augment.slope=..."):
+            registry.build("augment", node)
 
 
 def test_plugins_are_listed_by_kind_and_name() -> None:
@@ -250,7 +289,7 @@ def test_plugins_are_listed_by_kind_and_name() -> None:
 
 def test_what_is_registered_in_isolation_is_forgotten_with_its_schema() -> None:
     with registry.isolated():
-        register("act", "passing")(every_type)
-        assert ablate.compose(["act=passing"]).act.name == "passing"
-    with pytest.raises(InputError, match="unknown act 'passing'"):
-        ablate.compose(["act=passing"])
+        register("augment", "passing")(every_type)
+        assert ablate.compose(["augment=passing"]).augment.name == "passing"
+    with pytest.raises(InputError, match="unknown augment 'passing'"):
+        ablate.compose(["augment=passing"])

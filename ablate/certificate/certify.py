@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ablate.blame import blaming
 from ablate.certificate.changes import changed_factors, config_difference, declared_keys, undeclared_factors
 from ablate.certificate.form import Certificate, Evidence
 from ablate.costs import Network, inspect_network
@@ -137,7 +138,8 @@ def _collect(pairs: list[Pair], settled: set[str]) -> dict[str, Evidence]:
             found[pair.key] = static_evidence(*configs, note)
             continue
         spent += pair.cost
-        found[pair.key] = full_evidence(*configs)
+        with blaming(pair.arm.config, "building the network"):
+            found[pair.key] = full_evidence(*configs)
         if not found[pair.key].is_no_op:
             settled.add(pair.arm.arm)
     return found

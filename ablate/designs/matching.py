@@ -10,6 +10,7 @@ from omegaconf import DictConfig, FloatNode, IntegerNode, OmegaConf
 
 from ablate import registry
 from ablate.arms import KNOB, Arm, Matched
+from ablate.blame import blaming
 from ablate.config import node_at, with_values
 from ablate.designs.search import Knob, Search
 from ablate.errors import InputError
@@ -67,7 +68,8 @@ class Matcher:
         network = {key: value for key, value in plain.items() if key not in ASIDE}
         key = json.dumps(network, sort_keys=True), metric
         if key not in self.known:
-            self.known[key] = _network_cost(network, metric)
+            with blaming(plain, "building and running the network"):
+                self.known[key] = _network_cost(network, metric)
         return self.known[key]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,11 +61,11 @@ class Parts:
         return registry.build(kind, self.config[kind], self, *args)
 
     def norm(self, channels: int) -> nn.Module:
-        """The chosen normalisation of (N, channels, H, W)."""
+        """The chosen normalisation of (N, channels, H, W); see `Norm`."""
         return cast(nn.Module, self.make("norm", channels))
 
     def act(self) -> nn.Module:
-        """The chosen non-linearity."""
+        """The chosen non-linearity; see `Act`."""
         return cast(nn.Module, self.make("act"))
 
     def sequence(self, channels: int, *kinds: str) -> nn.Sequential:
@@ -74,6 +74,24 @@ class Parts:
         for kind in kinds:
             layers.add_module(kind, self.norm(channels) if kind == "norm" else self.act())
         return layers
+
+
+class Norm(Protocol):
+    """What makes the normalisations of a network; a function will do. Called as `norm(parts, channels, *, options)`."""
+
+    def __call__(self, parts: Parts, channels: int) -> nn.Module:
+        """A module (N, channels, H, W) -> (N, channels, H, W), a new one for each place where a norm stands.
+
+        Raises:
+            InputError: it cannot normalise so many channels.
+        """
+
+
+class Act(Protocol):
+    """What makes the non-linearities of a network; a function will do. Called as `act(parts, *, options)`."""
+
+    def __call__(self, parts: Parts) -> nn.Module:
+        """A module that keeps any shape, a new one for each place where a non-linearity stands."""
 
 
 @dataclass(frozen=True)

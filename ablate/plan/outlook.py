@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ablate import registry
 from ablate.certificate import Certificate, load_certificates, marks
 from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network
-from ablate.execution import networks_of
-from ablate.interfaces.run import Engine, Slot
+from ablate.execution import engine_of, networks_of
+from ablate.interfaces.run import Slot
 from ablate.plan import machine
 from ablate.plan.disk import Disk, disk_of
 from ablate.plan.power import ClaimPower, claim_powers
@@ -109,7 +108,7 @@ def look_ahead(study: Study) -> Outlook:
     networks = networks_of(study.cells)
     certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
     refuse_no_ops(study, certificates)
-    engine: Engine = registry.build("engine", study.engine)
+    engine = engine_of(study)
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
     slots = engine.slots(len(left) or 1)
     timer = Timer(slots or [Slot("cpu", cores())], machine.SpeedCache(machine.cache_folder()))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablate import registry
+from ablate.blame import blaming
 from ablate.costs import Network, shape_of, split_sizes
 from ablate.errors import InputError
 from ablate.interfaces.run import Slot
@@ -109,7 +110,8 @@ class Timer:
 
         cell, network = self._looks[key]
         wall, core = time.perf_counter(), time.process_time()
-        self._speeds[key], self._sources[key] = measure(cell.config, network, self.slots[0]), MEASURED
+        with blaming(cell.config, "training a few steps"):
+            self._speeds[key], self._sources[key] = measure(cell.config, network, self.slots[0]), MEASURED
         share = (time.process_time() - core) / (time.perf_counter() - wall)
         if self.slots[0].device != "cpu":
             share = 1.0  # the CPU may well wait for a GPU
