@@ -11,7 +11,7 @@ from omegaconf import MISSING
 from ablate.config import config_names, prepare, read_config
 from ablate.registry import KINDS, Entry, Parameter, entries
 
-FILE_GROUPS = ("arch", "exp", "scale")
+FILE_GROUPS = ("arch", "exp", "scale", "trainer")
 
 
 def catalogue(kind: str) -> list[dict[str, str]]:

@@ -17,6 +17,9 @@ from ablate.paths import PACKAGE
 AROUND = ("study", "engine", "tracker", "runs", "rerun", "scale")
 OUTSIDE = (*AROUND, "image")
 
+# Options that came later, with the value that every cell had before: with it, a cell is the one that it was.
+EARLIER = {"precision": "fp32", "compile": "none"}
+
 # The core's code that decides a result; the rest plans, stores, judges and draws.
 CODE = ("cell.py", "network.py", "streams.py", "interfaces", "training")
 
@@ -35,6 +38,9 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {key: value for key, value in config.items() if key not in OUTSIDE}
     # What is kept in memory and what is computed twice: the numbers are the same.
     kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key != "checkpoint_blocks"}
+    for key, value in EARLIER.items():
+        if kept["trainer"].get(key) == value:
+            del kept["trainer"][key]
     for kind in registry.KINDS:
         node = kept.get(kind)
         if isinstance(node, Mapping) and "name" in node:

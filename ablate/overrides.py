@@ -77,7 +77,7 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     if override.is_sweep_override():
         raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
     value = _value(override)
-    if key in (*KINDS, "scale") and not override.is_delete() and not isinstance(value, str | dict):
+    if key in (*KINDS, "scale", "trainer") and not override.is_delete() and not isinstance(value, str | dict):
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
     return Typed(text, key, value)
 

@@ -20,6 +20,8 @@ def show_plan(study: Study, console: Console) -> None:
     store = Store(study.runs, study.name)
     networks = networks_of(study.cells)
     console.print(f"[bold]{study.name}[/]  {escape(study.question)}", highlight=False)
+    if study.chosen:
+        console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     table = Table("arm", *study.grid, "overrides", "cells", "stored", "parameters", "multiply-adds")
     points: dict[tuple[str, str], list[Cell]] = {}
     for cell in study.cells:

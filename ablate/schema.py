@@ -72,13 +72,15 @@ class ImageShape:
 
 @dataclass
 class TrainerSchema:
-    """How long a cell trains and when it is measured."""
+    """How long a cell trains, when it is measured, and how its steps are computed."""
 
     epochs: int = 10
     eval_every: int = 1  # epochs between two rows of metrics; the last epoch is always measured
     epochs_to: list[str] = field(default_factory=list)  # thresholds such as "train/loss<0.5"
     checkpoint_blocks: bool = False  # activations computed again in the backward pass: less memory, the same numbers
-    channels_last: bool = True  # memory format of images and weights: the same numbers, faster on most machines
+    channels_last: Any = True  # true | false | auto: memory format of images and weights
+    precision: str = "fp32"  # fp32 | bf16 | auto: of the forward pass; parameters, norms and loss stay fp32
+    compile: str = "none"  # none | inductor | cudagraphs | auto; none: eager, operation by operation
 
 
 @dataclass

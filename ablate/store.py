@@ -122,7 +122,9 @@ class Store:
             content = _study_content(study)
             path = self.folder / "study.yaml"
             if study.open and path.exists():
-                content["cells"] = _merged(load_study(self.folder)["cells"], content["cells"])
+                earlier = load_study(self.folder)
+                content["cells"] = _merged(earlier["cells"], content["cells"])
+                content["chosen"] = study.chosen or earlier.get("chosen", {})
                 content["seeds"] = sorted({cell["seed"] for cell in content["cells"]})
             write_yaml(path, content)
         return content
@@ -258,6 +260,7 @@ def _study_content(study: Study) -> dict[str, Any]:
         "baselines": {name: arm.baseline for name, arm in study.arms.items()},
         "grid": study.grid,
         "seeds": study.seeds,
+        "chosen": study.chosen,
         "claims": [asdict(claim) for claim in study.claims],
         "cells": [
             {"id": c.id, "arm": c.arm, "factors": c.factors, "seed": c.seed, "code": c.code} for c in study.cells

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING, DictConfig
@@ -18,6 +19,7 @@ from ablate.identity import cell_id, fingerprint
 from ablate.overrides import Typed, leaves, parse
 from ablate.schema import Claim
 from ablate.section import as_filed, composed, container, name_of, seeds_of, with_typed
+from ablate.tuning import settled
 
 NO_ARM = "base"  # the one arm where nothing is compared
 
@@ -42,6 +44,7 @@ class Study:
         arms: by name; one arm `base` where nothing is compared.
         grid: the values that each factor takes, after the user's pins.
         typed: the overrides from the command line.
+        chosen: what `trainer=auto` picked for all cells, and what that rests on; empty where nothing was left to it.
         open: no arms and no grid were given, so each run adds its cells to those of earlier runs of that name.
     """
 
@@ -60,6 +63,7 @@ class Study:
     rerun: str
     engine: dict[str, Any]
     cells: list[Cell]
+    chosen: dict[str, Any] = field(default_factory=dict)
 
 
 def plan_study(typed: Sequence[str]) -> Study:
@@ -93,20 +97,22 @@ def _plan(typed: list[Typed]) -> Study:
     grid = {key: [pins[key]] if key in pins else values for key, values in section["grid"].items()}
     seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
     cells = list(_cells(arms, grid, seeds, [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]))
+    name = name_of(section, typed, is_open=is_open)
+    cells, chosen = settled(cells, Path(base["runs"]) / name)
     if is_open:
         label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
         cells = [replace(cell, arm=label, factors=_read_back(pins, cell.config)) for cell in cells]
     conflicts.refuse_twins(cells)
     baseline = next(iter(arms))
     return Study(
-        name=name_of(section, typed, is_open=is_open), typed=[o.text for o in typed], open=is_open,
+        name=name, typed=[o.text for o in typed], open=is_open,
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms={
             arm: Arm(arm, overrides, None if arm == baseline else baseline, [o.key for o in set_by_arm[arm]])
             for arm, overrides in arms.items()
         },
-        grid=grid, seeds=seeds, claims=claims, cells=cells,
+        grid=grid, seeds=seeds, claims=claims, cells=cells, chosen=chosen,
     )  # fmt: skip
 
 

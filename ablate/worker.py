@@ -22,7 +22,7 @@ from ablate.files import read_yaml, sweep
 from ablate.interfaces.run import Job
 from ablate.store import Store
 
-DONE, FAILED, BUSY = 0, 1, 75  # exit codes; 75 is EX_TEMPFAIL of sysexits.h
+DONE, FAILED, BUSY, OUT_OF_MEMORY = 0, 1, 75, 71  # exit codes; EX_TEMPFAIL and EX_OSERR of sysexits.h
 STOPPED = 128 + signal.SIGTERM
 LOG = "log.txt"
 LOG_TAIL_LINES = 5
@@ -30,7 +30,7 @@ LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether
 
 
 def work(job: Job, device: str, threads: int, cwd: str) -> None:
-    """Train a cell and exit: `DONE`, `FAILED` with the error in the log, or `BUSY` when another process has it.
+    """Train a cell and exit: `DONE`, `FAILED` with the error in the log, `OUT_OF_MEMORY`, or `BUSY`: another has it.
 
     Args:
         job: the cell.
@@ -68,9 +68,19 @@ def attempt(job: Job, device: str, threads: int) -> int:
         return BUSY
     except InputError as error:
         print(error, file=sys.stderr)
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
+        if _is_out_of_memory(error):
+            return OUT_OF_MEMORY
     return FAILED
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Of the GPU: told by torch's allocator, by CUDA, or by a library that got no workspace."""
+    import torch
+
+    signs = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def is_taken(job: Job) -> bool:

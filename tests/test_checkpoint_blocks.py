@@ -14,7 +14,7 @@ from ablate.config import prepare
 from ablate.identity import cell_id
 from ablate.network import build_model
 from ablate.testing import network_config
-from ablate.training.module import training_loss
+from ablate.training.step import training_loss
 from tests.cells import fit, tiny_cell, training_of
 from tests.memory import Memory
 

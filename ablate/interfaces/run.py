@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,19 @@ class Job:
     folder: Path
     lock: Path
     cost: float
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where an engine runs one cell at a time.
+
+    Attributes:
+        device: such as `cpu` or `cuda:1`.
+        threads: CPU threads of a cell there.
+    """
+
+    device: str
+    threads: int
 
 
 class Report(abc.ABC):
@@ -48,6 +62,10 @@ class Report(abc.ABC):
     def is_done(self, job: Job) -> bool:
         """Whether the cell has a result by now, from here or from another study of the store."""
 
+    def note(self, text: str) -> None:
+        """Something that the user should know of how the cells run, in one line."""
+        print(text, file=sys.stderr)
+
     @abc.abstractmethod
     def tick(self) -> None:
         """To be called about twice a second, so that a display can follow the clock."""
@@ -63,3 +81,11 @@ class Engine(abc.ABC):
         Raises:
             InputError: the engine cannot run here; says what it needs.
         """
+
+    def slots(self, jobs: int) -> list[Slot]:
+        """The slots that so many cells would share, for `plan` to estimate the time; starts nothing.
+
+        Returns:
+            One entry for each cell that runs at a time; none where the engine cannot know, as with a cluster's queue.
+        """
+        return []

@@ -14,7 +14,7 @@ from ablate.config import prepare
 from ablate.interfaces.backbone import Aux
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.testing import images, make_parts, network_config
-from ablate.training.module import training_loss
+from ablate.training.step import training_loss
 from tests.cells import fit, training_of
 
 NAMES = ["linear", "googlenet", "googlenet_torchvision", "inception_v3"]

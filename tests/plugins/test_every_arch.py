@@ -19,7 +19,7 @@ from ablate.catalogue import catalogue
 from ablate.cell import build_training
 from ablate.config import config_names, settings_of
 from ablate.network import build_model, count_parameters
-from ablate.training.module import training_loss
+from ablate.training.step import training_loss
 
 CLASSES = 7
 WIDTH = 0.05
