@@ -81,7 +81,7 @@ def step_bytes(config: Mapping[str, Any]) -> int:
 
 
 def free_gpu_memory() -> dict[str, int]:
-    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, with which the context ends."""
+    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, whose context ends."""
     context = preloaded_context()
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_tell_free, args=(there,), daemon=True)  # type: ignore[attr-defined]

@@ -46,7 +46,7 @@ def work(job: Job, device: str, threads: int, cwd: str) -> None:
         _log_to(job.folder / LOG)
     except OSError:
         sys.exit(FAILED)  # the study cannot write there either, and says so
-    _quieten_lightning()
+    quieten_lightning()
     print(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {device}, {threads} threads", flush=True)
     sys.exit(attempt(job, device, threads))
 
@@ -122,7 +122,7 @@ def _log_to(path: Path) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _quieten_lightning() -> None:
+def quieten_lightning() -> None:
     """Its tips and notices say nothing of the cell, and what it uses that is deprecated is its own affair."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -123,7 +123,7 @@ class Training(pl.LightningModule):
 
     def train_on(self, images: Tensor, labels: Tensor) -> None:
         """Take an optimiser step on a batch (B, C, H, W) with its labels (B,)."""
-        self._set_rate()
+        self.set_rate()
         self._loss += self._step(images, labels)
         self._steps += 1
 
@@ -180,7 +180,8 @@ class Training(pl.LightningModule):
         loss, wrong_ones = (sums / len(split.labels)).tolist()
         return loss, wrong_ones
 
-    def _set_rate(self) -> None:
+    def set_rate(self) -> None:
+        """The learning rate of the step to come."""
         epoch = self.current_epoch + self._steps / self.steps_per_epoch
         self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
         for group in self._optimizer.param_groups:
