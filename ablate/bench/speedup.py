@@ -18,7 +18,7 @@ from ablate.processes import cores, preloaded_context
 from ablate.worker import quieten_lightning
 
 BOUND = 2.5
-IMAGES = 2560
+IMAGES = 1280
 EPOCHS = 2  # the first warms up, the last one counts
 MIB = 2**20
 
