@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from ablate.errors import InputError
 from ablate.files import read_yaml, sweep
 from ablate.interfaces.run import Job
+from ablate.processes import keep_freed_memory
 from ablate.store import Store
 
 DONE, FAILED, BUSY, OUT_OF_MEMORY = 0, 1, 75, 71  # exit codes; EX_TEMPFAIL and EX_OSERR of sysexits.h
@@ -62,6 +63,7 @@ def attempt(job: Job, device: str, threads: int) -> int:
             if not _is_finished(job):
                 sweep(job.folder)
                 torch.set_num_threads(threads)
+                keep_freed_memory()
                 run_cell(job.folder, device)
         return DONE
     except Timeout:

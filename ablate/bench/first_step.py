@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from ablate.cell import run_cell
+from ablate.processes import keep_freed_memory
 from ablate.worker import quieten_lightning
 
 
@@ -33,4 +34,5 @@ def train_one_step(folder: Path, device: str, tell: Connection) -> None:
     """Run the cell in `folder` up to its first step, as its process does: from its frozen config on."""
     quieten_lightning()
     torch.set_num_threads(1)
+    keep_freed_memory()
     run_cell(folder, device, FirstStep(tell))

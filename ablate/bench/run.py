@@ -23,7 +23,7 @@ from ablate.bench.speedup import speedup
 from ablate.bench.start import start_of_a_cell
 from ablate.bench.throughput import cells_per_hour
 from ablate.errors import unknown
-from ablate.processes import cores
+from ablate.processes import cores, keep_freed_memory
 from ablate.worker import quieten_lightning
 
 LOADED = 0.5  # of a core, by other processes, before the bench begins
@@ -74,6 +74,7 @@ def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", ev
     chosen = parts(only, everything)
     machine = _machine(setting.device)
     quieten_lightning()
+    keep_freed_memory()  # as in a cell's process
     if not as_json:
         console.print(_in_words(machine), highlight=False)
     figures = []

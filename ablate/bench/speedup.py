@@ -14,7 +14,7 @@ import torch
 
 from ablate.bench.figure import Figure, at_least, interleaved
 from ablate.bench.setting import Setting, noise
-from ablate.processes import cores, preloaded_context
+from ablate.processes import cores, keep_freed_memory, preloaded_context
 from ablate.worker import quieten_lightning
 
 BOUND = 2.5
@@ -67,6 +67,7 @@ class Epoch(pl.Callback):
 
 def train_in_slot(config: dict[str, Any], device: str, callback: pl.Callback) -> None:
     """As a cell trains."""
+    keep_freed_memory()
     from ablate.bench.overhead import fit
     from ablate.cell import build_trainer, build_training
 

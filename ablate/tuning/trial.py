@@ -15,6 +15,7 @@ from ablate import registry
 from ablate.discovery import discover
 from ablate.interfaces.data import DataSet
 from ablate.network import build_model
+from ablate.processes import keep_freed_memory
 from ablate.training.numerics import Numerics
 from ablate.training.step import EagerStep, build_step
 from ablate.tuning.candidates import Trial, pick
@@ -39,6 +40,7 @@ def find(config: dict[str, Any], fixed: dict[str, Any], device: str, threads: in
     os.chdir(cwd)
     discover()
     torch.set_num_threads(threads)
+    keep_freed_memory()
     try:
         steps = int(config["trainer"]["epochs"]) * steps_per_epoch(config)
         tell.send(pick(fixed, steps, device, lambda numerics: measured(config, numerics, torch.device(device))))
