@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from ablate.interfaces.run import Slot as Slot
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
+    from ablate.memory import free_gpu_memory as free_gpu_memory
+    from ablate.memory import memory_of_cell as memory_of_cell
     from ablate.network import build_model as build_model
     from ablate.processes import cores as cores
     from ablate.processes import preloaded_context as preloaded_context
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from ablate.store import load_results as load_results
     from ablate.worker import BUSY as BUSY
     from ablate.worker import DONE as DONE
+    from ablate.worker import OUT_OF_MEMORY as OUT_OF_MEMORY
     from ablate.worker import REFUSED as REFUSED
     from ablate.worker import is_taken as is_taken
     from ablate.worker import log_tail as log_tail
@@ -68,11 +71,12 @@ _HOMES = {
     "ablate.interfaces.network": [
         "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",
     ],
+    "ablate.memory": ["free_gpu_memory", "memory_of_cell"],
     "ablate.network": ["build_model"],
     "ablate.processes": ["cores", "preloaded_context"],
     "ablate.registry": ["build", "register"],
     "ablate.store": ["load_results"],
-    "ablate.worker": ["BUSY", "DONE", "REFUSED", "is_taken", "log_tail", "work"],
+    "ablate.worker": ["BUSY", "DONE", "OUT_OF_MEMORY", "REFUSED", "is_taken", "log_tail", "work"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605 - computed once from the table above

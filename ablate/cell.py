@@ -23,15 +23,17 @@ from ablate.network import build_model, count_flops, count_parameters
 from ablate.training.checkpoints import NAME, EpochEnd, resumable
 from ablate.training.feeds import build_feed
 from ablate.training.module import Row, Training
+from ablate.training.numerics import Numerics
 from ablate.training.options import threshold, threshold_name
 
 
-def run_cell(folder: Path, device: str = "cpu") -> dict[str, Any]:
+def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback) -> dict[str, Any]:
     """Train the cell in `folder`, from its checkpoint where it has one, and write its result.
 
     Args:
         folder: holds `cell.yaml`; gets `history.csv`, and `result.json` last.
         device: such as `cpu` or `cuda:1`.
+        callbacks: of Lightning, to look on.
 
     Returns:
         What `result.json` holds: `status` (`done` or `diverged`), `metrics`, and what they were made with.
@@ -40,7 +42,7 @@ def run_cell(folder: Path, device: str = "cpu") -> dict[str, Any]:
     cell = read_yaml(folder / "cell.yaml")
     config, code = cell["config"], cell["code"]
     training = build_training(config, torch.device(device))
-    trainer = build_trainer(config, device, EpochEnd(folder, code))
+    trainer = build_trainer(config, device, EpochEnd(folder, code), *callbacks)
     trainer.fit(training, ckpt_path=resumable(folder, code), weights_only=True)
     result = {
         "id": cell["id"],
@@ -67,8 +69,9 @@ def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
     optim: Optim = registry.build("optim", config["optim"])
     schedule: Schedule = registry.build("schedule", config["schedule"])
     options = config["trainer"]
+    numerics = Numerics.of(options)
     model = build_model(config, data)
-    if options["channels_last"]:
+    if numerics.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Training(
         model,
@@ -79,6 +82,7 @@ def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
         batch_size=data.batch_size,
         epochs=options["epochs"],
         eval_every=options["eval_every"],
+        numerics=numerics,
     )
 
 

@@ -108,16 +108,18 @@ def report(arguments: list[str]) -> None:
 
 
 def bench(arguments: list[str]) -> None:
-    """Print this machine's figures: overhead over a bare PyTorch loop, start of a cell, cells per hour."""
+    """Print this machine's figures: overhead over a bare PyTorch loop, start of a cell, cells per hour, speedup."""
     parser = _parser("bench", bench)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs for each figure (default: 5)")
+    parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs for each figure (default: 3)")
+    parser.add_argument("--only", default="", metavar="NAME", help="just the parts whose names begin so, as overhead")
+    parser.add_argument("--all", action="store_true", help="also the parts that take longer; some ten minutes")
     options = parser.parse_args(arguments)
     if options.pairs < 1:
         raise InputError(f"--pairs {options.pairs}: must be at least 1")
     from ablate.bench.run import run_bench
 
-    run_bench(CONSOLE, as_json=options.json, pairs=options.pairs)
+    run_bench(CONSOLE, as_json=options.json, pairs=options.pairs, only=options.only, everything=options.all)
 
 
 VERBS: dict[str, Callable[[list[str]], None]] = {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
 import traceback
 import types
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 from ablate.errors import InputError
@@ -24,7 +26,7 @@ def discover() -> None:
         InputError: a plugin does not import; names the file, the line and the reason.
     """
     _import_folder(plugin_dir(), "ablate.plugins")
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in _installed(frozenset(os.path.abspath(folder) for folder in sys.path)):
         try:
             module = point.load()
         except (Exception, SystemExit) as error:
@@ -34,6 +36,12 @@ def discover() -> None:
     local = Path.cwd().resolve() / "plugins"
     if local.is_dir() and local.resolve() != plugin_dir().resolve():
         _import_folder(local, _local_package(local))
+
+
+@cache
+def _installed(folders: frozenset[str]) -> EntryPoints:
+    """Entry points of what is installed where modules are looked for; to read those of all packages takes a while."""
+    return entry_points(group=ENTRY_POINTS)
 
 
 def _import_folder(folder: Path, package: str) -> None:

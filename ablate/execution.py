@@ -30,6 +30,8 @@ def run_study(study: Study, console: Console) -> None:
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
     store = Store(study.runs, study.name)
+    if study.chosen:
+        console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     # Wrong input ends here, before anything is written.
     candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
     engine = engine_of(study)

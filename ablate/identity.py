@@ -19,6 +19,8 @@ OUTSIDE = (*AROUND, "image")
 
 # Of `trainer`: what is kept in memory and where, what is computed twice, how many processes read.
 SAME_NUMBERS = ("checkpoint_blocks", "resident", "workers")
+# Options that came later, with the value that every cell had before: with it, a cell is the one that it was.
+EARLIER = {"precision": "fp32", "compile": "none"}
 
 # The core's code that decides a result; the rest plans, stores, judges and draws.
 CODE = ("cell.py", "network.py", "streams.py", "interfaces", "training")
@@ -37,6 +39,9 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a frozen config that decides the outcome: without engine, tracker, and paths."""
     kept: dict[str, Any] = {key: value for key, value in config.items() if key not in OUTSIDE}
     kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key not in SAME_NUMBERS}
+    for key, value in EARLIER.items():
+        if kept["trainer"].get(key) == value:
+            del kept["trainer"][key]
     for kind in registry.KINDS:
         node = kept.get(kind)
         if isinstance(node, Mapping) and "name" in node:

@@ -35,7 +35,7 @@ PASSED: dict[str, tuple[str, ...]] = {
 }
 
 # Groups that are chosen by a name, too, and are files in place of plugins.
-FILE_GROUPS = ("arch", "exp", "scale")
+FILE_GROUPS = ("arch", "exp", "scale", "trainer")
 
 
 def passed(kind: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,10 @@ from multiprocessing.context import BaseContext
 from ablate.paths import PACKAGE
 
 PRELOAD = "ablate.preload"
+
+# Options of glibc's mallopt, from malloc.h, and the most bytes that each takes: blocks below M_MMAP_THRESHOLD (-3) come
+# from the heap, M_TRIM_THRESHOLD (-1) may lie free at its end, and it grows by M_TOP_PAD (-2) at a time.
+MALLOC = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
 
 
 def preloaded_context() -> BaseContext:
@@ -66,6 +71,19 @@ def _interrupts_held() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
         if held:
             signal.raise_signal(signal.SIGINT)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that tensors free, for the tensors of the next step.
+
+    By default glibc hands large blocks back to the system, which then has to clear every page of them anew: a fifth of
+    the time of a ResNet-20's step on a CPU. Where another C library is in use, nothing is changed.
+    """
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    if library is None or not hasattr(library, "mallopt"):
+        return
+    for option, value in MALLOC.items():
+        library.mallopt(option, value)
 
 
 def cores() -> int:

@@ -83,6 +83,10 @@ class StudyProgress(Report):
         self._running.discard(job.id)
         self._bar.console.print(Text(f"{job.id}: {reason}; it will be started again", style="yellow"), soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Say it above the bar."""
+        self._bar.console.print(Text(text, style="yellow"), soft_wrap=True)
+
     def is_done(self, job: Job) -> bool:
         """Whether the cell has a result by now."""
         return self._has_result(job)

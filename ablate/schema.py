@@ -82,7 +82,7 @@ class ImageShape:
 
 @dataclass
 class TrainerSchema:
-    """How long a cell trains and when it is measured."""
+    """How long a cell trains, when it is measured, and how its steps are computed."""
 
     epochs: int = 10
     eval_every: int = 1  # epochs between two rows of metrics; the last epoch is always measured
@@ -90,7 +90,9 @@ class TrainerSchema:
     checkpoint_blocks: bool = False  # activations computed again in the backward pass: less memory, the same numbers
     resident: bool | None = None  # keep the data set whole on the device; null: where it fits. The same numbers
     workers: int | None = None  # processes that read a data set that does not; null: the cell's share of the cores
-    channels_last: bool = True  # memory format of images and weights: the same numbers, faster on most machines
+    channels_last: Any = True  # true | false | auto: memory format of images and weights
+    precision: str = "fp32"  # fp32 | bf16 | auto: of the forward pass; parameters, norms and loss stay fp32
+    compile: str = "none"  # none | inductor | cudagraphs | auto; none: eager, operation by operation
 
 
 @dataclass

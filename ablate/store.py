@@ -152,7 +152,9 @@ class Store:
             content = study_content(study, study.cells if cells is None else cells, networks or {})
             path = self.folder / "study.yaml"
             if study.open and path.exists():
-                content["cells"] = _merged(load_study(self.folder)["cells"], content["cells"])
+                earlier = load_study(self.folder)
+                content["cells"] = _merged(earlier["cells"], content["cells"])
+                content["chosen"] = study.chosen or earlier.get("chosen", {})
                 content["seeds"] = sorted({cell["seed"] for cell in content["cells"]})
             write_yaml(path, content)
         return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ablate import conflicts
@@ -28,6 +29,7 @@ from ablate.schema import Claim
 from ablate.section import as_filed, composed, name_of, varies, with_typed
 from ablate.seeds import Seeds, seeds_of
 from ablate.training.options import threshold_name
+from ablate.tuning import settled
 
 __all__ = ["Cell", "Study", "plan_study"]
 
@@ -43,6 +45,7 @@ class Study:
         zipped: the factors that vary together, with the values that each takes at every position.
         exclude: what is left out: an arm, values of factors, or both together.
         typed: the overrides from the command line.
+        chosen: what `trainer=auto` picked for all cells, and what that rests on; empty where nothing was left to it.
         open: no arms and no factors were given, so each run adds its cells to those of earlier runs of that name.
         cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
         matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
@@ -66,6 +69,7 @@ class Study:
     zipped: dict[str, list[Any]] = field(default_factory=dict)
     exclude: list[dict[str, Any]] = field(default_factory=list)
     matched: Matches = field(default_factory=dict)
+    chosen: dict[str, Any] = field(default_factory=dict)
 
     @property
     def once(self) -> list[Cell]:
@@ -121,16 +125,18 @@ def _plan(typed: list[Typed]) -> Study:
     fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells))
+    name = name_of(section, typed, is_open=is_open)
+    cells, chosen = settled(cells, Path(base["runs"]) / name)
     if is_open:
         label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
         cells = [replace(cell, arm=label, factors=read_back(pins, cell.config)) for cell in cells]
     conflicts.refuse_twins(cells, arms)
     return Study(
-        name=name_of(section, typed, is_open=is_open), typed=[o.text for o in typed], open=is_open,
+        name=name, typed=[o.text for o in typed], open=is_open,
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
-        seeds=seeds, claims=claims, cells=cells, matched=matched,
+        seeds=seeds, claims=claims, cells=cells, matched=matched, chosen=chosen,
     )  # fmt: skip
 
 

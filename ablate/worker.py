@@ -21,9 +21,11 @@ from filelock import FileLock, Timeout
 from ablate.errors import InputError
 from ablate.files import read_yaml, sweep
 from ablate.interfaces.run import Job
+from ablate.processes import keep_freed_memory
 from ablate.store import Store
 
-DONE, FAILED, BUSY, REFUSED = 0, 1, 75, 78  # exit codes; EX_TEMPFAIL and EX_CONFIG of sysexits.h
+# Exit codes: EX_TEMPFAIL, EX_CONFIG and EX_OSERR of sysexits.h.
+DONE, FAILED, BUSY, REFUSED, OUT_OF_MEMORY = 0, 1, 75, 78, 71
 STOPPED = 128 + signal.SIGTERM
 LOG = "log.txt"
 LOG_TAIL_LINES = 5
@@ -35,8 +37,8 @@ LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether
 def work(job: Job, device: str, threads: int, cwd: str) -> None:
     """Train a cell and exit, with the error in the log where it does not end.
 
-    The exit code is `DONE`, `FAILED`, `REFUSED` when the input is wrong and another try would end the same, or `BUSY`
-    when another process has it.
+    The exit code is `DONE`, `FAILED`, `REFUSED` when the input is wrong and another try would end the same,
+    `OUT_OF_MEMORY`, or `BUSY` when another process has it.
 
     Args:
         job: the cell.
@@ -52,7 +54,7 @@ def work(job: Job, device: str, threads: int, cwd: str) -> None:
         _log_to(job.folder / LOG)
     except OSError:
         sys.exit(FAILED)  # the study cannot write there either, and says so
-    _quieten_lightning()
+    quieten_lightning()
     print(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {device}, {threads} threads", flush=True)
     sys.exit(attempt(job, device, threads))
 
@@ -68,6 +70,7 @@ def attempt(job: Job, device: str, threads: int) -> int:
             if not _is_finished(job):
                 sweep(job.folder)
                 torch.set_num_threads(threads)
+                keep_freed_memory()
                 run_cell(job.folder, device)
         return DONE
     except Timeout:
@@ -75,9 +78,19 @@ def attempt(job: Job, device: str, threads: int) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return REFUSED
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
+        if _is_out_of_memory(error):
+            return OUT_OF_MEMORY
     return FAILED
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Of the GPU: told by torch's allocator, by CUDA, or by a library that got no workspace."""
+    import torch
+
+    signs = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def is_taken(job: Job) -> bool:
@@ -121,7 +134,7 @@ def _log_to(path: Path) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _quieten_lightning() -> None:
+def quieten_lightning() -> None:
     """Its tips and notices say nothing of the cell, and what it uses that is deprecated is its own affair."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import ablate
 from ablate.cell import run_cell
 from ablate.network import build_model, count_parameters
+from ablate.schema import TrainerSchema
 from ablate.training.options import check_options, threshold
 
 from .cells import frozen, tiny_cell
@@ -141,11 +143,15 @@ def test_what_is_no_threshold_is_refused(text: str) -> None:
         ({"eval_every": 0}, r"trainer\.eval_every=0"),
         ({"workers": -1}, r"trainer\.workers=-1"),
         ({"epochs_to": ["loss below 1"]}, r"trainer\.epochs_to: 'loss below 1' is no threshold"),
+        ({"precision": "bf61"}, r"unknown trainer\.precision 'bf61'; did you mean 'bf16'\?; known: auto, bf16, fp32"),
+        ({"compile": True}, r"unknown trainer\.compile 'True'; known: auto, cudagraphs, inductor, none"),
+        ({"channels_last": 1}, r"unknown trainer\.channels_last '1'; known: auto, false, true"),
+        ({"compile": "inductor", "checkpoint_blocks": True}, r"trainer\.compile=inductor: .*checkpoint_blocks=false"),
     ],
 )
 def test_options_of_the_trainer_that_make_no_sense_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ablate.InputError, match=message):
-        check_options({"epochs": 1, "eval_every": 1, "workers": None, "epochs_to": [], **change})
+        check_options({**asdict(TrainerSchema()), **change})
 
 
 @pytest.mark.gpu

@@ -124,13 +124,22 @@ def test_entry_points_are_modules_or_whole_packages_of_plugins() -> None:
     program = (
         "from ablate import InputError, registry\nfrom ablate.discovery import discover\n"
         "discover()\nprint(*sorted(entry.name for entry in registry.entries('act') if 'from_' in entry.name))\n"
-        f"open({str(points)!r}, 'a').write('bad = nowhere:thing\\n')\n"
+    )
+    broken = (
+        "from ablate import InputError\nfrom ablate.discovery import discover\n"
         "try:\n    discover()\nexcept InputError as error:\n    print(error)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), str(Path("site").resolve())])}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    first, second = done.stdout.splitlines()
-    assert first == "from_module from_package"
+
+    def printed(text: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    assert printed(program) == "from_module from_package"
+    with points.open("a") as file:
+        file.write("bad = nowhere:thing\n")
     reason = "ModuleNotFoundError: No module named 'nowhere'"
-    assert second.startswith(f"plugin entry point 'bad' (nowhere:thing) fails: {reason}")
+    assert printed(broken).startswith(f"plugin entry point 'bad' (nowhere:thing) fails: {reason}")

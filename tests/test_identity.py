@@ -52,6 +52,19 @@ def test_all_that_decides_the_outcome_is_part_of_it(override: str) -> None:
     assert cell_id(planned(override)) != cell_id(planned())
 
 
+@pytest.mark.parametrize(
+    "override", ["trainer=bf16", "trainer.precision=bf16", "trainer.compile=inductor", "trainer.channels_last=false"]
+)
+def test_how_a_step_is_computed_is_part_of_it(override: str) -> None:
+    assert cell_id(planned(override)) != cell_id(planned())
+
+
+def test_options_that_came_later_leave_the_ids_of_earlier_cells_as_they_were() -> None:
+    config = planned()
+    trainer = {key: value for key, value in config["trainer"].items() if key not in ("precision", "compile")}
+    assert cell_id({**config, "trainer": trainer}) == cell_id(config)
+
+
 def test_how_a_value_is_written_is_no_part_of_it() -> None:
     assert cell_id(planned("width=1")) == cell_id(planned("width=1.0"))
     assert cell_id(planned("depth=20", "depth=8")) == cell_id(planned())

@@ -361,5 +361,5 @@ def test_the_built_in_studies_plan_at_the_papers_scale(name: str) -> None:
     study = plan_study([f"+exp={name}", "scale=paper"])
     assert study.seeds.values == [0, 1, 2, 3, 4]
     assert {cell.config["data"]["name"] for cell in study.cells} == {"cifar10"}
-    assert {cell.config["schedule"]["warmup_epochs"] for cell in study.cells} == {1.02}
+    assert {cell.config["schedule"]["warmup_epochs"] for cell in study.cells} == {1.023}
     assert study.claims

@@ -16,15 +16,15 @@ class Figure:
         name: what was measured.
         unit: of the values; `x` for a ratio.
         values: of each repetition.
-        bound: what the project holds itself to, as text.
-        meets: whether the median is within it.
+        bound: what the project holds itself to, as text; empty where it is only told.
+        meets: whether the median is within it; None without a bound.
     """
 
     name: str
     unit: str
     values: list[float]
-    bound: str
-    meets: bool
+    bound: str = ""
+    meets: bool | None = None
 
     @property
     def median(self) -> float:
@@ -55,22 +55,24 @@ def at_least(name: str, unit: str, values: list[float], bound: float) -> Figure:
     return Figure(name, unit, values, f"at least {bound:g}", statistics.median(values) >= bound)
 
 
-def ratios(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> list[float]:
-    """Ours over theirs, pair by pair in alternating order, after one warm-up of each.
+def interleaved(
+    ours: Callable[[], float], theirs: Callable[[], float], pairs: int
+) -> tuple[list[float], list[float], list[float]]:
+    """Both measurements pair by pair in alternating order, after one warm-up of each.
 
-    Both are functions that return seconds.
+    Returns:
+        Ours, theirs, and ours over theirs, a value for each pair.
     """
     ours(), theirs()
-    found = []
+    first, second = [], []
     for pair in range(pairs):
         if pair % 2:
-            second = theirs()
-            first = ours()
+            second.append(theirs())
+            first.append(ours())
         else:
-            first = ours()
-            second = theirs()
-        found.append(first / second)
-    return found
+            first.append(ours())
+            second.append(theirs())
+    return first, second, [one / other for one, other in zip(first, second, strict=True)]
 
 
 def seconds(work: Callable[[], object]) -> float:

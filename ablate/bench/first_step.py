@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from ablate.cell import build_trainer, build_training
+from ablate.cell import run_cell
+from ablate.processes import keep_freed_memory
+from ablate.worker import quieten_lightning
 
 
 class FirstStep(pl.Callback):
@@ -23,12 +26,13 @@ class FirstStep(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Called by Lightning."""
-        self.tell.send(time.monotonic())
+        self.tell.send((time.monotonic(), time.process_time()))
         os._exit(0)
 
 
-def train_one_step(config: dict[str, Any], device: str, tell: Connection) -> None:
-    """Build a cell's training and run it up to its first step."""
+def train_one_step(folder: Path, device: str, tell: Connection) -> None:
+    """Run the cell in `folder` up to its first step, as its process does: from its frozen config on."""
+    quieten_lightning()
     torch.set_num_threads(1)
-    training = build_training(config, torch.device(device))
-    build_trainer(config, device, FirstStep(tell)).fit(training)
+    keep_freed_memory()
+    run_cell(folder, device, FirstStep(tell))

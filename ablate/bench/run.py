@@ -3,83 +3,147 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from ablate.bench.ceiling import ceiling
+from ablate.bench.data_path import data_path
 from ablate.bench.figure import Figure
-from ablate.bench.overhead import overhead
+from ablate.bench.overhead import digits_overhead, noise_overhead
+from ablate.bench.setting import Setting
+from ablate.bench.speedup import speedup
 from ablate.bench.start import start_of_a_cell
 from ablate.bench.throughput import cells_per_hour
-from ablate.processes import cores
-from ablate.study import Cell, plan_study
+from ablate.errors import unknown
+from ablate.processes import cores, keep_freed_memory
+from ablate.worker import quieten_lightning
 
-OVERHEAD_DEPTHS = (20, 56)
-OVERHEAD_EPOCHS = 10  # as many as a cell of the quick scale has
-START_CELLS = 10
-RATE_CELLS = 6
-RATE_EPOCHS = 4
+LOADED = 0.5  # of a core, by other processes, before the bench begins
 
 
-def run_bench(console: Console, *, as_json: bool, pairs: int) -> None:
+@dataclass(frozen=True)
+class Part:
+    """Figures that are measured together.
+
+    Attributes:
+        measure: gives them.
+        quick: whether they are part of a bench that names none.
+    """
+
+    measure: Callable[[Setting], Iterator[Figure]]
+    quick: bool = True
+
+
+PARTS = {
+    "overhead-digits-20": Part(partial(digits_overhead, depth=20)),
+    "overhead-digits-56": Part(partial(digits_overhead, depth=56), quick=False),
+    "overhead-digits-110": Part(partial(digits_overhead, depth=110)),
+    "overhead-32x32-20": Part(partial(noise_overhead, depth=20)),
+    "overhead-32x32-56": Part(partial(noise_overhead, depth=56), quick=False),
+    "overhead-32x32-110": Part(partial(noise_overhead, depth=110), quick=False),
+    "data-path": Part(data_path),
+    "ceiling": Part(ceiling),
+    "start": Part(start_of_a_cell),
+    "cells-per-hour": Part(cells_per_hour),
+    "speedup": Part(speedup),
+}
+
+
+def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", everything: bool = False) -> None:
     """Measure and print; every ratio is the median over interleaved pairs taken in this run.
 
     Args:
         console: where to print.
         as_json: print the figures as one JSON object.
         pairs: repetitions of each ratio.
+        only: measure just the parts whose names begin so.
+        everything: also the parts that take longer.
+
+    Raises:
+        InputError: no part has such a name.
     """
-    device = "cuda:0" if torch.cuda.is_available() else "cpu"
-    machine = _machine(device)
+    setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs)
+    chosen = parts(only, everything)
+    machine = _machine(setting.device)
+    quieten_lightning()
+    keep_freed_memory()  # as in a cell's process
     if not as_json:
-        console.print(machine, highlight=False)
+        console.print(_in_words(machine), highlight=False)
     figures = []
-    for figure in _figures(device, pairs):
-        figures.append(figure)
-        if not as_json:
-            console.print(_line(figure), highlight=False)
+    for part in chosen:
+        for figure in PARTS[part].measure(setting):
+            figures.append(figure)
+            if not as_json:
+                console.print(_line(figure), highlight=False)
+    load = os.getloadavg()[0]
     if as_json:
-        console.print_json(json.dumps({"machine": machine, "figures": [figure.to_dict() for figure in figures]}))
+        content = {"machine": machine, "load_after": load, "figures": [figure.to_dict() for figure in figures]}
+        console.print_json(json.dumps(content))
     else:
         console.print(_table(figures))
+        console.print(
+            f"load average over the last minute: {machine['load']:.1f} before, {load:.1f} after", highlight=False
+        )
 
 
-def _figures(device: str, pairs: int) -> Iterator[Figure]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a slot's share; the loop gets the same
-    for depth in OVERHEAD_DEPTHS:
-        yield overhead(_config(depth, OVERHEAD_EPOCHS, eval_every=OVERHEAD_EPOCHS), device, pairs)
-    torch.set_num_threads(threads)
-    yield start_of_a_cell(_config(20, 1), device, START_CELLS)
-    yield cells_per_hour(_cells(20, RATE_EPOCHS, RATE_CELLS), pairs)
+def parts(only: str, everything: bool) -> list[str]:
+    """The names of the parts to measure.
+
+    Raises:
+        InputError: none begins with `only`.
+    """
+    if not only:
+        return [name for name, part in PARTS.items() if everything or part.quick]
+    chosen = [name for name in PARTS if name.startswith(only)]
+    if not chosen:
+        raise unknown("part of the bench", only, PARTS)
+    return chosen
 
 
-def _config(depth: int, epochs: int, eval_every: int = 1) -> dict[str, Any]:
-    return _cells(depth, epochs, 1, f"trainer.eval_every={eval_every}")[0].config
+def _machine(device: str) -> dict[str, Any]:
+    where = torch.cuda.get_device_name(device) if device != "cpu" else _processor()
+    return {
+        "device": where,
+        "cores": cores(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "load": os.getloadavg()[0],
+    }
 
 
-def _cells(depth: int, epochs: int, seeds: int, *more: str) -> list[Cell]:
-    """Cells of the quick scale, as a study would train them."""
-    return plan_study([f"depth={depth}", f"trainer.epochs={epochs}", f"study.seeds={seeds}", *more]).cells
+def _processor() -> str:
+    """The name of the CPU, where the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
 
 
-def _machine(device: str) -> str:
-    where = torch.cuda.get_device_name(device) if device != "cpu" else (platform.processor() or platform.machine())
-    return f"{where}, {cores()} CPU cores, Python {platform.python_version()}, torch {torch.__version__}"
+def _in_words(machine: dict[str, Any]) -> str:
+    text = "{device}, {cores} CPU cores, Python {python}, torch {torch}".format(**machine)
+    if machine["load"] > LOADED:
+        text += f"\nload average {machine['load']:.1f}: other processes are at work here, and disturb what is measured"
+    return text
 
 
 def _line(figure: Figure) -> str:
-    return f"{figure.name}: {figure.median:.3g} {figure.unit}"
+    return f"{figure.name}: {figure.median:.4g} {figure.unit}"
 
 
 def _table(figures: Sequence[Figure]) -> Table:
     table = Table("figure", "median", "least to most", "held to", "met", box=None, pad_edge=False)
     for figure in figures:
-        span = f"{min(figure.values):.3g} to {max(figure.values):.3g}"
-        met = "yes" if figure.meets else "NO"
-        table.add_row(figure.name, f"{figure.median:.3g} {figure.unit}", span, figure.bound, met)
+        span = f"{min(figure.values):.4g} to {max(figure.values):.4g}"
+        met = {True: "yes", False: "NO", None: ""}[figure.meets]
+        table.add_row(figure.name, f"{figure.median:.4g} {figure.unit}", span, figure.bound, met)
     return table

@@ -1,18 +1,23 @@
-"""Cells per hour of one-core slots side by side, over the same cells one after the other with default threads."""
+"""Cells per hour by slots: of one-core slots side by side, over one of them."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ablate import registry
-from ablate.bench.figure import Figure, at_least, ratios, seconds
+from ablate.bench.figure import Figure, at_least, interleaved, seconds
+from ablate.bench.setting import Setting, digits_cells
 from ablate.interfaces.run import Job, Report
 from ablate.processes import cores
 from ablate.store import Store
 from ablate.study import Cell
 
-BOUND = 1.6
+BOUND = 1.9  # for two slots
+CELLS = 6
+EPOCHS = 4  # cells of about a second: the start of each is a small part of it
+CELLS_PER_GPU = 4
 
 
 class Quiet(Report):
@@ -40,14 +45,25 @@ class Quiet(Report):
         """Nothing to draw."""
 
 
-def cells_per_hour(cells: list[Cell], pairs: int) -> Figure:
-    """The ratio of rates; serial cells get as many threads as there are cores, as PyTorch does by default."""
-    values = ratios(lambda: _run(cells, slots=1, threads=cores()), lambda: _run(cells, slots=2, threads=1), pairs)
-    return at_least("cells per hour of two one-core slots over serial cells", "x", values, BOUND)
+def cells_per_hour(setting: Setting) -> Iterator[Figure]:
+    """Of ResNet-20 on digits: of one slot with one thread, of as many as there are cores, and the ratio.
+
+    On a GPU the slots are cells that share it.
+    """
+    cells = digits_cells(20, EPOCHS, CELLS)
+    more = cores() if setting.device == "cpu" else CELLS_PER_GPU
+
+    def rate(slots: int) -> float:
+        return len(cells) / _run(cells, slots) * 3600
+
+    several, one, ratios = interleaved(lambda: rate(more), lambda: rate(1), setting.pairs)
+    yield Figure("ResNet-20, digits, one slot", "cells/h", one)
+    yield Figure(f"ResNet-20, digits, {more} slots", "cells/h", several)
+    yield at_least("the second over the first", "x", ratios, BOUND * more / 2 if setting.device == "cpu" else 2.0)
 
 
-def _run(cells: list[Cell], slots: int, threads: int) -> float:
-    engine = registry.build("engine", {"name": "local", "slots": slots, "threads": threads})
+def _run(cells: list[Cell], slots: int) -> float:
+    engine = registry.build("engine", {"name": "local", "slots": slots, "threads": 1})
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "bench")
         store.prepare()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Decisive as far as a cell's name goes, and yet without effect on what is trained: they say what is measured, and how
 # tensors lie in memory.
-WITHOUT_EFFECT = ("trainer.eval_every", "trainer.epochs_to", "trainer.channels_last")
+WITHOUT_EFFECT = ("trainer.eval_every", "trainer.epochs_to", "trainer.channels_last", "trainer.compile")
 
 
 def config_difference(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -42,13 +42,14 @@ def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> 
     keys = list(difference)
     checks: dict[str, Callable[[], bool]] = {
         "epochs": lambda: baseline["trainer"]["epochs"] != arm["trainer"]["epochs"],
+        "precision": lambda: baseline["trainer"]["precision"] != arm["trainer"]["precision"],
         "batch size": lambda: "data.batch_size" in keys,
         "data": lambda: _data_differs(baseline["data"], arm["data"]),
         "schedule": lambda: _schedule_differs(baseline, arm),
         "augmentation": lambda: _augmentation_differs(baseline, arm),
         "evaluation": lambda: _evaluation_differs(baseline, arm),
     }
-    groups = {"epochs": "trainer", "batch size": "data", "augmentation": "augment"}
+    groups = {"epochs": "trainer", "precision": "trainer", "batch size": "data", "augmentation": "augment"}
     touched = {key.split(".")[0] for key in keys}
     found: list[str] = []
     unchecked = [key for key in keys if not _is_known(key)]
@@ -98,7 +99,7 @@ def optimisers_differ(baseline: Mapping[str, Any], arm: Mapping[str, Any], model
 
 def _is_known(key: str) -> bool:
     top = key.split(".")[0]
-    return top in NETWORK or top in PARTS or key == "trainer.epochs" or key in WITHOUT_EFFECT
+    return top in NETWORK or top in PARTS or key in ("trainer.epochs", "trainer.precision") or key in WITHOUT_EFFECT
 
 
 def _path(optim: Optim, model: nn.Module) -> list[Tensor]:

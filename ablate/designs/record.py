@@ -31,6 +31,7 @@ def study_content(study: Study, cells: Sequence[Cell], networks: Mapping[str, Ne
         "exclude": study.exclude,
         "seeds": study.seeds.values,
         "looks": list(study.seeds.looks),
+        "chosen": study.chosen,
         "claims": [asdict(claim) for claim in study.claims],
         "trains": study.trains,
         "cells": [

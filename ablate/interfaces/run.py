@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,10 @@ class Report(abc.ABC):
     @abc.abstractmethod
     def is_done(self, job: Job) -> bool:
         """Whether the cell has a result by now, from here or from another study of the store."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know of how the cells run, in one line."""
+        print(text, file=sys.stderr)
 
     @abc.abstractmethod
     def tick(self) -> None:

@@ -57,7 +57,7 @@ def measure(config: Mapping[str, Any], network: Network, slot: Slot) -> Speed:
             def run() -> None:
                 inputs, labels = resident.training_batch(index)
                 optimizer.zero_grad(set_to_none=True)
-                training_loss(model.train(), inputs, labels).backward()
+                training_loss(model.train(), inputs, labels, config["trainer"]["precision"]).backward()
                 optimizer.step()
 
             return run

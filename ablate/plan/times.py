@@ -154,7 +154,7 @@ def speed_key(cell: Cell) -> str:
     """All of a cell's config that decides how fast it trains."""
     config = cell.config
     nodes = {"augment": config["augment"], "evaluation": config["evaluation"], "optim": config["optim"]["name"]}
-    options = {name: config["trainer"][name] for name in ("channels_last", "checkpoint_blocks")}
+    options = {name: config["trainer"][name] for name in ("channels_last", "checkpoint_blocks", "precision", "compile")}
     return json.dumps([shape_of(config), nodes, options], sort_keys=True, default=str)
 
 

@@ -114,6 +114,7 @@ def reproduction(inputs: Inputs) -> Table:
         ("seeds", ", ".join(str(seed) for seed in seeds)),
         ("overrides", " ".join(str(part) for part in study.get("overrides") or [])),
         ("scale", study.get("scale")),
+        ("trainer=auto", (study.get("chosen") or {}).get("text")),
         ("reused cells", ", ".join(f"{n} from {name}" for name, n in sources.items())),
         *(study.get("versions") or {}).items(),
     ]

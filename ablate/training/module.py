@@ -16,8 +16,10 @@ from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import generator
 from ablate.training.feed import Feed
-from ablate.training.loss import training_loss
+from ablate.training.loss import autocast
+from ablate.training.numerics import Numerics
 from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimizer
+from ablate.training.step import build_step
 
 STEPS_PER_CHUNK = 64
 
@@ -56,6 +58,7 @@ class Training(pl.LightningModule):
         batch_size: images in a step; the last step of an epoch takes what is left.
         epochs: passes over the training split.
         eval_every: epochs between two measurements; the last epoch is always measured.
+        numerics: how a step is computed; measurements take its precision, too.
 
     Attributes:
         history: a row for each epoch; `train/*` and `test/*` in eval mode over whole splits, without augmentation.
@@ -73,6 +76,7 @@ class Training(pl.LightningModule):
         batch_size: int,
         epochs: int,
         eval_every: int = 1,
+        numerics: Numerics = Numerics(),  # noqa: B008 - a frozen value
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -84,6 +88,7 @@ class Training(pl.LightningModule):
         self.batch_size = batch_size
         self.epochs = epochs
         self.eval_every = eval_every
+        self.numerics = numerics
         self.steps_per_epoch = math.ceil(len(data.train.labels) / batch_size)
         self.history: list[Row] = []
         self.diverged = False
@@ -96,6 +101,13 @@ class Training(pl.LightningModule):
         """The optimiser; its rate is set step by step."""
         return self.optim.build(self.model)
 
+    def on_train_start(self) -> None:
+        """Model and optimiser are on their device by now, and a checkpoint's values are in them."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        self._optimizer = optimizer
+        self._step = build_step(self.model, optimizer, self.numerics, self.batch_size, self.device)
+
     def on_train_epoch_start(self) -> None:
         """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
         torch.manual_seed(generator(self.data.seed, "noise", self.current_epoch).initial_seed())
@@ -105,10 +117,14 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
         """Optimiser steps on each of the given index sets; losses stay on the device."""
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
         for images, labels in self.data.training_batches(batch):
-            self._step(optimizer, images, labels)
+            self.train_on(images, labels)
+
+    def train_on(self, images: Tensor, labels: Tensor) -> None:
+        """Take an optimiser step on a batch (B, C, H, W) with its labels (B,)."""
+        self.set_rate()
+        self._loss += self._step(images, labels)
+        self._steps += 1
 
     def on_train_epoch_end(self) -> None:
         """Measure, record the row, and stop where the loss is no number any more."""
@@ -149,31 +165,25 @@ class Training(pl.LightningModule):
 
     @torch.no_grad()
     def _evaluate(self, split: Split | Samples) -> tuple[float, float]:
+        """Mean loss and error over a split: one pass that waits for the device once, at its end."""
         was_training = self.model.training
         self.model.eval()
-        loss = torch.zeros((), device=self.device, dtype=torch.float64)
-        wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        sums = torch.zeros(2, device=self.device, dtype=torch.float64)
         for images, labels in self.data.evaluation_batches(split):
-            logits = averaged([self.model(view) for view in self.evaluation.views(images)])
-            loss += F.cross_entropy(logits, labels, reduction="sum")
-            wrong += (logits.argmax(dim=1) != labels).sum()
+            with autocast(self.device, self.numerics.precision):
+                views = [self.model(view) for view in self.evaluation.views(images)]
+            logits = averaged([one.float() for one in views])
+            wrong = (logits.argmax(dim=1) != labels).sum()
+            sums += torch.stack([F.cross_entropy(logits, labels, reduction="sum"), wrong])
         self.model.train(was_training)
-        samples = len(split.labels)
-        return float(loss) / samples, int(wrong) / samples
+        loss, wrong_ones = (sums / len(split.labels)).tolist()
+        return loss, wrong_ones
 
-    def _step(self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
-        self._set_rate(optimizer)
-        optimizer.zero_grad(set_to_none=True)
-        loss = training_loss(self.model, images, labels)
-        loss.backward()
-        optimizer.step()
-        self._loss += loss.detach()
-        self._steps += 1
-
-    def _set_rate(self, optimizer: torch.optim.Optimizer) -> None:
+    def set_rate(self) -> None:
+        """The learning rate of the step to come."""
         epoch = self.current_epoch + self._steps / self.steps_per_epoch
         self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
-        for group in optimizer.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = self._rate
 
 

@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.errors import InputError
+from ablate.training.numerics import check_numerics
 
 
 def check_options(trainer: Mapping[str, Any]) -> None:
     """Refuse options of `trainer` that make no sense.
 
     Raises:
-        InputError: a number that is too small, or a threshold that is none.
+        InputError: a number that is too small, a value that an option does not have, or a threshold that is none.
     """
     for name in ("epochs", "eval_every"):
         if trainer[name] < 1:
             raise InputError(f"trainer.{name}={trainer[name]}: must be at least 1")
     if trainer["workers"] is not None and trainer["workers"] < 0:
         raise InputError(f"trainer.workers={trainer['workers']}: must be at least 0")
+    check_numerics(trainer)
     for text in trainer["epochs_to"]:
         threshold(text)
 

@@ -12,6 +12,7 @@ import torch
 from ablate import (
     BUSY,
     DONE,
+    OUT_OF_MEMORY,
     REFUSED,
     Engine,
     InputError,
@@ -19,12 +20,16 @@ from ablate import (
     Report,
     Slot,
     cores,
+    free_gpu_memory,
     is_taken,
     log_tail,
+    memory_of_cell,
     preloaded_context,
     register,
     work,
 )
+
+from ._placement import Placement
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # between asking a process to end and ending it
@@ -48,7 +53,8 @@ class Local(Engine):
     Args:
         slots: cells at a time; null: one a CPU core, or `cells_per_gpu` a GPU.
         threads: CPU threads of a cell; null: the cores shared out among the slots.
-        cells_per_gpu: cells that share a GPU.
+        cells_per_gpu: cells that share a GPU; fewer at a time where the memory does not reach, by an estimate made
+            beforehand. One that still runs out of memory beside others is started again, alone on its GPU.
         retries: how often a cell whose process ended without a result is started again, unless its input was wrong.
     """
 
@@ -66,21 +72,29 @@ class Local(Engine):
         self.retries = retries
 
     def run(self, jobs: Sequence[Job], report: Report) -> None:
-        """Longest cells first, so that the last ones to end are short."""
+        """Longest cells first, so that the last ones to end are short.
+
+        Raises:
+            InputError: a cell needs more memory than any GPU has.
+        """
         waiting = sorted(jobs, key=lambda job: -job.cost)
-        free = self.devices(len(jobs))
-        threads = self.threads_of(free)
+        devices = self.devices(len(jobs))
+        placement, threads = self._placement(devices, waiting, report), self.threads_of(devices)
         context = preloaded_context()
         attempts: dict[str, int] = {}
         running: list[Running] = []
         try:
             while waiting or running:
-                while free and (job := _next(waiting, report)):
-                    running.append(Running(context, job, free.pop(0), threads))
+                while started := _next(waiting, placement, report):
+                    job, device = started
+                    placement.take(job, device)
+                    running.append(Running(context, job, device, threads))
                     report.started(job)
                 for ended in _ended(running):
-                    free.append(ended.device)
-                    if self._settle(ended, attempts, report):
+                    shared = placement.release(ended.job, ended.device)
+                    if shared and ended.process.exitcode == OUT_OF_MEMORY:
+                        placement.alone.add(ended.job.id)
+                    if self._settle(ended, shared, attempts, report):
                         waiting.insert(0, ended.job)
                 report.tick()
         finally:
@@ -101,7 +115,19 @@ class Local(Engine):
         """CPU threads of a cell, where these are the slots."""
         return self.threads or max(1, cores() // len(slots))
 
-    def _settle(self, ended: Running, attempts: dict[str, int], report: Report) -> bool:
+    def limits(self, devices: Sequence[str]) -> dict[str, int]:
+        """Free bytes of the GPUs among these devices; for the memory of the CPU the system cares."""
+        return free_gpu_memory() if any(device.startswith("cuda") for device in devices) else {}
+
+    def _placement(self, devices: Sequence[str], jobs: Sequence[Job], report: Report) -> Placement:
+        limits = self.limits(devices)
+        needs = {job.id: memory_of_cell(job.folder) for job in jobs} if limits else {}
+        placement = Placement(devices, limits, needs)
+        if needs and (line := placement.reduced(max(jobs, key=lambda job: needs[job.id]))):
+            report.note(line)
+        return placement
+
+    def _settle(self, ended: Running, shared: bool, attempts: dict[str, int], report: Report) -> bool:
         """Tell how a process ended; true where the cell still waits for its result."""
         job, code = ended.job, ended.process.exitcode
         if code == DONE and report.is_done(job):
@@ -109,23 +135,33 @@ class Local(Engine):
             return False
         if code == BUSY:
             return True
+        if code == OUT_OF_MEMORY and shared:
+            report.again(job, f"out of memory beside other cells on {ended.device}; next it has the device to itself")
+            return True
         attempts[job.id] = attempts.get(job.id, 0) + 1
         reason = f"{_ending(code)} in attempt {attempts[job.id]}; its log ends: {log_tail(job.folder)}"
-        if code != REFUSED and attempts[job.id] <= self.retries:
+        # Alone it would take as much memory again, and wrong input stays wrong.
+        if code not in (REFUSED, OUT_OF_MEMORY) and attempts[job.id] <= self.retries:
             report.again(job, reason)
             return True
         report.failed(job, reason)
         return False
 
 
-def _next(waiting: list[Job], report: Report) -> Job | None:
-    """Take out the first cell that nobody else trains; those that another study has ended by now leave the list."""
+def _next(waiting: list[Job], placement: Placement, report: Report) -> tuple[Job, str] | None:
+    """Take out the first cell that there is room for and nobody else trains, and say where to start it.
+
+    Cells that another study has ended by now leave the list.
+    """
+    if not placement.slots:
+        return None
     for job in list(waiting):
-        if is_taken(job):
+        device = placement.place(job)
+        if device is None or is_taken(job):
             continue
         waiting.remove(job)
         if not report.is_done(job):
-            return job
+            return job, device
         report.ended(job)
     return None
 
@@ -157,6 +193,8 @@ def _stop(running: Sequence[Running]) -> None:
 def _ending(code: int | None) -> str:
     if code == REFUSED:
         return "refused its input"
+    if code == OUT_OF_MEMORY:
+        return "out of memory with the device to itself"
     if code is not None and code < 0:
         return f"killed by signal {-code} ({signal.strsignal(-code)})"
     return f"process ended with code {code}"

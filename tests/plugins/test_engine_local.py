@@ -336,3 +336,66 @@ def test_a_process_that_will_not_stop_is_killed(
     with pytest.raises(KeyboardInterrupt):
         local.run([deaf], Recorder(interrupt))
     assert children() == []
+
+
+# cells that run out of GPU memory; what raises that is simulated, on slots that share one device
+
+OUT_OF_MEMORY = "raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')"
+
+
+def test_a_cell_that_runs_out_of_memory_beside_others_is_started_again_alone(
+    workshop: Callable[[str], list[Job]], tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    bad, good = workshop(
+        f"import torch, pathlib; first = pathlib.Path({str(first)!r})\n        "
+        f"if not first.exists(): first.touch(); {OUT_OF_MEMORY}"
+    )
+    report = Recorder()
+    engine(slots=2, retries=0).run([bad, good], report)
+    assert report.whats(bad) == ["started", "again", "started", "ended"]
+    assert report.whats(good) == ["started", "ended"]
+    assert report.reasons == ["out of memory beside other cells on cpu; next it has the device to itself"]
+    again = max(place for place, told in enumerate(report.told) if told == ("started", bad.id))
+    assert report.told.index(("ended", good.id)) < again, "the device was empty by then"
+
+
+def test_a_cell_that_runs_out_of_memory_alone_has_failed_at_once(workshop: Callable[[str], list[Job]]) -> None:
+    bad, good = workshop(f"import torch; {OUT_OF_MEMORY}")
+    report = Recorder()
+    engine(slots=1, retries=2).run([bad, good], report)
+    assert report.whats(bad) == ["started", "failed"]
+    assert report.whats(good) == ["started", "ended"]
+    (reason,) = report.reasons
+    assert reason.startswith("out of memory with the device to itself in attempt 1; its log ends: ")
+    assert "CUDA out of memory. Tried to allocate 2.00 GiB." in reason
+
+
+@pytest.mark.parametrize("text", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling x"])
+def test_libraries_have_errors_of_their_own_for_it(text: str, workshop: Callable[[str], list[Job]]) -> None:
+    bad, _ = workshop(f"raise RuntimeError({text!r})")
+    report = Recorder()
+    engine(slots=1).run([bad], report)
+    assert report.reasons[0].startswith("out of memory with the device to itself")
+
+
+def test_cells_that_do_not_fit_together_run_one_after_the_other(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [job(f"seed={seed}") for seed in range(3)]
+    local = engine(slots=2)
+    monkeypatch.setattr(local, "limits", lambda devices: {"cpu": 3 * 2**29})
+    report = Recorder()
+    local.run(jobs, report)
+    assert [what for what, _ in report.told] == ["started", "ended"] * 3
+    assert "about 1.0 GiB of GPU memory each: at a time run 1 of 2 on cpu" in capsys.readouterr().err
+
+
+def test_a_cell_that_fits_on_no_gpu_is_refused_before_any_is_started(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, report = engine(slots=1), Recorder()
+    monkeypatch.setattr(local, "limits", lambda devices: {"cpu": 2**29})
+    with pytest.raises(InputError, match=r"needs about 1\.0 GiB of GPU memory, and 0\.5 GiB are free"):
+        local.run([job()], report)
+    assert report.told == []

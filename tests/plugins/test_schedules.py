@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ablate import InputError, Schedule, registry
-from ablate.config import prepare
+from ablate.config import compose, prepare
 
 
 def build(name: str, **options: Any) -> Schedule:
@@ -71,3 +71,18 @@ def test_a_linear_warm_up_rises() -> None:
 def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         build("step", **options)
+
+
+def test_the_papers_recipe_passes_its_milestones_in_the_papers_iterations() -> None:
+    prepare()
+    config = compose(["+exp=preact_vs_postact", "scale=paper", "study.seeds=1"])
+    iterations = 164 * 391
+    schedule = registry.build("schedule", dict(config.schedule))
+    changes = [schedule.factor(step / iterations, 99) for step in (31_999, 32_000, 47_999, 48_000)]
+    assert changes == pytest.approx([1, 0.1, 0.1, 0.01])
+    warming = registry.build("schedule", {**config.schedule, "warmup_epochs": 1.023, "warmup_factor": 0.1})
+    assert [warming.factor(0.01, step / 391) for step in (0, 399, 400)] == pytest.approx([0.1, 0.1, 1])
+    assert (config.trainer.epochs, config.data.batch_size, config.width) == (164, 128, 1.0)
+    assert dict(config.optim) == {
+        "name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": False, "decay_norm": True,
+    }  # fmt: skip

@@ -1,0 +1,94 @@
+"""A network's training speed against that of its convolutions alone, the ceiling of the device for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ablate.bench.figure import Figure, interleaved
+from ablate.bench.setting import Setting, noise
+from ablate.cell import build_training
+from ablate.training.loss import autocast
+from ablate.training.module import Training
+from ablate.training.step import build_step
+
+STEPS = 4
+
+Convolution = tuple[nn.Conv2d, Tensor]  # with an input of the shape that it gets, as a leaf
+
+
+def ceiling(setting: Setting) -> Iterator[Figure]:
+    """Images per second of ResNet-20's steps, and the share of what its convolutions alone would reach."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    config = noise(20, 1, 256, *setting.fast)
+    steps, alone = _steps(config, setting.device), _convolutions(config, setting.device)
+    ours, theirs, ratios = interleaved(steps, alone, setting.pairs)
+    torch.set_num_threads(threads)
+    batch = int(config["data"]["batch_size"])
+    yield Figure("ResNet-20, 32x32, bf16, one slot", "images/s", [batch / one for one in ours])
+    yield Figure("its convolutions alone, forward and backward", "images/s", [batch / one for one in theirs])
+    yield Figure("share of this ceiling that training reaches", "%", [100 / ratio for ratio in ratios])
+
+
+def _steps(config: dict[str, Any], device: str) -> Any:
+    training = _on_device(config, device)
+    images, labels = _batch(training)
+    model = training.model.train()
+    step = build_step(model, training.optim.build(model), training.numerics, training.batch_size, torch.device(device))
+    return lambda: _timed(lambda: step(images, labels), device)
+
+
+def _convolutions(config: dict[str, Any], device: str) -> Any:
+    training = _on_device(config, device)
+    found = _record(training)
+
+    def all_of_them() -> None:
+        with autocast(torch.device(device), training.numerics.precision):
+            outputs = [convolution(x) for convolution, x in found]
+        for output in outputs:
+            output.backward(torch.ones_like(output))
+
+    return lambda: _timed(all_of_them, device)
+
+
+def _record(training: Training) -> list[Convolution]:
+    """Each convolution with an input of its own, in the type and format that it has in the network."""
+    found: list[Convolution] = []
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.Conv2d)
+        first = not found  # the images need no gradient
+        found.append((module, inputs[0].detach().clone().requires_grad_(not first)))
+
+    convolutions = [module for module in training.model.modules() if isinstance(module, nn.Conv2d)]
+    handles = [module.register_forward_pre_hook(keep) for module in convolutions]
+    with torch.no_grad(), autocast(training.device, training.numerics.precision):
+        training.model.train()(_batch(training)[0])
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def _on_device(config: dict[str, Any], device: str) -> Training:
+    training = build_training(config, torch.device(device))
+    training.to(device)
+    return training
+
+
+def _batch(training: Training) -> tuple[Tensor, Tensor]:
+    return training.data.training_batch(training.data.start_epoch(0)[: training.batch_size])
+
+
+def _timed(work: Any, device: str) -> float:
+    """Seconds of one of `STEPS` repetitions."""
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        work()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - started) / STEPS

@@ -1,0 +1,67 @@
+"""What the data path takes of a training step: gathering, normalising and augmenting a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.bench.figure import Figure, at_most, interleaved, seconds
+from ablate.bench.overhead import fit
+from ablate.bench.setting import Setting, digits, noise
+from ablate.cell import build_trainer, build_training
+from ablate.training.module import Training
+
+BOUND = 5.0
+
+
+def data_path(setting: Setting) -> Iterator[Figure]:
+    """The part of an epoch that is left when its optimiser steps are taken out, in per cent."""
+    for what, config in {"digits": digits(20, 1), "32x32": noise(20, 1, 1280)}.items():
+        yield _part(what, config, setting)
+
+
+class Steps:
+    """Seconds of the chunks of an epoch, as the training module takes them."""
+
+    def __init__(self, config: dict[str, Any], device: str, *, idle: bool) -> None:
+        self.training = build_training({**config, "seed": 0}, torch.device(device))
+        if idle:
+            self.training.train_on = lambda images, labels: self.training.set_rate()  # type: ignore[method-assign]
+        self.config, self.device = config, device
+
+    def __call__(self) -> float:
+        """Of one epoch, without its measurement."""
+        watch = _Watch(self.training)
+        fit(self.training, build_trainer(self.config, self.device))
+        return watch.seconds
+
+
+class _Watch:
+    """Adds up what `training_step` takes, with all that the device still has to do."""
+
+    def __init__(self, training: Training) -> None:
+        self.seconds = 0.0
+        step = type(training).training_step
+
+        def timed(batch: list[Tensor], batch_idx: int) -> None:
+            def work() -> None:
+                step(training, batch, batch_idx)
+                if training.device.type == "cuda":
+                    torch.cuda.synchronize()
+
+            self.seconds += seconds(work)
+
+        training.training_step = timed  # type: ignore[method-assign]
+
+
+def _part(what: str, config: dict[str, Any], setting: Setting) -> Figure:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    idle, busy = Steps(config, setting.device, idle=True), Steps(config, setting.device, idle=False)
+    _, _, ratios = interleaved(idle, busy, setting.pairs)
+    torch.set_num_threads(threads)
+    name = f"data path as part of a step, ResNet-20, {what}"
+    return at_most(name, "%", [100 * ratio for ratio in ratios], BOUND)

@@ -1,0 +1,86 @@
+"""One optimiser step, computed in the precision and in the way that a cell's options ask for."""
+
+from __future__ import annotations
+
+import os
+
+import platformdirs
+import torch
+from torch import Tensor, nn
+
+from ablate.errors import InputError
+from ablate.training.loss import training_loss
+from ablate.training.numerics import Numerics
+
+COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+class EagerStep:
+    """Forward, backward, update; operation by operation, and never waiting for the device.
+
+    Args:
+        model: in training mode when called.
+        optimizer: over its parameters.
+        precision: of the forward pass.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, precision: str) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.precision = precision
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Take one step on a batch and return its loss, a scalar on the device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(images, labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The batch's loss, with its graph."""
+        return training_loss(self.model, images, labels, self.precision)
+
+
+class CompiledStep(EagerStep):
+    """Forward and backward as the kernels that TorchInductor makes for batches of one size.
+
+    The last, shorter batch of an epoch runs eagerly: it would be compiled a second time. What is compiled is kept on
+    disk and found again by other processes, so that the seeds of an arm compile once.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, precision: str, batch_size: int) -> None:
+        super().__init__(model, optimizer, precision)
+        self.batch_size = batch_size
+        compiler_cache()
+        self._compiled = torch.compile(training_loss, dynamic=False, fullgraph=True)
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The batch's loss, from compiled code where the batch is full."""
+        if len(images) != self.batch_size:
+            return super().loss(images, labels)
+        return self._compiled(self.model, images, labels, self.precision)
+
+
+def build_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, numerics: Numerics, batch_size: int, device: torch.device
+) -> EagerStep:
+    """The step that a cell's options ask for.
+
+    Raises:
+        InputError: CUDA graphs are asked for on a device that has none.
+    """
+    if numerics.compile == "none":
+        return EagerStep(model, optimizer, numerics.precision)
+    if numerics.compile == "inductor":
+        return CompiledStep(model, optimizer, numerics.precision, batch_size)
+    if device.type != "cuda":
+        raise InputError(f"trainer.compile=cudagraphs needs a CUDA device, and this cell runs on {device.type}")
+    from ablate.training.graph import GraphedStep
+
+    return GraphedStep(model, optimizer, numerics.precision, batch_size)
+
+
+def compiler_cache() -> str:
+    """The folder of compiled code: that of `TORCHINDUCTOR_CACHE_DIR`, or else one in the user's cache folder."""
+    return os.environ.setdefault(COMPILER_CACHE, str(platformdirs.user_cache_path("ablate") / "inductor"))

@@ -1,0 +1,5 @@
+"""`trainer=auto`: how the steps of a study are computed, picked by measurement, once and alike for all of its arms."""
+
+from ablate.tuning.settle import settled
+
+__all__ = ["settled"]

@@ -1,0 +1,77 @@
+"""Which cell may start on which device: slots, memory, and cells that need a device of their own."""
+
+from collections.abc import Mapping, Sequence
+
+from ablate import InputError, Job
+
+
+class Placement:
+    """The slots of a machine and what runs in them.
+
+    Args:
+        slots: the device of each slot; a device stands there as often as cells may share it.
+        limits: free bytes of devices; one that is not named has no limit.
+        needs: bytes that cells take, by ID.
+
+    Attributes:
+        alone: IDs of cells that have to have their device to themselves.
+    """
+
+    def __init__(self, slots: Sequence[str], limits: Mapping[str, int], needs: Mapping[str, int]) -> None:
+        self.slots = list(slots)
+        self.limits = limits
+        self.needs = needs
+        self.alone: set[str] = set()
+        self._on: dict[str, list[str]] = {device: [] for device in slots}
+        self._shared: set[str] = set()
+
+    def place(self, job: Job) -> str | None:
+        """A device with a free slot that has the room for this cell by now, or None."""
+        return next((device for device in self.slots if self._fits(job.id, device)), None)
+
+    def take(self, job: Job, device: str) -> None:
+        """A cell starts on a device."""
+        self.slots.remove(device)
+        here = self._on[device]
+        here.append(job.id)
+        self._shared.discard(job.id)
+        if len(here) > 1:
+            self._shared.update(here)
+
+    def release(self, job: Job, device: str) -> bool:
+        """The cell's process has ended; true if another cell was beside it at some time."""
+        self._on[device].remove(job.id)
+        self.slots.append(device)
+        return job.id in self._shared
+
+    def reduced(self, job: Job) -> str:
+        """A line on what becomes of the shares where cells like this one do not fit as often as asked; or nothing.
+
+        Raises:
+            InputError: no device has the memory for one of them.
+        """
+        need = self.needs.get(job.id, 0)
+        rooms = {device: limit // need for device, limit in self.limits.items() if need and device in self._on}
+        if rooms and not any(rooms.values()):
+            raise InputError(
+                f"{job.id} needs about {gib(need)} of GPU memory, and {gib(max(self.limits.values()))} are free; "
+                "a smaller data.batch_size, trainer.precision=bf16 or trainer.checkpoint_blocks=true takes less"
+            )
+        asked = {device: self.slots.count(device) for device in rooms}
+        few = [f"{rooms[device]} of {count} on {device}" for device, count in asked.items() if rooms[device] < count]
+        if not few:
+            return ""
+        return f"cells as large as {job.id} need about {gib(need)} of GPU memory each: at a time run {', '.join(few)}"
+
+    def _fits(self, cell: str, device: str) -> bool:
+        here = self._on[device]
+        if here and (cell in self.alone or not self.alone.isdisjoint(here)):
+            return False
+        if device not in self.limits:
+            return True
+        return self.needs.get(cell, 0) + sum(self.needs.get(one, 0) for one in here) <= self.limits[device]
+
+
+def gib(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / 2**30:.1f} GiB"
