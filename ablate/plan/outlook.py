@@ -20,6 +20,7 @@ from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stor
 from ablate.processes import cores
 from ablate.store import Store
 from ablate.study import Cell, Study
+from ablate.unused import refuse_unused
 
 Place = tuple[str, str]  # arm, grid point
 
@@ -107,6 +108,7 @@ def look_ahead(study: Study) -> Outlook:
     """
     results = stored_results(study)
     networks = networks_of(study.cells)
+    refuse_unused(study)
     engine = engine_of(study)
     refuse_too_large(study.cells, networks, engine)
     certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
