@@ -15,8 +15,10 @@ from ablate.identity import fingerprint
 from ablate.interfaces.data import DataSet
 from ablate.training.options import check_options
 
+# What a network is made of, where its family asks for it.
+NETWORK = ("backbone", "block", "order", "shortcut", "stem", "head", "aux", "norm", "act", "depth", "width")
 # What decides a network's shape; how it starts and how it is trained does not.
-SHAPE = ("backbone", "block", "order", "shortcut", "stem", "head", "aux", "norm", "act", "data", "depth", "width")
+SHAPE = (*NETWORK, "data")
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Network:
         params: trainable parameters.
         flops: multiply-adds of a forward pass of one image.
         layers: modules that hold no others.
+        uses: what of a config's parts and sizes it asks for while it is built, such as `norm` or `depth`.
     """
 
     params: int
     flops: int
     layers: int = 0
+    uses: tuple[str, ...] = ()
 
 
 def inspect_network(config: Mapping[str, Any]) -> Network:
@@ -80,11 +84,12 @@ def _inspected(shape: str, code: str) -> Network:
     """`code` only tells apart what plugins of one name have made."""
     import torch
 
-    from ablate.network import build_model, count_flops, count_parameters
+    from ablate.network import Noted, build_model, count_flops, count_parameters
 
-    config = json.loads(shape)
+    config = Noted(json.loads(shape))
     data = registry.build("data", config["data"])
     with torch.device("meta"):
         model = build_model(config, data)
     layers = sum(not any(module.children()) for module in model.modules())
-    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)), layers)
+    uses = tuple(key for key in NETWORK if key in config.read)
+    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)), layers, uses)

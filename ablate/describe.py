@@ -20,9 +20,11 @@ from ablate.blame import blaming
 from ablate.config import compose
 from ablate.errors import InputError
 from ablate.interfaces.backbone import Backbone
-from ablate.network import build_model, count_flops, count_parameters, eval_mode, image_shape
+from ablate.network import Noted, build_model, count_flops, count_parameters, eval_mode, image_shape
+from ablate.overrides import parse, refuse_repeated
 from ablate.receptive_field import Field, ReceptiveFields
-from ablate.section import varies
+from ablate.section import container, varies
+from ablate.unused import refuse_unasked
 
 COLUMNS = ("part", "output", "parameters", "multiply-adds", "receptive field", "its stride")
 LEGEND = (
@@ -107,10 +109,14 @@ def show(overrides: Sequence[str], console: Console) -> None:
     Raises:
         InputError: they describe a study of several networks, or no network.
     """
+    typed = parse(overrides)
+    refuse_repeated(typed)
     config = compose(overrides)
     if varies(config.study):
         raise InputError(f"study {config.study.name} has several networks: leave it out here, or see `plan`")
-    description = describe(config)
+    noted = Noted(container(config))
+    description = describe(noted)
+    refuse_unasked(typed, noted.read, [config.backbone.name])
     chosen, image = " ".join(overrides) or "defaults", " x ".join(map(str, description.image))
     console.print(f"[bold]{config.backbone.name}[/] ({escape(chosen)}), images of {image}", highlight=False)
     console.print(_table(description))

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablate import registry
 from ablate.blame import blaming
+from ablate.capacity import refuse_too_large
 from ablate.certificate import load_certificates, write_certificates
 from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network, inspect_network
@@ -19,13 +20,15 @@ from ablate.interfaces.run import Engine, Job
 from ablate.looks import first_cells, next_cells
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
+from ablate.unused import refuse_unused
 
 
 def run_study(study: Study, console: Console) -> None:
     """Train what has no result yet, then judge and report.
 
     Raises:
-        InputError: a cell's network cannot be built, an arm changes nothing, or the store cannot be written.
+        InputError: a cell's network cannot be built or held in memory, an arm or what was typed changes nothing, or the
+            store cannot be written.
         CellsFailed: some cells have no result.
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
@@ -36,13 +39,15 @@ def run_study(study: Study, console: Console) -> None:
     candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
     engine = engine_of(study)
     networks = networks_of(candidates)
+    refuse_unused(study)
+    refuse_too_large(candidates, networks, engine)
     if study.trains:
         check_data(candidates)
     certificates = certify(study, load_certificates(store.folder))
     refuse_no_ops(study, certificates)
+    store.prepare()
     if not console.is_terminal:
         _announce(study, store, engine, console)
-    store.prepare()
     if certificates:
         write_certificates(store.folder, certificates)
     failures = _train_by_looks(study, store, engine, networks, console)

@@ -25,6 +25,28 @@ class ImageSource(Protocol):
     classes: int
 
 
+class Noted(Mapping[str, Any]):
+    """A config that notes which of its keys are read, and so which of its choices something asks for.
+
+    Attributes:
+        read: the keys at its top that were read so far.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.read: set[str] = set()
+        self._config = config
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return self._config[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+
 def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.Module:
     """The network that a config describes, (N, C, H, W) -> (N, classes) logits, with its initial values.
 
@@ -137,11 +159,11 @@ def _backbone(parts: Parts) -> nn.Module:
     return model
 
 
-def _plain(cfg: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     """The config as plain dictionaries, which a network of a thousand units reads much faster."""
     if isinstance(cfg, DictConfig):
         return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
-    return dict(cfg)
+    return cfg
 
 
 def _on_cpu() -> AbstractContextManager[Any]:

@@ -47,6 +47,22 @@ def parse(overrides: Sequence[str]) -> list[Typed]:
     return [_parse(parser, text) for text in overrides]
 
 
+def refuse_repeated(typed: Sequence[Typed]) -> None:
+    """Refuse a key that is typed twice, as the first of the two would be lost.
+
+    To take a key away and add it anew is no repetition.
+
+    Raises:
+        InputError: there is one; names both.
+    """
+    owners: dict[str, str] = {}
+    for override in typed:
+        for key in {} if override.deletes else override.leaves:
+            if key in owners:
+                raise InputError(f"'{owners[key]}' and '{override.text}' both set {key}; leave one of them out")
+            owners[key] = override.text
+
+
 def leaves(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """A nested mapping as a flat one with dotted keys; an empty mapping is a value."""
     flat: dict[str, Any] = {}

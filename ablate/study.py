@@ -24,7 +24,7 @@ from ablate.designs import (
     refuse_empty_selectors,
     refuse_lopsided_averages,
 )
-from ablate.overrides import Typed, parse
+from ablate.overrides import Typed, parse, refuse_repeated
 from ablate.schema import Claim
 from ablate.section import as_filed, composed, name_of, varies, with_typed
 from ablate.seeds import Seeds, seeds_of
@@ -100,6 +100,7 @@ def plan_study(typed: Sequence[str]) -> Study:
     """
     prepare()
     overrides = parse(typed)
+    refuse_repeated(overrides)
     with hydra_context():
         return _plan(overrides)
 

@@ -20,10 +20,15 @@ prepare()  # here, so that a test that forgets its own plugins does not forget t
 TINY = ("depth=8", "width=0.25", "trainer.epochs=2")
 
 
+def last_wins(*overrides: str) -> list[str]:
+    """The overrides without those whose key comes again."""
+    return list({text.split("=")[0]: text for text in overrides}.values())
+
+
 @cache
 def tiny_study(*overrides: str) -> Study:
     """A study of the smallest network; later overrides win."""
-    return plan_study(list({text.split("=")[0]: text for text in (*TINY, *overrides)}.values()))
+    return plan_study(last_wins(*TINY, *overrides))
 
 
 def tiny_cell(*overrides: str) -> Cell:

@@ -13,10 +13,10 @@ import pytest
 from ablate import load_results, registry
 from ablate.__main__ import main
 
-from .cells import TINY
+from .cells import TINY, last_wins
 from .published import write_cifar10
 
-SMALL = [*TINY, "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
+SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
 TWO_ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders"]
 
 
@@ -37,7 +37,7 @@ def ablate(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
 
     def run(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()
-        code = main([*SMALL, *arguments])
+        code = main(last_wins(*SMALL, *arguments))
         return code, capfd.readouterr().err
 
     return run
@@ -283,7 +283,7 @@ def test_without_a_terminal_there_is_one_line_and_the_result(capfd: pytest.Captu
 def test_without_a_terminal_a_study_says_once_what_it_is_about_to_do(capfd: pytest.CaptureFixture[str]) -> None:
     def first_line(*arguments: str) -> str:
         capfd.readouterr()
-        assert main([*SMALL, "engine.slots=2", *arguments]) == 0
+        assert main(last_wins(*SMALL, "engine.slots=2", *arguments)) == 0
         return capfd.readouterr().out.splitlines()[0]
 
     assert first_line(*TWO_ARMS, "study.seeds=2") == "orders: 4 cells, 0 stored already, 2 slots"

@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from ablate import registry
 from ablate.certificate.changes import WITHOUT_EFFECT
 from ablate.certificate.sharing import SEED, counterparts
-from ablate.costs import split_sizes
+from ablate.costs import NETWORK, split_sizes
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, DataSet, Evaluation, Samples, Split, Splits
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import generator
 from ablate.training.resident import ResidentData
 
-NETWORK = ("backbone", "block", "order", "shortcut", "stem", "head", "aux", "norm", "act", "depth", "width")
 PARTS = ("init", "optim", "schedule", "augment", "data", "evaluation")
 STEPS = 3  # momentum shows in the second step, and what builds on it in the third
 LEAST_STEPS = 1000  # where the data is not here: the schedule is looked at as finely as this over the whole training

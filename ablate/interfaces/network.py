@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from ablate import registry
 from ablate.errors import InputError
 
+MOST_CHANNELS = 2**24  # far beyond any machine's memory, and near enough that sizes can be counted
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -48,12 +50,16 @@ class Parts:
         """`channels` times the width factor, as the nearest positive multiple of `divisor`.
 
         Raises:
-            InputError: `channels` or `divisor` is below 1, or the width factor is not above 0.
+            InputError: `channels` or `divisor` is below 1, the width factor is not above 0, or the product is beyond
+                what any machine can hold.
         """
         if channels < 1 or divisor < 1:
             raise InputError(f"a number of channels or groups must be at least 1, not {min(channels, divisor)}")
         if self.width <= 0:
             raise InputError(f"width is a factor on channel counts and must be above 0, not {self.width:g}")
+        if channels * self.width > MOST_CHANNELS:
+            wanted = f"{channels * self.width:,.0f} channels in place of {channels}"
+            raise InputError(f"width={self.width:g} makes {wanted}; {MOST_CHANNELS:,} are the most")
         return max(1, round(channels * self.width / divisor)) * divisor
 
     def make(self, kind: str, *args: Any) -> Any:

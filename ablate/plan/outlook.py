@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ablate.capacity import refuse_too_large
 from ablate.certificate import Certificate, load_certificates, marks
 from ablate.certificate.certify import certify, refuse_no_ops
 from ablate.costs import Network
@@ -19,6 +20,7 @@ from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stor
 from ablate.processes import cores
 from ablate.store import Store
 from ablate.study import Cell, Study
+from ablate.unused import refuse_unused
 
 Place = tuple[str, str]  # arm, grid point
 
@@ -102,13 +104,15 @@ def look_ahead(study: Study) -> Outlook:
     """Gather the plan of a study; trains nothing, and writes nothing but speeds to the user's cache folder.
 
     Raises:
-        InputError: a network cannot be built, an arm changes nothing, or a stored file is broken.
+        InputError: a network cannot be built or held in memory, an arm changes nothing, or a stored file is broken.
     """
     results = stored_results(study)
     networks = networks_of(study.cells)
+    refuse_unused(study)
+    engine = engine_of(study)
+    refuse_too_large(study.cells, networks, engine)
     certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
     refuse_no_ops(study, certificates)
-    engine = engine_of(study)
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
     slots = engine.slots(len(left) or 1)
     timer = Timer(slots or [Slot("cpu", cores())], machine.SpeedCache(machine.cache_folder()))
