@@ -24,9 +24,13 @@ class Interrupts:
         self._told = False
 
     def listen(self) -> None:
-        """Take both signals from here on, until the process ends."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self)
+        """Take both signals from here on, until the process ends.
+
+        Who starts a command in the background of a script, or under `nohup`, has Ctrl-C ignored, and so it stays.
+        """
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self)
+        signal.signal(signal.SIGTERM, self)
 
     def tell(self) -> None:
         """Print the line, once."""

@@ -28,11 +28,17 @@ cli()
 """
 
 
+def hears_ctrl_c() -> None:
+    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(program: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         cwd=folder, env={**os.environ, "PYTHONPATH": path}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=hears_ctrl_c,
     )  # fmt: skip
 
 
@@ -57,6 +63,14 @@ def test_an_interrupt_ends_with_its_code_and_one_line(body: str, tmp_path: Path)
     dispatch = f"def dispatch(arguments): {body}\nablate.commands.dispatch = dispatch"
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (130, "", LINE)
+
+
+def test_where_ctrl_c_is_ignored_from_outside_it_stays_ignored(tmp_path: Path) -> None:
+    program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" + PROGRAM.format(
+        dispatch="def dispatch(arguments): interrupt(); print('went on')\nablate.commands.dispatch = dispatch"
+    )
+    out, error = (process := started(program, tmp_path)).communicate(timeout=60)
+    assert (process.returncode, out, error) == (0, "went on\n", "")
 
 
 def test_what_was_printed_before_is_not_lost(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ablate.config import prepare
 from ablate.store import Store, read_result
 from ablate.study import Cell, plan_study
 
-from ..cells import TINY, frozen, tiny_cell
+from ..cells import TINY, frozen, last_wins, tiny_cell
 
 QUICK = ("trainer.epochs=1", "data.batch_size=500")
 
@@ -219,7 +219,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
             "    def apply(self, images, choices):\n"
             "        return images\n"
         )
-        cells = [plan_study([*TINY, *QUICK, *more]).cells[0] for more in (["augment=mine"], [])]
+        cells = [plan_study(last_wins(*TINY, *QUICK, *more)).cells[0] for more in (["augment=mine"], [])]
         return [job_of(tmp_path / "runs", cell, cost) for cell, cost in zip(cells, (2.0, 1.0), strict=True)]
 
     with registry.isolated():
