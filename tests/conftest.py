@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     folder = tmp_path_factory.mktemp("cache") / "speeds"
     monkeypatch.setattr("ablate.plan.machine.cache_folder", lambda: folder)
     return folder
+
+
+def pytest_configure() -> None:
+    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start; the tests need it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -25,11 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["depth=8", "width=0.25", "data.batch_size=1500", "engine.threads=1", "engine.slots=2"]
 
 
-def hears_ctrl_c() -> None:
-    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Command:
     """`python -m ablate` in a session of its own, so that what it leaves behind can be found."""
 
@@ -38,7 +33,7 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ablate", *SMALL, *arguments],
             cwd=folder, env={**os.environ, "PYTHONPATH": path}, start_new_session=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def ended(self) -> tuple[int, str]:

@@ -28,17 +28,11 @@ cli()
 """
 
 
-def hears_ctrl_c() -> None:
-    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def started(program: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         cwd=folder, env={**os.environ, "PYTHONPATH": path}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=hears_ctrl_c,
     )  # fmt: skip
 
 
