@@ -46,7 +46,7 @@ def _summary(file: Path) -> str:
     if isinstance(study, dict) and study.get("question"):
         return str(study["question"])
     text = " ".join(_comments(file))
-    sentence = re.match(r".+?[.?!](?= [A-Z]|$)", text)
+    sentence = re.match(r".+?[.?!](?= [A-Z-]|$)", text)
     return sentence[0] if sentence else text
 
 

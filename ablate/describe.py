@@ -21,7 +21,7 @@ from ablate.config import compose
 from ablate.errors import InputError
 from ablate.interfaces.backbone import Backbone
 from ablate.network import Noted, build_model, count_flops, count_parameters, eval_mode, image_shape
-from ablate.overrides import parse, refuse_repeated
+from ablate.overrides import overruled, parse
 from ablate.receptive_field import Field, ReceptiveFields
 from ablate.section import container, varies
 from ablate.unused import refuse_unasked
@@ -110,7 +110,8 @@ def show(overrides: Sequence[str], console: Console) -> None:
         InputError: they describe a study of several networks, or no network.
     """
     typed = parse(overrides)
-    refuse_repeated(typed)
+    for line in overruled(typed):
+        console.print(line, style="yellow", highlight=False, markup=False)
     config = compose(overrides)
     if varies(config.study):
         raise InputError(f"study {config.study.name} has several networks: leave it out here, or see `plan`")

@@ -17,6 +17,7 @@ from ablate.costs import Network, inspect_network
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
 from ablate.files import write_json
 from ablate.interfaces.run import Engine, Job
+from ablate.interrupts import in_order
 from ablate.looks import first_cells, next_cells
 from ablate.store import Store, load_history, load_results, load_study, load_versions
 from ablate.study import Cell, Study
@@ -33,6 +34,8 @@ def run_study(study: Study, console: Console) -> None:
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
     store = Store(study.runs, study.name)
+    for note in study.notes:
+        console.print(note, style="yellow", highlight=False, markup=False)
     if study.chosen:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     # Wrong input ends here, before anything is written.
@@ -185,7 +188,7 @@ def _train(cells: list[Cell], store: Store, engine: Engine, jobs: list[Job], con
 
     total = len(codes)
     done, cost = total - len(jobs), sum(job.cost for job in jobs)
-    with StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
+    with in_order(), StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
         engine.run(jobs, progress)
     return progress.failures
 

@@ -5,15 +5,33 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
 LINE = "ablate: interrupted; the same command goes on from here"
 
+_in_order: list[bool] = []  # one for each `in_order` that is entered
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """Inside, the first signal raises KeyboardInterrupt, as there is something to leave tidy: processes, files.
+
+    Outside, as while libraries are imported, it ends the process at once: a KeyboardInterrupt in the middle of compiled
+    code can abort the process, or come back as an error of the library's.
+    """
+    _in_order.append(True)
+    try:
+        yield
+    finally:
+        _in_order.pop()
+
 
 class Interrupts:
-    """Answers the two signals: the first raises KeyboardInterrupt, so that everything is left tidy, the next one ends.
+    """Answers the two signals: where there is something to leave tidy the first one unwinds, and any other one ends.
 
     Attributes:
         seen: a signal has come; whatever exception then ends the command may be a library's answer to it.
@@ -40,12 +58,14 @@ class Interrupts:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if not self.seen:
+        if _in_order and not self.seen:
             self.seen = True
             raise KeyboardInterrupt
+        with suppress(RuntimeError):  # print may be at work below this handler, and is not re-entrant
+            sys.stdout.flush()
         if not self._told:
             self._told = True
-            os.write(2, f"{LINE}\n".encode())  # print may be at work below this handler, and is not re-entrant
+            os.write(2, f"{LINE}\n".encode())
         os._exit(INTERRUPTED)
 
 

@@ -47,20 +47,19 @@ def parse(overrides: Sequence[str]) -> list[Typed]:
     return [_parse(parser, text) for text in overrides]
 
 
-def refuse_repeated(typed: Sequence[Typed]) -> None:
-    """Refuse a key that is typed twice, as the first of the two would be lost.
+def overruled(typed: Sequence[Typed]) -> list[str]:
+    """A line for each override whose key is typed again: Hydra lets the last one win, and says nothing.
 
     To take a key away and add it anew is no repetition.
-
-    Raises:
-        InputError: there is one; names both.
     """
     owners: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for override in typed:
         for key in {} if override.deletes else override.leaves:
-            if key in owners:
-                raise InputError(f"'{owners[key]}' and '{override.text}' both set {key}; leave one of them out")
+            if key in owners and owners[key] != override.text:
+                lines[owners[key]] = f"'{owners[key]}' is overruled by '{override.text}', which comes later"
             owners[key] = override.text
+    return list(lines.values())
 
 
 def leaves(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
@@ -99,7 +98,7 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
 
 
 def _check_choice(text: str, key: str, value: Any) -> None:
-    is_named = isinstance(value, str) or (key in KINDS and isinstance(value, dict))
+    is_named = isinstance(value, str) or (key in (*KINDS, "trainer") and isinstance(value, dict))
     is_no_preset = key == "arch" and value is None
     if key in (*KINDS, *FILE_GROUPS) and not is_named and not is_no_preset:
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")

@@ -24,7 +24,7 @@ from ablate.designs import (
     refuse_empty_selectors,
     refuse_lopsided_averages,
 )
-from ablate.overrides import Typed, parse, refuse_repeated
+from ablate.overrides import Typed, overruled, parse
 from ablate.schema import Claim
 from ablate.section import as_filed, composed, name_of, varies, with_typed
 from ablate.seeds import Seeds, seeds_of
@@ -45,6 +45,7 @@ class Study:
         zipped: the factors that vary together, with the values that each takes at every position.
         exclude: what is left out: an arm, values of factors, or both together.
         typed: the overrides from the command line.
+        notes: what the user should know of what was typed.
         chosen: what `trainer=auto` picked for all cells, and what that rests on; empty where nothing was left to it.
         open: no arms and no factors were given, so each run adds its cells to those of earlier runs of that name.
         cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
@@ -70,6 +71,7 @@ class Study:
     exclude: list[dict[str, Any]] = field(default_factory=list)
     matched: Matches = field(default_factory=dict)
     chosen: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def once(self) -> list[Cell]:
@@ -100,7 +102,6 @@ def plan_study(typed: Sequence[str]) -> Study:
     """
     prepare()
     overrides = parse(typed)
-    refuse_repeated(overrides)
     with hydra_context():
         return _plan(overrides)
 
@@ -137,7 +138,7 @@ def _plan(typed: list[Typed]) -> Study:
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
-        seeds=seeds, claims=claims, cells=cells, matched=matched, chosen=chosen,
+        seeds=seeds, claims=claims, cells=cells, matched=matched, chosen=chosen, notes=overruled(typed),
     )  # fmt: skip
 
 

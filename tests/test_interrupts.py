@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LINE = "ablate: interrupted; the same command goes on from here\n"
 # The program as `python -m ablate` runs it; it says when it begins, and `dispatch` can be another one.
 PROGRAM = """
-import os, signal, sys, time
+import contextlib, os, signal, sys, time
 import ablate.commands
+from ablate.interrupts import in_order
 from ablate.__main__ import cli
 
 def interrupt(number=signal.SIGINT):
@@ -53,8 +54,16 @@ def started(program: str, folder: Path, *arguments: str) -> subprocess.Popen[str
         "\n    try: interrupt()\n    except KeyboardInterrupt: pass\n    interrupt()",
     ],
 )
-def test_an_interrupt_ends_with_its_code_and_one_line(body: str, tmp_path: Path) -> None:
-    dispatch = f"def dispatch(arguments): {body}\nablate.commands.dispatch = dispatch"
+@pytest.mark.parametrize("context", ["in_order", "contextlib.nullcontext"])
+def test_an_interrupt_ends_with_its_code_and_one_line(body: str, context: str, tmp_path: Path) -> None:
+    dispatch = f"""
+def body(): {body}
+
+def dispatch(arguments):
+    with {context}(): body()
+
+ablate.commands.dispatch = dispatch
+"""
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (130, "", LINE)
 
@@ -65,6 +74,19 @@ def test_where_ctrl_c_is_ignored_from_outside_it_stays_ignored(tmp_path: Path) -
     )
     out, error = (process := started(program, tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (0, "went on\n", "")
+
+
+def test_what_has_to_be_left_tidy_is(tmp_path: Path) -> None:
+    dispatch = """
+def dispatch(arguments):
+    with in_order():
+        try: interrupt()
+        finally: print('tidied')
+
+ablate.commands.dispatch = dispatch
+"""
+    out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
+    assert (process.returncode, out, error) == (130, "tidied\n", LINE)
 
 
 def test_what_was_printed_before_is_not_lost(tmp_path: Path) -> None:

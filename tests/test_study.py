@@ -96,9 +96,11 @@ def test_single_cells_are_known_by_what_was_typed() -> None:
     assert [cell.seed for cell in plan_study(["depth=8", "study.seeds=3"]).cells] == [0, 1, 2]
 
 
-def test_a_key_that_is_typed_twice_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^'depth=8' and 'depth=14' both set depth; leave one of them out$"):
-        plan_study(["depth=8", "order=post", "depth=14"])
+def test_what_is_typed_last_wins_as_in_hydra_and_the_first_is_told() -> None:
+    study = plan_study(["depth=8", "order=post", "depth=14"])
+    assert [cell.config["depth"] for cell in study.cells] == [14]
+    assert study.notes == ["'depth=8' is overruled by 'depth=14', which comes later"]
+    assert plan_study(["depth=8", "order=post"]).notes == []
 
 
 @pytest.mark.parametrize(

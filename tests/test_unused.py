@@ -56,11 +56,6 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
             ["backbone=googlenet", "depth=56"],
             "depth=56 has no effect: backbone googlenet has no depth to choose; what it asks for: backbone, order, ",
         ),
-        (["depth=8", "depth=14"], "'depth=8' and 'depth=14' both set depth; leave one of them out"),
-        (
-            ["image.size=8", "image={size:16}"],
-            "'image.size=8' and 'image={size:16}' both set image.size; leave one of ",
-        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -129,3 +124,9 @@ def test_a_key_taken_away_and_added_anew_is_no_repetition() -> None:
 )
 def test_a_network_knows_what_it_asks_for(overrides: list[str], uses: str) -> None:
     assert set(inspect_network(container(compose(overrides))).uses) == set(uses.split())
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["describe"]])
+def test_a_key_that_is_typed_again_is_told(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb, "depth=8", "depth=14"]) == 0
+    assert "'depth=8' is overruled by 'depth=14', which comes later" in " ".join(capsys.readouterr().out.split())

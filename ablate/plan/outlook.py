@@ -135,7 +135,7 @@ def look_ahead(study: Study) -> Outlook:
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
         powers=claim_powers(study.claims, study.seeds, frame),
-        notes=timer.notes,
+        notes=[*study.notes, *timer.notes],
     )
 
 
