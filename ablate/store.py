@@ -151,8 +151,9 @@ class Store:
         with self.study_lock():
             content = study_content(study, study.cells if cells is None else cells, networks or {})
             path = self.folder / "study.yaml"
+            earlier = load_study(self.folder) if path.exists() else {"cells": []}
+            _keep_static(content["cells"], earlier["cells"])
             if study.open and path.exists():
-                earlier = load_study(self.folder)
                 content["cells"] = _merged(earlier["cells"], content["cells"])
                 content["chosen"] = study.chosen or earlier.get("chosen", {})
                 content["seeds"] = sorted({cell["seed"] for cell in content["cells"]})
@@ -276,6 +277,14 @@ def _columns(cell: Mapping[str, Any]) -> dict[str, Any]:
     """A list, such as the places of auxiliary classifiers, stands in a column as text."""
     factors = {name: str(value) if isinstance(value, list | dict) else value for name, value in cell["factors"].items()}
     return {"cell": cell["id"], "arm": cell["arm"], **factors, "seed": cell["seed"]}
+
+
+def _keep_static(cells: Sequence[dict[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> None:
+    """What an earlier run knew of a cell's network; a run that trains nothing has not looked at it again."""
+    known = {cell["id"]: cell["static"] for cell in earlier if "static" in cell}
+    for cell in cells:
+        if cell["id"] in known:
+            cell.setdefault("static", known[cell["id"]])
 
 
 def _merged(earlier: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:

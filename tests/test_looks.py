@@ -90,3 +90,13 @@ def test_a_narrowed_run_says_what_it_leaves_out_of_the_report(folder: Path) -> N
     run_study(plan_study([*TINY, "study.seeds=2", "depth=8"]), console)
     assert "4 cells of the last run of grown are no part of this one; a run of the whole study" in console.export_text()
     assert len(load_results(folder)) == 4
+
+
+def test_a_second_run_leaves_the_study_and_its_report_as_they_were(folder: Path) -> None:
+    study = plan_study([*TINY, "study.seeds=2"])
+    run_study(study, Console(quiet=True))
+    before = {name: (folder / name).read_bytes() for name in ("study.yaml", "report.html", "verdicts.json")}
+    drawn = (folder / "report.html").stat().st_mtime_ns
+    run_study(study, Console(quiet=True))
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert (folder / "report.html").stat().st_mtime_ns == drawn, "it takes seconds to draw, and nothing has changed"
