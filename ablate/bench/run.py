@@ -44,7 +44,7 @@ class Part:
 
 PARTS = {
     "overhead-digits-20": Part(partial(digits_overhead, depth=20)),
-    "overhead-digits-56": Part(partial(digits_overhead, depth=56), quick=False),
+    "overhead-digits-56": Part(partial(digits_overhead, depth=56)),
     "overhead-digits-110": Part(partial(digits_overhead, depth=110)),
     "overhead-32x32-20": Part(partial(noise_overhead, depth=20)),
     "overhead-32x32-56": Part(partial(noise_overhead, depth=56), quick=False),

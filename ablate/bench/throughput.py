@@ -1,4 +1,4 @@
-"""Cells per hour by slots: of one-core slots side by side, over one of them."""
+"""Cells per hour by slots: of one-core slots side by side, over one of them, and over cells with all threads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ablate.store import Store
 from ablate.study import Cell
 
 BOUND = 1.9  # for two slots
+SERIAL_BOUND = 1.6  # over cells one after the other, with as many threads as PyTorch takes by default
 CELLS = 6
 EPOCHS = 4  # cells of about a second: the start of each is a small part of it
 CELLS_PER_GPU = 4
@@ -48,22 +49,26 @@ class Quiet(Report):
 def cells_per_hour(setting: Setting) -> Iterator[Figure]:
     """Of ResNet-20 on digits: of one slot with one thread, of as many as there are cores, and the ratio.
 
-    On a GPU the slots are cells that share it.
+    On a CPU also over cells one after the other that have all cores. On a GPU the slots are cells that share it.
     """
     cells = digits_cells(20, EPOCHS, CELLS)
     more = cores() if setting.device == "cpu" else CELLS_PER_GPU
 
-    def rate(slots: int) -> float:
-        return len(cells) / _run(cells, slots) * 3600
+    def rate(slots: int, threads: int = 1) -> float:
+        return len(cells) / _run(cells, slots, threads) * 3600
 
     several, one, ratios = interleaved(lambda: rate(more), lambda: rate(1), setting.pairs)
     yield Figure("ResNet-20, digits, one slot", "cells/h", one)
     yield Figure(f"ResNet-20, digits, {more} slots", "cells/h", several)
     yield at_least("the second over the first", "x", ratios, BOUND * more / 2 if setting.device == "cpu" else 2.0)
+    if setting.device == "cpu" and more > 1:
+        _, serial, ratios = interleaved(lambda: rate(more), lambda: rate(1, threads=more), setting.pairs)
+        yield Figure(f"ResNet-20, digits, one cell at a time with {more} threads", "cells/h", serial)
+        yield at_least(f"{more} slots over that", "x", ratios, SERIAL_BOUND * more / 2)
 
 
-def _run(cells: list[Cell], slots: int) -> float:
-    engine = registry.build("engine", {"name": "local", "slots": slots, "threads": 1})
+def _run(cells: list[Cell], slots: int, threads: int) -> float:
+    engine = registry.build("engine", {"name": "local", "slots": slots, "threads": threads})
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "bench")
         store.prepare()

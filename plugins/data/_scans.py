@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ablate import Split, Splits
 
-IMPORTS = ("sklearn.datasets", "sklearn.model_selection")
+# Besides what `scans` names, the packages in which scikit-learn looks for the files that it ships.
+IMPORTS = ("sklearn.datasets", "sklearn.datasets.data", "sklearn.datasets.descr", "sklearn.model_selection")
 SPLIT_SEED = 0  # the split is part of the data set: the same for every study
 
 
