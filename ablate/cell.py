@@ -20,7 +20,7 @@ from ablate.files import read_yaml, write_json
 from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network import build_model, count_flops, count_parameters
-from ablate.training.checkpoints import NAME, EpochEnd, resumable
+from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
 from ablate.training.feeds import build_feed
 from ablate.training.module import Row, Training
 from ablate.training.numerics import Numerics
@@ -97,6 +97,7 @@ def build_trainer(config: Mapping[str, Any], device: str, *callbacks: pl.Callbac
         callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=checkpoints,  # else Lightning adds one of its own
+        plugins=[LocalFile()],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

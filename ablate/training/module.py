@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -44,6 +45,15 @@ class Epochs:
 
     def __len__(self) -> int:
         return math.ceil(self.module.steps_per_epoch / STEPS_PER_CHUNK)
+
+
+@dataclass
+class _Pass:
+    """An epoch's sums so far. Not attributes of the module: setting one of those looks through all that it holds."""
+
+    loss: Tensor
+    steps: int = 0
+    rate: float = 0.0
 
 
 class Training(pl.LightningModule):
@@ -112,8 +122,7 @@ class Training(pl.LightningModule):
         """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
         torch.manual_seed(generator(self.data.seed, "noise", self.current_epoch).initial_seed())
         self._started = time.perf_counter()
-        self._loss = torch.zeros((), device=self.device)
-        self._steps = 0
+        self._pass = _Pass(torch.zeros((), device=self.device))
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
         """Optimiser steps on each of the given index sets; losses stay on the device."""
@@ -123,13 +132,13 @@ class Training(pl.LightningModule):
     def train_on(self, images: Tensor, labels: Tensor) -> None:
         """Take an optimiser step on a batch (B, C, H, W) with its labels (B,)."""
         self.set_rate()
-        self._loss += self._step(images, labels)
-        self._steps += 1
+        self._pass.loss += self._step(images, labels)
+        self._pass.steps += 1
 
     def on_train_epoch_end(self) -> None:
         """Measure, record the row, and stop where the loss is no number any more."""
-        row: Row = {"epoch": self.current_epoch + 1, "lr": self._rate}
-        running = float(self._loss) / max(1, self._steps)
+        row: Row = {"epoch": self.current_epoch + 1, "lr": self._pass.rate}
+        running = float(self._pass.loss) / max(1, self._pass.steps)
         is_last = self.current_epoch + 1 == self.epochs
         finite = math.isfinite(running)
         if finite and (is_last or (self.current_epoch + 1) % self.eval_every == 0):
@@ -181,10 +190,10 @@ class Training(pl.LightningModule):
 
     def set_rate(self) -> None:
         """The learning rate of the step to come."""
-        epoch = self.current_epoch + self._steps / self.steps_per_epoch
-        self._rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
+        epoch = self.current_epoch + self._pass.steps / self.steps_per_epoch
+        self._pass.rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._rate
+            group["lr"] = self._pass.rate
 
 
 def averaged(logits: list[Tensor]) -> Tensor:
