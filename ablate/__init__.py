@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from ablate.interfaces.run import Slot as Slot
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
+    from ablate.layout import pixel_mean as pixel_mean
+    from ablate.layout import subsampled as subsampled
     from ablate.memory import free_gpu_memory as free_gpu_memory
     from ablate.memory import memory_of_cell as memory_of_cell
     from ablate.network import build_model as build_model
@@ -71,6 +73,7 @@ _HOMES = {
     "ablate.interfaces.network": [
         "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",
     ],
+    "ablate.layout": ["pixel_mean", "subsampled"],
     "ablate.memory": ["free_gpu_memory", "memory_of_cell"],
     "ablate.network": ["build_model"],
     "ablate.processes": ["cores", "preloaded_context"],

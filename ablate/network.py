@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ablate import registry
 from ablate.errors import InputError
 from ablate.interfaces.network import Init, Parts
+from ablate.layout import replace_narrow_pointwise
 from ablate.streams import generator, stream_seed
 
 
@@ -71,6 +72,7 @@ def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.M
     seed = int(config["seed"])
     with _on_cpu(), _seeded(seed, "constructor"):
         model = _backbone(parts)
+        replace_narrow_pointwise(model)
         initialise(model, registry.build("init", config["init"]), seed)
     return model
 

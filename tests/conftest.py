@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ablate.processes import preloaded_context
+
 # One thread a process: the tests run side by side, and more threads than cores only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def server() -> None:
+    """Cells are forked from one server for all tests: it must not be a test with a plugin of its own that starts it."""
+    preloaded_context()
 
 
 @pytest.fixture(autouse=True)

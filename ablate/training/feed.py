@@ -14,7 +14,7 @@ from ablate.interfaces.data import Augment, Samples, Split, Splits, Statistics
 from ablate.streams import generator
 
 EVAL_BATCH = 512
-VALUES_AT_ONCE = 2**22  # of images that are handled together: for small images, many steps' worth
+EVAL_VALUES = 2**22  # of images that are measured together, at most
 
 Batch = tuple[Tensor, Tensor]
 """Images (B, C, H, W), normalised, and labels (B,), both on the device."""
@@ -90,7 +90,7 @@ class Feed(abc.ABC):
 
 def evaluation_batch(channels: int, size: tuple[int, int]) -> int:
     """Images that are measured together: the same number for every feed, since a sum depends on it in its last bits."""
-    return max(1, min(EVAL_BATCH, VALUES_AT_ONCE // (channels * size[0] * size[1])))
+    return max(1, min(EVAL_BATCH, EVAL_VALUES // (channels * size[0] * size[1])))
 
 
 def rows(choices: Any, index: Tensor) -> Any:

@@ -12,7 +12,7 @@ Packed = dict[str, Any]
 
 
 def pack(tensors: Mapping[str, Tensor]) -> Packed:
-    """One flat tensor for each data type, with the names and shapes that `unpack` needs."""
+    """One flat tensor for each data type, with the names, shapes and strides that `unpack` needs."""
     names: dict[str, list[str]] = {}
     for name, tensor in tensors.items():
         names.setdefault(str(tensor.dtype), []).append(name)
@@ -20,6 +20,7 @@ def pack(tensors: Mapping[str, Tensor]) -> Packed:
         "order": list(tensors),
         "names": names,
         "shapes": {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+        "strides": {name: tensor.stride() for name, tensor in tensors.items()},
         "flat": {
             kind: torch.cat([tensors[name].detach().reshape(-1) for name in found]) for kind, found in names.items()
         },
@@ -27,13 +28,23 @@ def pack(tensors: Mapping[str, Tensor]) -> Packed:
 
 
 def unpack(packed: Packed) -> dict[str, Tensor]:
-    """The tensors by name, in their order."""
+    """The tensors by name, in their order; each lies in memory as it did.
+
+    The kernels that update all of a parameter at once take it and the optimiser's state as they lie in memory.
+    """
     tensors: dict[str, Tensor] = {}
     for kind, names in packed["names"].items():
         shapes = [torch.Size(packed["shapes"][name]) for name in names]
         parts = packed["flat"][kind].split([shape.numel() for shape in shapes])
-        tensors |= {name: part.reshape(shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
+        for name, part, shape in zip(names, parts, shapes, strict=True):
+            tensors[name] = _strided(part.reshape(shape), packed["strides"][name])
     return {name: tensors[name] for name in packed["order"]}
+
+
+def _strided(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:
+    if tensor.stride() == strides:
+        return tensor
+    return torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def pack_optimizer(state: dict[int, dict[str, Any]]) -> dict[str, Any]:

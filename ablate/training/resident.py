@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from ablate.interfaces.data import Augment, Samples, Split, Splits
-from ablate.training.feed import VALUES_AT_ONCE, Batch, Feed, evaluation_batch, rows
+from ablate.training.feed import Batch, Feed, evaluation_batch, rows
 from ablate.training.statistics import PixelStatistics
+
+# Of training images that are made together, on a CPU and elsewhere: what fits into a core's cache, and what keeps a GPU
+# from waiting for the next kernel.
+VALUES_TOGETHER = (2**19, 2**22)
 
 
 class ResidentData(Feed):
@@ -61,7 +65,7 @@ class ResidentData(Feed):
         if not steps:
             return
         size = len(steps[0])
-        at_once = max(1, VALUES_AT_ONCE // (size * self.train.images[0].numel()))
+        at_once = max(1, VALUES_TOGETHER[self.device.type != "cpu"] // (size * self.train.images[0].numel()))
         for start in range(0, len(steps), at_once):
             images, labels = self.training_batch(torch.cat(list(steps[start : start + at_once])))
             yield from zip(images.split(size), labels.split(size), strict=True)

@@ -40,12 +40,22 @@ class Shift(Augment):
 
     def apply(self, images: Tensor, choices: Tensor) -> Tensor:
         """Cut each image out of its padded form at its own offset."""
-        _, _, height, width = images.shape
+        return self.cut(images, choices, torch.arange(images.shape[3], device=images.device))
+
+    def cut(self, images: Tensor, choices: Tensor, columns: Tensor) -> Tensor:
+        """Cut each image out of its padded form.
+
+        Args:
+            images: (N, C, H, W).
+            choices: (N, 2 or more), the window's offsets first.
+            columns: (W,) or (N, W), which of the window's columns stand where.
+        """
+        samples, channels, height, width = images.shape
         padded = F.pad(images, [self.pixels] * 4)
         rows = choices[:, :1] + torch.arange(height, device=images.device)
-        columns = choices[:, 1:2] + torch.arange(width, device=images.device)
-        batch = torch.arange(len(images), device=images.device)[:, None, None]
-        return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        pixels = rows[:, :, None] * padded.shape[3] + (choices[:, 1:2] + columns)[:, None, :]
+        pixels = pixels.view(samples, 1, -1).expand(-1, channels, -1)
+        return padded.flatten(2).gather(2, pixels).view(samples, channels, height, width)
 
 
 @register("augment", "crop_flip")
@@ -66,5 +76,5 @@ class CropFlip(Shift):
 
     def apply(self, images: Tensor, choices: Tensor) -> Tensor:
         """Crop, then flip left and right where the choice says so."""
-        cropped = super().apply(images, choices)
-        return torch.where(choices[:, 2, None, None, None] == 1, cropped.flip(-1), cropped)
+        columns = torch.arange(images.shape[3], device=images.device)
+        return self.cut(images, choices, torch.where(choices[:, 2:3] == 1, columns.flip(0), columns))

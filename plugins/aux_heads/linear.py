@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ablate import Aux, Parts, register
+from ablate import Aux, Parts, pixel_mean, register
 
 
 @register("aux", "linear")
@@ -29,4 +29,4 @@ class Mean(nn.Module):
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x.mean((2, 3)))
+        return self.linear(pixel_mean(x))

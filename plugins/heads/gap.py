@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ablate import Head, InputError, Parts, register
+from ablate import Head, InputError, Parts, pixel_mean, register
 
 
 @register("head", "gap")
@@ -21,4 +21,4 @@ class GlobalAveragePooling(Head):
         self.linear = nn.Linear(in_channels, parts.classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.dropout(x.mean((2, 3))))
+        return self.linear(self.dropout(pixel_mean(x)))

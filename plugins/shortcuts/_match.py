@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate import InputError, Parts, UnitShape
+from ablate import InputError, Parts, UnitShape, subsampled
 
 Pad = Literal["both", "end"]
 
@@ -24,7 +24,7 @@ class ZeroPad(nn.Module):
         self.added = (before, added - before)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.added))
+        return F.pad(subsampled(x, self.stride), (0, 0, 0, 0, *self.added))
 
 
 def zero_padded(shape: UnitShape, pad: Pad = "both") -> nn.Module:

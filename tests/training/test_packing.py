@@ -6,11 +6,12 @@ from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimiz
 
 def trained(optimizer_of):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    model.to(memory_format=torch.channels_last)
     optimizer = optimizer_of(model.parameters())
     for _ in range(2):
         optimizer.zero_grad()
-        model(torch.randn(5, 1, 8, 8)).square().mean().backward()
+        model(torch.randn(5, 3, 8, 8)).square().mean().backward()
         optimizer.step()
     return model, optimizer
 
@@ -24,6 +25,7 @@ def test_a_state_dict_comes_back_as_it_was():
     for name, tensor in state.items():
         assert back[name].dtype == tensor.dtype
         assert torch.equal(back[name], tensor)
+        assert back[name].stride() == tensor.stride()
     assert len(packed["flat"]) == 2, "floats in one tensor, the counters of batches in another"
 
 
@@ -32,6 +34,7 @@ def test_an_optimiser_goes_on_as_if_it_had_not_stopped():
         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
         lambda p: torch.optim.AdamW(p, lr=0.1),
         lambda p: torch.optim.SGD(p, lr=0.1),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, fused=True),
     ):
         model, optimizer = trained(optimizer_of)
         state = optimizer.state_dict()
@@ -40,4 +43,9 @@ def test_an_optimiser_goes_on_as_if_it_had_not_stopped():
         for expected, found in zip(state["state"].values(), restored.state_dict()["state"].values(), strict=True):
             assert expected.keys() == found.keys()
             for key, value in expected.items():
-                assert value is found[key] is None or torch.equal(torch.as_tensor(value), torch.as_tensor(found[key]))
+                if value is None:
+                    assert found[key] is None
+                    continue
+                one, same = torch.as_tensor(value), torch.as_tensor(found[key])
+                assert torch.equal(one, same)
+                assert one.stride() == same.stride(), "a fused optimiser goes through memory, whatever lies there"
