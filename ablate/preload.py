@@ -13,15 +13,17 @@ from ablate.errors import InputError
 from ablate.registry import entries
 
 
-def _import_for_data() -> None:
-    """What data sets import late, so that a study with nothing to train need not wait for it."""
+def _prepare_for_data() -> None:
+    """What data sets import or read late, so that a study with nothing to train need not wait for it."""
     for entry in entries("data"):
         for module in getattr(entry.factory, "imports", ()):
             with suppress(ImportError):  # an extra that is not installed; a cell that needs it says so
                 importlib.import_module(module)
+        with suppress(Exception):  # a cell that needs the data reads it again, and says what is wrong
+            getattr(entry.factory, "preload", lambda: None)()
 
 
 # The study has imported the same plugins and reports a broken one; a cell that needs it fails with the reason.
 with suppress(InputError):
     discover()
-_import_for_data()
+_prepare_for_data()

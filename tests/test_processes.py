@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ablate import processes
+from ablate import processes, registry
 from ablate.processes import cores, preloaded_context
 
 
@@ -26,6 +26,21 @@ def test_a_process_starts_with_torch_lightning_and_the_data_sets_imports() -> No
     process.start()
     process.join()
     assert answer.get() == [True] * len(names)
+
+
+def read_already(answer: multiprocessing.SimpleQueue) -> None:
+    preload = registry.lookup("data", "digits").factory.preload
+    answer.put(preload.__globals__["read"].cache_info().currsize)
+
+
+def test_the_server_has_read_the_embedded_digits() -> None:
+    context = preloaded_context()
+    answer = context.SimpleQueue()
+    process = context.Process(target=read_already, args=(answer,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert answer.get() == 1
 
 
 def test_starting_the_server_leaves_this_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

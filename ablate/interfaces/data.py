@@ -94,6 +94,13 @@ class DataSet(abc.ABC):
     imports: tuple[str, ...] = ()
     incidental: tuple[str, ...] = ()
 
+    @classmethod  # noqa: B027 - worth it for what is small and slow to read
+    def preload(cls) -> None:
+        """Read what every instance needs and keep it, in the process that all cells are forked from.
+
+        No thread and no CUDA context may be started here: they would be lost at the fork.
+        """
+
     def check(self) -> None:  # noqa: B027 - embedded data has nothing to look for
         """Look whether the data is there, and fetch or make it where that is asked for; before any cell is started.
 

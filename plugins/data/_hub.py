@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ablate import Framing, InputError, Samples, Split, Splits
 
+from ._kept import decoded_file, kept
 from ._pictures import framed, pillow, whole
 
 
@@ -45,13 +46,16 @@ class HubSet:
             self._rows(split)
 
     def load(self, channels: int, size: int) -> Splits:
-        """Both splits in memory.
+        """Both splits in memory; decoded once, and kept in the user's cache folder.
 
         Raises:
             InputError: they cannot be had, or a picture cannot be read or has another size.
         """
-        train, test = (rows.in_memory((size, size)) for rows in self.rows(channels, size))
-        return Splits(train, test)
+        train, test = self.rows(channels, size)
+        contents = [rows.rows._fingerprint for rows in (train, test)]  # the library's, of the files behind the rows
+        columns = [self.image, self.label]
+        file = decoded_file("hub", contents=contents, columns=columns, channels=channels, size=size)
+        return kept(file, lambda: (train.in_memory((size, size)), test.in_memory((size, size))))
 
     def rows(self, channels: int, resize: int) -> tuple[Rows, Rows]:
         """Both splits, to be read picture by picture."""

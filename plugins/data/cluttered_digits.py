@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from platformdirs import user_cache_path
 
-from ablate import DataSet, InputError, Split, Splits, atomic, register
+from ablate import DataSet, InputError, Split, Splits, register
 
 from ._clutter import CHUNK, SIDE, chunk
-from ._once import once
+from ._kept import keep, kept
 from ._options import at_least
 from ._scans import IMPORTS, scans
 
@@ -68,34 +67,24 @@ class ClutteredDigits(DataSet):
 
     def check(self) -> None:
         """Make the images where they are not in the cache yet: once, also where several processes ask at a time."""
-        once(self.file, self._make)
+        keep(self.file, self._make)
 
     def load(self) -> Splits:
         """Both splits, from the cache."""
-        self.check()
-        try:
-            with self.file.open("rb") as file, np.load(file) as arrays:
-                train, test = (
-                    Split(torch.from_numpy(arrays[f"{part}_images"]), torch.from_numpy(arrays[f"{part}_labels"]))
-                    for part in MOST
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self.file} is damaged ({error}); delete it, and it is made again") from error
-        return Splits(train, test)
+        return kept(self.file, self._make)
 
-    def _make(self) -> None:
-        (train, train_labels), (test, test_labels) = (
+    def _make(self) -> tuple[Split, Split]:
+        train, test = (
             self._drawn(number, split, samples)
             for number, (split, samples) in enumerate(zip(_parts(), self.samples, strict=True))
         )
-        with atomic(self.file) as temporary, temporary.open("wb") as file:
-            np.savez(file, train_images=train, train_labels=train_labels, test_images=test, test_labels=test_labels)
+        return train, test
 
-    def _drawn(self, number: int, split: Split, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, number: int, split: Split, samples: int) -> Split:
         digits, classes = split.images[:, 0].numpy(), split.labels.numpy()
         parts = [chunk(digits, classes, self.seed, number, n) for n in range(math.ceil(samples / CHUNK))]
         images, labels = (np.concatenate(arrays)[:samples] for arrays in zip(*parts, strict=True))
-        return images, labels
+        return Split(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 def _parts() -> list[Split]:

@@ -3,7 +3,7 @@
 from ablate import DataSet, Splits, register
 
 from ._options import at_least
-from ._scans import IMPORTS, scans
+from ._scans import IMPORTS, read, scans
 
 
 @register("data", "digits")
@@ -17,6 +17,10 @@ class Digits(DataSet):
     def __init__(self, *, batch_size: int = 64) -> None:
         at_least(1, batch_size=batch_size)
         self.batch_size = batch_size
+
+    @classmethod
+    def preload(cls) -> None:
+        read()
 
     def load(self) -> Splits:
         """A fixed stratified split: 1,437 images to train on, 360 to test."""

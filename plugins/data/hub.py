@@ -59,7 +59,7 @@ class Hub(DataSet):
         self.source.check()
 
     def load(self) -> Splits:
-        """Both splits, in memory where every picture has the size."""
+        """Both splits; in memory, decoded once, where every picture has the size."""
         if self.resize is None:
             return self.source.load(self.channels, self.size[0])
         return Splits(*self.source.rows(self.channels, self.resize))

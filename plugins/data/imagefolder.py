@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ablate import DataSet, Framing, InputError, Samples, Split, Splits, register
 
+from ._kept import decoded_file, kept
 from ._options import at_least
 from ._pictures import check_channels, check_resize, framed, pillow, whole
 
@@ -44,6 +45,11 @@ class Pictures(Samples):
     def path(self, index: int) -> Path:
         """The file of a sample."""
         return self.folder / os.fsdecode(self.names[index])
+
+    def contents(self) -> list[tuple[str, int, int]]:
+        """What tells whether a file has changed: its path, and when it was last written, and its size in bytes."""
+        paths = [self.path(index) for index in range(len(self.labels))]
+        return [(str(path.absolute()), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]
 
     def in_memory(self, size: tuple[int, int]) -> Split:
         """All of them, decoded; each must have that size."""
@@ -115,12 +121,14 @@ class ImageFolder(DataSet):
         pillow()
 
     def load(self) -> Splits:
-        """The names of all files; where every picture has the size, the pictures."""
+        """The names of all files; where every picture has the size, the pictures, which are decoded once and kept."""
         self.check()
         train, test = (self._pictures(part) for part in self.parts)
-        if self.resize is None:
-            return Splits(train.in_memory(self.size), test.in_memory(self.size))
-        return Splits(train, test)
+        if self.resize is not None:
+            return Splits(train, test)
+        contents = [split.contents() for split in (train, test)]
+        file = decoded_file("folder", contents=contents, channels=self.channels, size=self.size)
+        return kept(file, lambda: (train.in_memory(self.size), test.in_memory(self.size)))
 
     def _class_names(self, part: str) -> list[str]:
         return sorted(entry.name for entry in os.scandir(self.root / part) if entry.is_dir())

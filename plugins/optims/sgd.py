@@ -36,7 +36,8 @@ class Sgd(Optim):
         decayed = [p for p in model.parameters() if p.ndim > 1 or self.decay_norm]
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": spared, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
-        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, **_kernels(model))
+        fused = _one_kernel(model)
+        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, fused=fused)
 
 
 @register("optim", "adamw")
@@ -50,13 +51,13 @@ class AdamW(Optim):
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """All parameters decay alike."""
-        return torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=self.weight_decay, **_kernels(model))
+        fused = _one_kernel(model)
+        return torch.optim.AdamW(model.parameters(), self.lr, weight_decay=self.weight_decay, fused=fused)
 
 
-def _kernels(model: nn.Module) -> dict[str, bool]:
-    """The update as one kernel where there is such a thing; elsewhere, as on "meta", an operation at a time."""
-    devices = {parameter.device.type for parameter in model.parameters()}
-    return {"fused": True} if devices <= {"cpu", "cuda"} else {"foreach": True}
+def _one_kernel(model: nn.Module) -> bool:
+    """Whether a parameter's update is one kernel; where there is none, as on "meta", it is an operation at a time."""
+    return {parameter.device.type for parameter in model.parameters()} <= {"cpu", "cuda"}
 
 
 def _check(lr: float, weight_decay: float) -> None:

@@ -25,7 +25,8 @@ def build(name: str = "hub", **options: Any) -> DataSet:
 class Rows:
     """As much of a `datasets.Dataset` as is used."""
 
-    def __init__(self, columns: dict[str, list[Any]]) -> None:
+    def __init__(self, columns: dict[str, list[Any]], fingerprint: str = "one") -> None:
+        self._fingerprint = fingerprint
         self.columns = columns
         self.column_names = list(columns)
 
@@ -33,6 +34,14 @@ class Rows:
         if isinstance(key, str):
             return self.columns[key]
         return {name: values[key] for name, values in self.columns.items()}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -135,9 +144,10 @@ def pillow() -> Any:
     return pytest.importorskip("PIL.Image", reason="needs the extra `images`")
 
 
-def pictures(pillow: Any, samples: int, size: tuple[int, int] = (8, 8)) -> Rows:
+def pictures(pillow: Any, samples: int, size: tuple[int, int] = (8, 8), fingerprint: str = "one") -> Rows:
     arrays = [np.full((*size, 3), 10 * n, dtype=np.uint8) for n in range(samples)]
-    return Rows({"image": [pillow.fromarray(one) for one in arrays], "label": [n % 3 for n in range(samples)]})
+    columns = {"image": [pillow.fromarray(one) for one in arrays], "label": [n % 3 for n in range(samples)]}
+    return Rows(columns, fingerprint)
 
 
 def test_pictures_of_the_size_are_kept_in_memory(hub: Callable[..., list[Any]], pillow: Any) -> None:
@@ -147,6 +157,25 @@ def test_pictures_of_the_size_are_kept_in_memory(hub: Callable[..., list[Any]], 
     assert splits.train.images[:, 1, 2, 3].tolist() == [0, 10, 20, 30, 40, 50, 60]
     assert splits.train.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert splits.test.labels.tolist() == [0, 1, 2]
+
+
+def test_pictures_are_decoded_once(hub: Callable[..., list[Any]], pillow: Any, cache: Path) -> None:
+    hub(lambda split: pictures(pillow, 5))
+    first = build().load()
+    hub(lambda split: labelled([0] * 5))  # the same set, whose pictures cannot be read any more
+    again = build().load()
+    assert isinstance(first.train, Split)
+    assert isinstance(again.train, Split)
+    assert torch.equal(again.train.images, first.train.images)
+    assert torch.equal(again.train.labels, first.train.labels)
+    hub(lambda split: pictures(pillow, 4, fingerprint="another"))
+    assert len(build().load().train.labels) == 4, "another version of the set is another file"
+    with pytest.raises(InputError, match="is 8x8 pixels, not 9x9"):
+        build(size=9).load()
+    for kept in cache.rglob("*.npz"):
+        kept.write_bytes(kept.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"\.npz is damaged .* delete it, and it is made again"):
+        build().load()
 
 
 def test_pictures_of_another_size_are_named_or_scaled(hub: Callable[..., list[Any]], pillow: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -292,7 +292,11 @@ def test_more_than_the_scaled_picture_is_refused(root: Path) -> None:
         train.read(0, (22, 22), lambda height, width: None)
 
 
-def test_pictures_of_the_size_are_kept_in_memory(root: Path, pillow: Any) -> None:
+def test_pictures_of_the_size_are_kept_in_memory(
+    root: Path, pillow: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for part in ("train", "val"):
         for path in sorted((root / part).rglob("*.JPEG")):
             path.unlink()
@@ -301,6 +305,8 @@ def test_pictures_of_the_size_are_kept_in_memory(root: Path, pillow: Any) -> Non
     assert isinstance(loaded.train, Split)
     assert loaded.train.images.shape == (18, 3, 16, 16)
     assert loaded.train.images[4, 0, 0].tolist() == list(range(16))
+    assert torch.equal(cast(Split, build(root, resize=None).load().train).images, loaded.train.images)
+    assert len(list(cache.rglob("*.npz"))) == 1, "decoded once"
     ramp(pillow, root / "val" / "bee" / "1.png", 16, 17)
     with pytest.raises(InputError, match=rf"{root}/val/bee/1\.png is 16x17 pixels, not 16x16; data\.resize"):
         build(root, resize=None).load()
