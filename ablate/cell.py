@@ -22,7 +22,8 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
 from ablate.training.feeds import build_feed
-from ablate.training.module import Row, Training
+from ablate.training.history import Row
+from ablate.training.module import Training
 from ablate.training.numerics import Numerics
 from ablate.training.options import threshold, threshold_name
 

@@ -59,6 +59,19 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a file that nobody else writes to.
+
+    Raises:
+        InputError: the disk does not take it.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 class _Dumper(yaml.SafeDumper):
     """Plain values, and paths as text."""
 

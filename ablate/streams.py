@@ -22,3 +22,13 @@ def generator(seed: int, *names: str | int, device: str | torch.device = "cpu") 
         device: where the draws are made; streams of different devices differ.
     """
     return torch.Generator(device=device).manual_seed(stream_seed(seed, *names))
+
+
+def seed_device(seed: int, device: torch.device) -> None:
+    """Seed what operations draw from by default on the CPU and on a device, and nothing else.
+
+    `torch.manual_seed` seeds every kind of device, and keeps a stack trace for each that is not in use.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import os
@@ -15,14 +14,16 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ablate.files import atomic
-from ablate.training.module import Row, Training
+from ablate.training.history import HistoryFile
+from ablate.training.module import Training
+from ablate.training.packing import pack_checkpoint, unpack_checkpoint
 
 NAME = "last.ckpt"
 log = logging.getLogger(__name__)
 
 
 class EpochEnd(pl.callbacks.Checkpoint):
-    """After each epoch: the history and the checkpoint, each whole or not there.
+    """After each epoch: its row in the history, and the checkpoint, which is whole or not there.
 
     Lightning calls callbacks of this base after the module's own hook, so that the epoch's row is there.
 
@@ -34,11 +35,12 @@ class EpochEnd(pl.callbacks.Checkpoint):
     def __init__(self, folder: Path, code: str) -> None:
         self.folder = folder
         self.code = code
+        self._history = HistoryFile(folder / "history.csv")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Called by Lightning once the epoch is measured."""
         assert isinstance(pl_module, Training)
-        write_history(self.folder / "history.csv", pl_module.history)
+        self._history.update(pl_module.history)
         if pl_module.current_epoch + 1 < pl_module.epochs and not pl_module.diverged:
             with atomic(self.folder / NAME) as temporary:
                 trainer.save_checkpoint(temporary, weights_only=False)
@@ -51,7 +53,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
 
 class LocalFile(TorchCheckpointIO):
-    """Writes a checkpoint to a file of this machine, in one go.
+    """Writes a checkpoint to a file of this machine, packed and in one go.
 
     Lightning's own goes through a layer for file systems of any kind, and makes the file whole by itself, which
     `EpochEnd` does already: that takes as long as all the rest, once an epoch.
@@ -62,8 +64,12 @@ class LocalFile(TorchCheckpointIO):
     ) -> None:
         """Called by Lightning."""
         buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
+        torch.save(pack_checkpoint(checkpoint), buffer)
         Path(path).write_bytes(buffer.getbuffer())
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **options: Any) -> dict[str, Any]:
+        """Called by Lightning."""
+        return unpack_checkpoint(super().load_checkpoint(path, *args, **options))
 
 
 def resumable(folder: Path, code: str) -> Path | None:
@@ -88,12 +94,3 @@ def _code_of(path: Path) -> str:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"{damaged} is damaged")
     return str(torch.load(path, map_location="cpu", weights_only=True)["code"])
-
-
-def write_history(path: Path, rows: list[Row]) -> None:
-    """Write a row an epoch as CSV."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)

@@ -44,7 +44,7 @@ class GraphedStep(EagerStep):
         self._graph.replay()
         for parameter, gradient in self._gradients:  # an eager step in between has put others there
             parameter.grad = gradient
-        self.optimizer.step()
+        self.update()
         return self._loss
 
     def _beside(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class GraphedStep(EagerStep):
     def _captured(self, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
         """Record forward and backward over buffers of the graph; nothing is computed by that."""
         self._images, self._labels = images.clone(), labels.clone()
-        self.optimizer.zero_grad(set_to_none=True)  # so that the gradients are made in the graph's own memory
+        self.forget_gradients()  # so that the gradients are made in the graph's own memory
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             loss = self.loss(self._images, self._labels)

@@ -15,16 +15,14 @@ from torch.nn import functional as F
 
 from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
-from ablate.streams import generator
+from ablate.streams import seed_device, stream_seed
 from ablate.training.feed import Feed
+from ablate.training.history import Row
 from ablate.training.loss import autocast
 from ablate.training.numerics import Numerics
-from ablate.training.packing import pack, pack_optimizer, unpack, unpack_optimizer
 from ablate.training.step import build_step
 
 STEPS_PER_CHUNK = 64
-
-Row = dict[str, float]
 
 
 class Epochs:
@@ -51,6 +49,7 @@ class Epochs:
 class _Pass:
     """An epoch's sums so far. Not attributes of the module: setting one of those looks through all that it holds."""
 
+    epoch: int
     loss: Tensor
     steps: int = 0
     rate: float = 0.0
@@ -120,20 +119,26 @@ class Training(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
-        torch.manual_seed(generator(self.data.seed, "noise", self.current_epoch).initial_seed())
+        seed_device(stream_seed(self.data.seed, "noise", self.current_epoch), self.device)
         self._started = time.perf_counter()
-        self._pass = _Pass(torch.zeros((), device=self.device))
+        self._pass = _Pass(self.current_epoch, torch.zeros((), device=self.device))
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
         """Optimiser steps on each of the given index sets; losses stay on the device."""
-        for images, labels in self.data.training_batches(batch):
-            self.train_on(images, labels)
+        rates = self._rates(len(batch))
+        for rate, (images, labels) in zip(rates, self.data.training_batches(batch), strict=True):
+            self.train_on(images, labels, rate)
+        self._pass.steps += len(batch)
 
-    def train_on(self, images: Tensor, labels: Tensor) -> None:
-        """Take an optimiser step on a batch (B, C, H, W) with its labels (B,)."""
-        self.set_rate()
+    def transfer_batch_to_device(self, batch: list[Tensor], device: torch.device, dataloader_idx: int) -> list[Tensor]:
+        """Index sets are where the feed wants them."""
+        return batch
+
+    def train_on(self, images: Tensor, labels: Tensor, rate: float) -> None:
+        """Take an optimiser step on a batch (B, C, H, W) with its labels (B,), at a learning rate."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
         self._pass.loss += self._step(images, labels)
-        self._pass.steps += 1
 
     def on_train_epoch_end(self) -> None:
         """Measure, record the row, and stop where the loss is no number any more."""
@@ -159,18 +164,12 @@ class Training(pl.LightningModule):
         }  # fmt: skip
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the rows so far, and pack the many small tensors."""
+        """Keep the rows so far."""
         checkpoint["history"] = self.history
-        checkpoint["state_dict"] = pack(checkpoint["state_dict"])
-        for state in checkpoint["optimizer_states"]:
-            state["state"] = pack_optimizer(state["state"])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on behind the rows so far."""
         self.history = checkpoint["history"]
-        checkpoint["state_dict"] = unpack(checkpoint["state_dict"])
-        for state in checkpoint["optimizer_states"]:
-            state["state"] = unpack_optimizer(state["state"])
 
     @torch.no_grad()
     def _evaluate(self, split: Split | Samples) -> tuple[float, float]:
@@ -188,12 +187,12 @@ class Training(pl.LightningModule):
         loss, wrong_ones = (sums / len(split.labels)).tolist()
         return loss, wrong_ones
 
-    def set_rate(self) -> None:
-        """The learning rate of the step to come."""
-        epoch = self.current_epoch + self._pass.steps / self.steps_per_epoch
-        self._pass.rate = self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._pass.rate
+    def _rates(self, steps: int) -> list[float]:
+        """The learning rates of the steps to come."""
+        epochs = [self._pass.epoch + (self._pass.steps + step) / self.steps_per_epoch for step in range(steps)]
+        rates = [self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch) for epoch in epochs]
+        self._pass.rate = rates[-1]
+        return rates
 
 
 def averaged(logits: list[Tensor]) -> Tensor:

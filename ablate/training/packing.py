@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,20 +13,50 @@ from torch import Tensor
 Packed = dict[str, Any]
 
 
-def pack(tensors: Mapping[str, Tensor]) -> Packed:
-    """One flat tensor for each data type, with the names, shapes and strides that `unpack` needs."""
-    names: dict[str, list[str]] = {}
-    for name, tensor in tensors.items():
-        names.setdefault(str(tensor.dtype), []).append(name)
+PLAIN = ("loops", "history")  # the parts of a checkpoint that are many small numbers with names
+
+
+def pack_checkpoint(checkpoint: Mapping[str, Any]) -> Packed:
+    """Lightning's checkpoint in few objects.
+
+    A pickle stops at each number by itself, for longer than it takes to write all the tensors of a small network.
+    """
     return {
-        "order": list(tensors),
-        "names": names,
-        "shapes": {name: tuple(tensor.shape) for name, tensor in tensors.items()},
-        "strides": {name: tensor.stride() for name, tensor in tensors.items()},
-        "flat": {
-            kind: torch.cat([tensors[name].detach().reshape(-1) for name in found]) for kind, found in names.items()
-        },
-    }
+        **{key: value for key, value in checkpoint.items() if key not in PLAIN},
+        "state_dict": pack(checkpoint["state_dict"]),
+        "optimizer_states": [
+            {**one, "state": pack_optimizer(one["state"])} for one in checkpoint["optimizer_states"]
+        ],
+        "plain": json.dumps({key: checkpoint[key] for key in PLAIN}),
+    }  # fmt: skip
+
+
+def unpack_checkpoint(packed: Mapping[str, Any]) -> dict[str, Any]:
+    """The checkpoint as Lightning made it."""
+    return {
+        **{key: value for key, value in packed.items() if key != "plain"},
+        "state_dict": unpack(packed["state_dict"]),
+        "optimizer_states": [
+            {**one, "state": unpack_optimizer(one["state"])} for one in packed["optimizer_states"]
+        ],
+        **json.loads(packed["plain"]),
+    }  # fmt: skip
+
+
+def pack(tensors: Mapping[str, Tensor]) -> Packed:
+    """One flat tensor for each data type, and as text the names, shapes and strides that `unpack` needs.
+
+    Args:
+        tensors: none of which is part of a graph.
+    """
+    parts: dict[torch.dtype, list[Tensor]] = {}
+    layout = []
+    for name, tensor in tensors.items():
+        dense = _dense(tensor)
+        flat = dense if dense.dim() == 1 else dense.as_strided((dense.numel(),), (1,))
+        parts.setdefault(dense.dtype, []).append(flat)
+        layout.append((name, str(dense.dtype), dense.shape, dense.stride()))
+    return {"layout": json.dumps(layout), "flat": {str(kind): torch.cat(found) for kind, found in parts.items()}}
 
 
 def unpack(packed: Packed) -> dict[str, Tensor]:
@@ -33,26 +65,31 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
     The kernels that update all of a parameter at once take it and the optimiser's state as they lie in memory.
     """
     tensors: dict[str, Tensor] = {}
-    for kind, names in packed["names"].items():
-        shapes = [torch.Size(packed["shapes"][name]) for name in names]
-        parts = packed["flat"][kind].split([shape.numel() for shape in shapes])
-        for name, part, shape in zip(names, parts, shapes, strict=True):
-            tensors[name] = _strided(part.reshape(shape), packed["strides"][name])
-    return {name: tensors[name] for name in packed["order"]}
+    taken = dict.fromkeys(packed["flat"], 0)
+    for name, kind, shape, strides in json.loads(packed["layout"]):
+        size = math.prod(shape)
+        tensors[name] = packed["flat"][kind].narrow(0, taken[kind], size).as_strided(shape, strides)
+        taken[kind] += size
+    return tensors
 
 
-def _strided(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:
-    if tensor.stride() == strides:
+def _dense(tensor: Tensor) -> Tensor:
+    """The tensor with its values side by side in memory: itself, unless it is part of another or spread out."""
+    if tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)):
         return tensor
-    return torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
+    return tensor.contiguous()
 
 
-def pack_optimizer(state: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def pack_optimizer(state: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     """An optimiser's state by parameter, its tensors packed."""
-    tensors = {f"{index}/{key}": value for index, slot in state.items() for key, value in _tensors(slot).items()}
-    others = {
-        index: {key: value for key, value in slot.items() if key not in _tensors(slot)} for index, slot in state.items()
-    }
+    tensors: dict[str, Tensor] = {}
+    others: dict[int, dict[str, Any]] = {}
+    for index, slot in state.items():
+        for key, value in slot.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}/{key}"] = value
+            else:
+                others.setdefault(index, {})[key] = value
     return {"tensors": pack(tensors), "others": others}
 
 
@@ -61,9 +98,5 @@ def unpack_optimizer(packed: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     state: dict[int, dict[str, Any]] = {index: dict(slot) for index, slot in packed["others"].items()}
     for name, tensor in unpack(packed["tensors"]).items():
         index, _, key = name.partition("/")
-        state[int(index)][key] = tensor.clone()  # the optimiser changes it in place
+        state.setdefault(int(index), {})[key] = tensor.clone()  # the optimiser changes it in place
     return state
-
-
-def _tensors(slot: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {key: value for key, value in slot.items() if isinstance(value, Tensor)}

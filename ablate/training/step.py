@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ablate.errors import InputError
 from ablate.training.loss import training_loss
 from ablate.training.numerics import Numerics
+from ablate.training.update import build_update
 
 COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
@@ -26,16 +27,22 @@ class EagerStep:
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, precision: str) -> None:
         self.model = model
-        self.optimizer = optimizer
         self.precision = precision
+        self.parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        self.update = build_update(optimizer)
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take one step on a batch and return its loss, a scalar on the device."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.forget_gradients()
         loss = self.loss(images, labels)
         loss.backward()
-        self.optimizer.step()
+        self.update()
         return loss.detach()
+
+    def forget_gradients(self) -> None:
+        """As `optimizer.zero_grad()`."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The batch's loss, with its graph."""
