@@ -16,9 +16,9 @@ from ablate.paths import PACKAGE
 
 PRELOAD = "ablate.preload"
 
-# Options of glibc's mallopt, from malloc.h, and the most bytes that each takes: blocks below M_MMAP_THRESHOLD (-3) come
-# from the heap, M_TRIM_THRESHOLD (-1) may lie free at its end, and it grows by M_TOP_PAD (-2) at a time.
-MALLOC = {-3: 2**25, -1: 2**31 - 1, -2: 2**26}
+# Options of glibc's mallopt, from malloc.h: no block has a mapping of its own (M_MMAP_MAX, -4), all come from the heap,
+# of which M_TRIM_THRESHOLD (-1) bytes may lie free at its end, and which grows by M_TOP_PAD (-2) at a time.
+MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
 
 
 def preloaded_context() -> BaseContext:

@@ -90,7 +90,7 @@ if sys.argv[1] == "kept":
 
 torch.set_num_threads(1)
 model = torch.nn.Sequential(*(torch.nn.Conv2d(16, 16, 3, padding=1) for _ in range(4)))
-images = torch.zeros(64, 16, 32, 32)  # each layer keeps 4 MiB, until the backward pass has used them
+images = torch.zeros(int(sys.argv[2]), 16, 32, 32)  # each layer keeps as much, for the backward pass
 
 def step():
     model(images).sum().backward()
@@ -105,9 +105,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
-def test_pages_of_freed_tensors_are_not_cleared_again_for_the_next_ones() -> None:
+@pytest.mark.parametrize("images", [64, 640], ids=["4 MiB", "40 MiB"])
+def test_pages_of_freed_tensors_are_not_cleared_again_for_the_next_ones(images: int) -> None:
     def faults(how: str) -> int:
-        command = [sys.executable, "-c", PAGES, how]
+        command = [sys.executable, "-c", PAGES, how, str(images)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     assert faults("kept") < faults("given back") / 20  # some, where the heap still grows

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -21,8 +22,9 @@ from ablate.bench.overhead import digits_overhead, noise_overhead
 from ablate.bench.setting import Setting
 from ablate.bench.speedup import speedup
 from ablate.bench.start import start_of_a_cell
+from ablate.bench.streaming import streaming
 from ablate.bench.throughput import cells_per_hour
-from ablate.errors import unknown
+from ablate.errors import InputError, unknown
 from ablate.processes import cores, keep_freed_memory
 from ablate.worker import quieten_lightning
 
@@ -36,10 +38,12 @@ class Part:
     Attributes:
         measure: gives them.
         quick: whether they are part of a bench that names none.
+        needs: an optional package that they are measured with, as it is imported, and the extra that brings it.
     """
 
     measure: Callable[[Setting], Iterator[Figure]]
     quick: bool = True
+    needs: tuple[str, str] | None = None
 
 
 PARTS = {
@@ -50,6 +54,7 @@ PARTS = {
     "overhead-32x32-56": Part(partial(noise_overhead, depth=56), quick=False),
     "overhead-32x32-110": Part(partial(noise_overhead, depth=110), quick=False),
     "data-path": Part(data_path),
+    "streaming": Part(streaming, quick=False, needs=("PIL", "images")),
     "ceiling": Part(ceiling),
     "start": Part(start_of_a_cell),
     "cells-per-hour": Part(cells_per_hour),
@@ -68,7 +73,7 @@ def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", ev
         everything: also the parts that take longer.
 
     Raises:
-        InputError: no part has such a name.
+        InputError: no part has such a name, or one needs a package that is not installed.
     """
     setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs)
     chosen = parts(only, everything)
@@ -98,13 +103,18 @@ def parts(only: str, everything: bool) -> list[str]:
     """The names of the parts to measure.
 
     Raises:
-        InputError: none begins with `only`.
+        InputError: none begins with `only`, or one needs a package that is not installed.
     """
-    if not only:
-        return [name for name, part in PARTS.items() if everything or part.quick]
-    chosen = [name for name in PARTS if name.startswith(only)]
+    if only:
+        chosen = [name for name in PARTS if name.startswith(only)]
+    else:
+        chosen = [name for name, part in PARTS.items() if everything or part.quick]
     if not chosen:
         raise unknown("part of the bench", only, PARTS)
+    for name in chosen:
+        needs = PARTS[name].needs
+        if needs and find_spec(needs[0]) is None:
+            raise InputError(f"the bench's part {name} needs {needs[0]}: pip install 'ablate[{needs[1]}]'")
     return chosen
 
 

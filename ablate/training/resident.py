@@ -80,7 +80,7 @@ class ResidentData(Feed):
         """All of a split in its own order, normalised, without augmentation."""
         assert isinstance(split, Split)
         _, channels, height, width = split.images.shape
-        size = evaluation_batch(channels, (height, width))
+        size = evaluation_batch(channels, (height, width), self.device)
         for images, labels in zip(split.images.split(size), split.labels.split(size), strict=True):
             yield self._for_evaluation(images), labels
 

@@ -143,7 +143,8 @@ class StreamedData(Feed):
         """All of a split in its own order, normalised, without augmentation."""
         name = "train" if split is self.train else "test"
         margin = 0 if self.from_memory else self.margin
-        index = torch.arange(len(split.labels)).split(evaluation_batch(self.mean.numel(), self.size))
+        size = evaluation_batch(self.mean.numel(), self.size, self.device)
+        index = torch.arange(len(split.labels)).split(size)
         for read in self._read([Request(name, part, margin=margin) for part in index]):
             images, labels = self._on_device(read)
             yield self._for_evaluation(images) if self.from_memory else self._laid_out(self._normalised(images)), labels

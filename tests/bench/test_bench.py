@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from rich.console import Console
 
 from ablate import InputError, registry
-from ablate.bench import data_path, overhead, run, setting, speedup, throughput
+from ablate.bench import data_path, overhead, run, setting, speedup, streaming, throughput
 from ablate.bench.figure import Figure, at_least, at_most, interleaved
 from ablate.bench.overhead import NOISE_IMAGES
 from ablate.bench.plain import Images, Plain
@@ -119,18 +120,47 @@ def test_the_data_path_alone_takes_no_optimiser_step() -> None:
     assert all(torch.equal(before[name], value) for name, value in steps.training.named_parameters())
 
 
+def test_pictures_are_streamed_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("PIL", reason="Pillow is not installed")
+    streaming.write_pictures(tmp_path, 70)
+    epoch = streaming.Epoch(tmp_path, "cpu", workers=0)
+    batches: list[tuple[int, ...]] = []
+    take = epoch.feed.training_batch
+
+    def kept(index: torch.Tensor) -> Any:
+        images, labels = take(index)
+        batches.append(tuple(images.shape))
+        return images, labels
+
+    monkeypatch.setattr(epoch.feed, "training_batch", kept)
+    assert epoch() > 0
+    assert epoch() > 0
+    assert batches == [(64, 3, 224, 224), (6, 3, 224, 224)] * 2
+
+
+def test_a_package_that_is_missing_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run.PARTS, "made-up", run.Part(lambda setting: iter([]), quick=False, needs=("nowhere", "hf")))
+    assert "made-up" not in run.parts("", everything=False)
+    for chosen in ({"only": "made", "everything": False}, {"only": "", "everything": True}):
+        with pytest.raises(InputError, match=r"part made-up needs nowhere: pip install 'ablate\[hf\]'"):
+            run.parts(**chosen)
+
+
 @pytest.mark.slow
 def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """At sizes that say nothing of speed."""
+    pytest.importorskip("PIL", reason="Pillow is not installed")
     monkeypatch.setattr(overhead, "DIGITS_EPOCHS", dict.fromkeys((20, 56, 110), 1))
     monkeypatch.setattr(overhead, "NOISE_IMAGES", dict.fromkeys((20, 56, 110), 16))
     monkeypatch.setattr(throughput, "CELLS", 2)
     monkeypatch.setattr(throughput, "EPOCHS", 1)
     monkeypatch.setattr(speedup, "IMAGES", 128)
+    monkeypatch.setattr(streaming, "PICTURES", 4)
     for part in (
         "overhead-digits-20",
         "overhead-32x32-20",
         "data-path",
+        "streaming",
         "ceiling",
         "start",
         "cells-per-hour",
