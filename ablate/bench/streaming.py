@@ -17,7 +17,7 @@ from ablate.study import plan_study
 from ablate.training.feeds import build_feed
 from ablate.training.module import STEPS_PER_CHUNK
 
-PICTURES = 512
+PICTURES = 1024
 HEIGHT, WIDTH = 375, 500  # pixels, the most usual size in ImageNet
 QUALITY = 95  # at which these take about as many bytes as ImageNet's, a hundred thousand
 GRAIN = 8  # pixels that share a random colour, more or less
@@ -25,12 +25,15 @@ BATCH = 64
 
 
 def streaming(setting: Setting) -> Iterator[Figure]:
-    """Of training batches of 224x224 pixels, without a network; each epoch starts its workers."""
-    workers = cores()
+    """Of training batches of 224x224 pixels, without a network."""
+    workers, threads = cores(), torch.get_num_threads()
+    torch.set_num_threads(1)  # the cores are for the workers
     with tempfile.TemporaryDirectory() as folder:
         write_pictures(Path(folder), PICTURES)
         one, many = (Epoch(Path(folder), setting.device, workers=number) for number in (0, workers))
         first, second, ratios = interleaved(many, one, setting.pairs)
+        many.feed.close()
+    torch.set_num_threads(threads)
     yield Figure(f"JPEGs, workers: {workers}", "images/s", [PICTURES / each for each in first])
     yield Figure("JPEGs, the training process reads", "images/s", [PICTURES / each for each in second])
     yield Figure("the first over the second, JPEGs", "x", [1 / ratio for ratio in ratios])

@@ -78,6 +78,9 @@ class Feed(abc.ABC):
     def evaluation_batches(self, split: Split | Samples) -> Iterator[Batch]:
         """All of a split in its own order, without augmentation, with the margin around it."""
 
+    def close(self) -> None:  # noqa: B027 - most keep nothing
+        """Let go of what reads the data; it is there again when it is needed."""
+
     def _normalised(self, images: Tensor) -> Tensor:
         return (images.float() - self.mean) / self.std
 

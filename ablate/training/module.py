@@ -155,6 +155,10 @@ class Training(pl.LightningModule):
             self.diverged = True
             self.trainer.should_stop = True
 
+    def on_train_end(self) -> None:
+        """The data is not read any more."""
+        self.data.close()
+
     def measure(self) -> Row:
         """`train/loss`, `train/error`, `test/loss`, `test/error` as they stand."""
         train_loss, train_error = self._evaluate(self.data.train)

@@ -114,7 +114,7 @@ class StreamedData(Feed):
         self.batch_size = batch_size
         self.from_memory = isinstance(splits.train, Split)
         self._pinned = device.type == "cuda"
-        self._read = partial(read_ahead, Reader(splits, augment, size), workers=workers, pinned=self._pinned)
+        self._read = ReadAhead(Reader(splits, augment, size), workers=workers, pinned=self._pinned)
         self._augmented = augment.apply if self.from_memory else augment.finish
         statistics = PixelStatistics(partial(self._images_for_statistics, splits.train))
         super().__init__(
@@ -149,6 +149,10 @@ class StreamedData(Feed):
             images, labels = self._on_device(read)
             yield self._for_evaluation(images) if self.from_memory else self._laid_out(self._normalised(images)), labels
 
+    def close(self) -> None:
+        """End the workers."""
+        self._read.close()
+
     def _images_for_statistics(self, train: Split | Samples) -> Iterator[Tensor]:
         """The split where it is in memory, of files the centres of always the same ones."""
         if isinstance(train, Split):
@@ -163,37 +167,61 @@ class StreamedData(Feed):
         return images.to(self.device, non_blocking=self._pinned), labels.to(self.device, non_blocking=self._pinned)
 
 
-def read_ahead(reader: Reader, requests: Sequence[Request], *, workers: int, pinned: bool = False) -> Iterator[Read]:
-    """The batches of these requests, in their order; the workers begin at once, and end with the last batch.
+class ReadAhead:
+    """Reads batches before they are asked for, in worker processes that stay from epoch to epoch.
+
+    They are forked from this process, and each page of memory that it writes to afterwards is copied first. Forked for
+    every epoch anew, that took longer than what this process does with the batches.
 
     Args:
         reader: reads a batch.
-        requests: what to read.
         workers: processes that read; 0: this one.
         pinned: put the batches where a GPU can fetch them by itself.
-
-    Raises:
-        InputError: an image cannot be read.
     """
-    loader = DataLoader(
-        reader,
-        batch_size=None,  # a request is a whole batch
-        sampler=requests,
-        num_workers=workers,
-        prefetch_factor=AHEAD if workers else None,
-        pin_memory=pinned,
-        generator=torch.Generator(),  # else it would take from the stream of the network's dropout
-    )
-    return _until_the_last(iter(loader), len(requests))
 
+    def __init__(self, reader: Reader, *, workers: int, pinned: bool = False) -> None:
+        self._requests: list[Request] = []
+        self._loader: partial[DataLoader[Read | InputError]] = partial(
+            DataLoader,
+            reader,
+            batch_size=None,  # a request is a whole batch
+            sampler=self._requests,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=AHEAD if workers else None,
+            pin_memory=pinned,
+        )
+        self._started: DataLoader[Read | InputError] | None = None
+        self._batches: Iterator[Read | InputError] = iter(())
+        self._asked = 0
 
-def _until_the_last(batches: Iterator[Read | InputError], count: int) -> Iterator[Read]:
-    """So many batches. What reads them is let go of by name: left to the garbage collector it waits for its workers."""
-    for place in range(1, count + 1):
-        batch = next(batches)
-        if isinstance(batch, InputError):
-            del batches
-            raise batch
-        if place == count:
-            del batches
-        yield batch
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Read]:
+        """The batches of these requests, in their order; the workers begin at once, and leave what was asked before.
+
+        Raises:
+            InputError: an image cannot be read.
+            RuntimeError: they are taken after others have been asked for.
+        """
+        if self._started is None:
+            # With a generator of its own: else it would take from the stream of the network's dropout.
+            self._started = self._loader(generator=torch.Generator())
+        self._requests[:] = requests
+        self._batches = iter(self._started)
+        self._asked += 1
+        return self._taken(len(requests), self._asked)
+
+    def close(self) -> None:
+        """End the workers; the next call starts others. Left to the garbage collector they are waited for."""
+        self._asked += 1
+        self._batches = iter(())
+        self._started = None
+
+    def _taken(self, count: int, asked: int) -> Iterator[Read]:
+        for _ in range(count):
+            if asked != self._asked:
+                raise RuntimeError("these batches are not read any more: others have been asked for")
+            batch = next(self._batches)
+            if isinstance(batch, InputError):
+                self.close()
+                raise batch
+            yield batch

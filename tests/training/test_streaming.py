@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,43 @@ def test_training_gives_the_same_numbers(workers: int) -> None:
     assert isinstance(other.data, StreamedData)
     rows = [[{**row, "seconds": 0} for row in training.history] for training in (one, other)]
     assert rows[0] == rows[1]
+
+
+def children() -> set[int]:
+    return {process.pid for process in multiprocessing.active_children() if process.pid is not None}
+
+
+def test_the_same_workers_read_every_epoch_and_both_splits() -> None:
+    before = children()
+    feed = streamed(noise(), "shift", workers=2)
+    epoch(feed, 0, 10)
+    workers = children() - before
+    assert len(workers) == 2
+    list(feed.evaluation_batches(feed.test))
+    epoch(feed, 1, 10)
+    assert children() - before == workers
+    feed.close()
+    assert children() == before
+    assert same(epoch(feed, 1, 10), epoch(streamed(noise(), "shift"), 1, 10)), "and it reads again where it is asked to"
+    feed.close()
+
+
+def test_workers_are_gone_when_training_is_over() -> None:
+    before = children()
+    fit(training_of("trainer.resident=false", "trainer.workers=1"))
+    assert children() == before
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_that_was_left_for_another_gives_none_of_its_batches(workers: int) -> None:
+    feed = streamed(noise(), "shift", workers=workers)
+    left = feed.training_batches(feed.start_epoch(0).split(10))
+    next(left)
+    next(feed.evaluation_batches(feed.train))
+    with pytest.raises(RuntimeError, match="others have been asked for"):
+        next(left)
+    assert same(epoch(feed, 1, 10), epoch(streamed(noise(), "shift"), 1, 10))
+    feed.close()
 
 
 # Images of several sizes, each in a file of its own
