@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from ablate import registry
 from ablate.interfaces.data import Split
 from ablate.network import build_model
+from ablate.training.streaming import FORK
 
 MEAN, STD = 127.5, 73.9  # of noise that is uniform over the 256 values
 PADDING = 4
@@ -60,9 +61,14 @@ class Plain(pl.LightningModule):
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Shuffled, with two workers that stay."""
         split = self.data.load().train
-        on_gpu = torch.cuda.is_available()
         return DataLoader(
-            Images(split), self.data.batch_size, shuffle=True, num_workers=2, persistent_workers=True, pin_memory=on_gpu
+            Images(split),
+            self.data.batch_size,
+            shuffle=True,
+            num_workers=2,
+            persistent_workers=True,
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=FORK,  # as in a script; the bench's processes have another default
         )
 
 

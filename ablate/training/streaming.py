@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,9 @@ from ablate.training.feed import Batch, Feed, evaluation_batch, rows
 from ablate.training.statistics import PixelStatistics
 
 AHEAD = 4  # batches that each worker reads before they are asked for
+# How workers start. In a cell's process the default is a server of its own, which imports everything anew and gets the
+# names of all files sent; forked, workers share them with it.
+FORK = "fork" if sys.platform == "linux" else None
 STATISTICS_IMAGES = 8192  # of images in files: mean and deviation are known to a thousandth from so many
 
 Read = tuple[Tensor, Tensor]
@@ -190,6 +194,7 @@ class ReadAhead:
             persistent_workers=workers > 0,
             prefetch_factor=AHEAD if workers else None,
             pin_memory=pinned,
+            multiprocessing_context=FORK if workers else None,
         )
         self._started: DataLoader[Read | InputError] | None = None
         self._batches: Iterator[Read | InputError] = iter(())
