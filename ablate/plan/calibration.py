@@ -19,8 +19,8 @@ from ablate.interfaces.run import Slot
 from ablate.interfaces.training import Optim
 from ablate.network import build_model
 from ablate.training.feed import EVAL_BATCH
-from ablate.training.loss import training_loss
 from ablate.training.resident import ResidentData
+from ablate.training.step import EagerStep
 
 REPEATS = 3
 SMALL_BATCH = 2  # what a step costs for its layers, whatever the images
@@ -48,6 +48,7 @@ def measure(config: Mapping[str, Any], network: Network, slot: Slot) -> Speed:
     """Train a config's network for some steps, on random images, as a cell in this slot would."""
     with _threads(slot.threads):
         data, resident, model, optimizer = _set_up(config, slot.device)
+        take = EagerStep(model, optimizer, config["trainer"]["precision"])
         batch = data.batch_size
         images = _affordable(batch, 3 * network.flops)
 
@@ -55,10 +56,8 @@ def measure(config: Mapping[str, Any], network: Network, slot: Slot) -> Speed:
             index = torch.arange(size, device=slot.device)
 
             def run() -> None:
-                inputs, labels = resident.training_batch(index)
-                optimizer.zero_grad(set_to_none=True)
-                training_loss(model.train(), inputs, labels, config["trainer"]["precision"]).backward()
-                optimizer.step()
+                model.train()
+                take(*resident.training_batch(index))
 
             return run
 
