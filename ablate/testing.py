@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from ablate import registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.errors import InputError
 from ablate.interfaces.backbone import Aux, Backbone
-from ablate.interfaces.network import Block, Order, Parts, Shortcut, UnitShape
-from ablate.network import build_model, count_flops, count_parameters
+from ablate.interfaces.parts import Block, Order, Parts, Shortcut, UnitShape
+from ablate.network.build import build_model, count_flops, count_parameters
 
 IMAGE = {"channels": 1, "size": 8, "classes": 3}
 SHAPES = [

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ablate import registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.interfaces.data import Augment, Evaluation
 from ablate.training.feed import rows
 from ablate.training.statistics import PixelStatistics

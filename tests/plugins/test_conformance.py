@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ablate import registry, testing, testing_data
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 SUITES = {
     "backbone": testing.BackboneConformance,
