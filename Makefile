@@ -22,9 +22,10 @@ test: $(STAMP)  ## Run the tests but for the wheel's; those of browser, gpu, ray
 wheel-test: $(STAMP)  ## Build the wheel, install it in an empty environment, and run a study there.
 	$(BIN)/python -m pytest -m wheel tests/packaging
 
-lint: $(STAMP)  ## Check style, imports, docstrings and types; changes nothing.
+lint: $(STAMP)  ## Check style, imports, docstrings, types, and who imports whom; changes nothing.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 format: $(STAMP)  ## Bring imports and layout into shape.

@@ -6,9 +6,11 @@ Public names load when first used, so that analysis and reports never wait for t
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+DECIDES_NUMBERS = False  # of a cell: see ablate/config/code.py
 
 if TYPE_CHECKING:
     from ablate.config.compose import compose as compose
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from ablate.interfaces.data import Splits as Splits
     from ablate.interfaces.data import Statistics as Statistics
     from ablate.interfaces.data import Window as Window
+    from ablate.interfaces.engine import Attempt as Attempt
+    from ablate.interfaces.engine import Engine as Engine
+    from ablate.interfaces.engine import Job as Job
+    from ablate.interfaces.engine import Listener as Listener
+    from ablate.interfaces.engine import Slot as Slot
     from ablate.interfaces.parts import Block as Block
     from ablate.interfaces.parts import Head as Head
     from ablate.interfaces.parts import Init as Init
@@ -34,27 +41,18 @@ if TYPE_CHECKING:
     from ablate.interfaces.parts import Stem as Stem
     from ablate.interfaces.parts import UnitShape as UnitShape
     from ablate.interfaces.parts import check_image_size as check_image_size
-    from ablate.interfaces.run import Engine as Engine
-    from ablate.interfaces.run import Job as Job
-    from ablate.interfaces.run import Report as Report
-    from ablate.interfaces.run import Slot as Slot
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
     from ablate.network.build import build_model as build_model
     from ablate.network.memory import free_gpu_memory as free_gpu_memory
-    from ablate.network.memory import memory_of_cell as memory_of_cell
+    from ablate.network.memory import training_memory_of as training_memory_of
     from ablate.network.memory_format import pixel_mean as pixel_mean
     from ablate.network.memory_format import subsampled as subsampled
     from ablate.registry.registration import build as build
     from ablate.registry.registration import register as register
-    from ablate.run.process import BUSY as BUSY
-    from ablate.run.process import DONE as DONE
-    from ablate.run.process import OUT_OF_MEMORY as OUT_OF_MEMORY
-    from ablate.run.process import REFUSED as REFUSED
-    from ablate.run.process import is_taken as is_taken
-    from ablate.run.process import log_tail as log_tail
+    from ablate.run.process import attempt as attempt
     from ablate.run.process import work as work
-    from ablate.run.store import load_results as load_results
+    from ablate.run.results import load_results as load_results
     from ablate.system.files import atomic as atomic
     from ablate.system.files import make_folder as make_folder
     from ablate.system.processes import cores as cores
@@ -68,24 +66,35 @@ _HOMES = {
     "ablate.interfaces.data": [
         "Augment", "DataSet", "Evaluation", "Framing", "Samples", "Split", "Splits", "Statistics", "Window",
     ],
-    "ablate.interfaces.run": ["Engine", "Job", "Report", "Slot"],
+    "ablate.interfaces.engine": ["Attempt", "Engine", "Job", "Listener", "Slot"],
     "ablate.interfaces.training": ["Optim", "Schedule"],
     "ablate.interfaces.parts": [
         "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",
     ],
     "ablate.network.memory_format": ["pixel_mean", "subsampled"],
-    "ablate.network.memory": ["free_gpu_memory", "memory_of_cell"],
+    "ablate.network.memory": ["free_gpu_memory", "training_memory_of"],
     "ablate.network.build": ["build_model"],
     "ablate.system.processes": ["cores", "preloaded_context"],
     "ablate.registry.registration": ["build", "register"],
-    "ablate.run.store": ["load_results"],
-    "ablate.run.process": ["BUSY", "DONE", "OUT_OF_MEMORY", "REFUSED", "is_taken", "log_tail", "work"],
+    "ablate.run.results": ["load_results"],
+    "ablate.run.process": ["attempt", "work"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605 - computed once from the table above
 
 
+def home_of(name: str) -> str | None:
+    """The module that a public name comes from; None where there is no such name."""
+    return _HOME.get(name)
+
+
+_RENAMED = {"Report": "Listener", "memory_of_cell": "training_memory_of"}  # what 0.1 called them
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warnings.warn(f"ablate.{name} is called ablate.{_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _HOME:
         raise AttributeError(f"module 'ablate' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOME[name]), name)

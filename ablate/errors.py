@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+DECIDES_NUMBERS = False
+
 
 class AblateError(Exception):
     """Base of the errors that are reported as one line, without a traceback."""

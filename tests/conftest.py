@@ -22,7 +22,7 @@ def server() -> None:
 def speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the test's own for what `plan` keeps about this machine's speed."""
     folder = tmp_path_factory.mktemp("cache") / "speeds"
-    monkeypatch.setattr("ablate.plan.machine.cache_folder", lambda: folder)
+    monkeypatch.setattr("ablate.tuning.measured.cache_folder", lambda: folder)
     return folder
 
 

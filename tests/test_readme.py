@@ -10,7 +10,7 @@ import pytest
 from ablate import build_model, compose, load_results
 from ablate.cli.commands import VERBS
 from ablate.registry.kinds import KINDS, passed
-from ablate.run.store import load_study
+from ablate.run.results import load_study
 from ablate.study.plan import plan_study
 
 ROOT = Path(__file__).parents[1]

@@ -13,8 +13,8 @@ from ablate.bench.figure import Figure, interleaved
 from ablate.bench.setting import Setting, noise
 from ablate.cell.run import build_training
 from ablate.network.loss import autocast
+from ablate.training.choose_step import build_step
 from ablate.training.module import Training
-from ablate.training.step import build_step
 
 STEPS = 4
 

@@ -38,7 +38,7 @@ class Part:
     Attributes:
         measure: gives them.
         quick: whether they are part of a bench that names none.
-        needs: an optional package that they are measured with, as it is imported, and the extra that brings it.
+        needs: an optional package that they are measured with, as it is imported, and what installs it.
     """
 
     measure: Callable[[Setting], Iterator[Figure]]
@@ -54,7 +54,7 @@ PARTS = {
     "overhead-32x32-56": Part(partial(noise_overhead, depth=56), quick=False),
     "overhead-32x32-110": Part(partial(noise_overhead, depth=110), quick=False),
     "data-path": Part(data_path),
-    "streaming": Part(streaming, quick=False, needs=("PIL", "images")),
+    "streaming": Part(streaming, quick=False, needs=("PIL", "pillow>=11")),
     "ceiling": Part(ceiling),
     "start": Part(start_of_a_cell),
     "cells-per-hour": Part(cells_per_hour),
@@ -114,7 +114,7 @@ def parts(only: str, everything: bool) -> list[str]:
     for name in chosen:
         needs = PARTS[name].needs
         if needs and find_spec(needs[0]) is None:
-            raise InputError(f"the bench's part {name} needs {needs[0]}: pip install 'ablate[{needs[1]}]'")
+            raise InputError(f"the bench's part {name} needs {needs[0]}: pip install '{needs[1]}'")
     return chosen
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from ablate import registry
 from ablate.bench.figure import Figure, at_least, interleaved, seconds
 from ablate.bench.setting import Setting, digits_cells
-from ablate.interfaces.run import Job, Report
-from ablate.run.store import Store
+from ablate.interfaces.engine import CellPlace, Job, Listener
+from ablate.run.scheduling import run_jobs
+from ablate.run.store import RESULT, Store
 from ablate.study.plan import Cell
 from ablate.system.processes import cores
 
@@ -21,14 +22,8 @@ EPOCHS = 4  # cells of about a second: the start of each is a small part of it
 CELLS_PER_GPU = 4
 
 
-class Quiet(Report):
-    """Counts nothing and shows nothing; a cell that fails ends the bench."""
-
-    def started(self, job: Job) -> None:
-        """Nothing to tell."""
-
-    def ended(self, job: Job) -> None:
-        """Nothing to tell."""
+class Quiet(Listener):
+    """Shows nothing; a cell that fails ends the bench."""
 
     def failed(self, job: Job, reason: str) -> None:
         """The figure would be wrong."""
@@ -37,13 +32,6 @@ class Quiet(Report):
     def again(self, job: Job, reason: str) -> None:
         """The figure would be wrong."""
         raise RuntimeError(f"{job.id} ended early: {reason}")
-
-    def is_done(self, job: Job) -> bool:
-        """Whether the cell's result is there."""
-        return (job.folder / "result.json").exists()
-
-    def tick(self) -> None:
-        """Nothing to draw."""
 
 
 def cells_per_hour(setting: Setting) -> Iterator[Figure]:
@@ -68,9 +56,10 @@ def cells_per_hour(setting: Setting) -> Iterator[Figure]:
 
 
 def _run(cells: list[Cell], slots: int, threads: int) -> float:
-    engine = registry.build("engine", {"name": "local", "slots": slots, "threads": threads})
+    engine = registry.build("engine", {"name": "local", "slots": slots})
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "bench")
         store.prepare()
-        jobs = [Job(cell.id, store.freeze(cell), store.lock_file(cell.id), 1.0) for cell in cells]
-        return seconds(lambda: engine.run(jobs, Quiet()))
+        places = [CellPlace(cell.id, store.freeze(cell), store.lock_file(cell.id)) for cell in cells]
+        jobs = [Job((place,), 1.0, threads) for place in places]
+        return seconds(lambda: run_jobs(engine, jobs, Quiet(), lambda job: (job.folder / RESULT).exists()))

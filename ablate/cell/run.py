@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 
 from ablate import __version__, registry
+from ablate.cell.changes import refuse_changes
 from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
@@ -28,13 +29,14 @@ from ablate.training.numerics import Numerics
 from ablate.training.options import threshold, threshold_name
 
 
-def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback) -> dict[str, Any]:
+def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: int = 1) -> dict[str, Any]:
     """Train the cell in `folder`, from its checkpoint where it has one, and write its result.
 
     Args:
         folder: holds `cell.yaml`; gets `history.csv`, and `result.json` last.
         device: such as `cpu` or `cuda:1`.
         callbacks: of Lightning, to look on.
+        cores: CPU cores that are the cell's share, for the processes that read its data.
 
     Returns:
         What `result.json` holds: `status` (`done` or `diverged`), `metrics`, and what they were made with.
@@ -42,7 +44,8 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback) -> dict
     discover()
     cell = read_yaml(folder / "cell.yaml")
     config, code = cell["config"], cell["code"]
-    training = build_training(config, torch.device(device))
+    refuse_changes(folder, cell)
+    training = build_training(config, torch.device(device), cores)
     trainer = build_trainer(config, device, EpochEnd(folder, code), *callbacks)
     trainer.fit(training, ckpt_path=resumable(folder, code), weights_only=True)
     result = {
@@ -62,7 +65,7 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback) -> dict
     return result
 
 
-def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
+def build_training(config: Mapping[str, Any], device: torch.device, cores: int = 1) -> Training:
     """The network, data, optimiser and schedule of a frozen config, ready to fit."""
     data: DataSet = registry.build("data", config["data"])
     augment: Augment = registry.build("augment", config["augment"])
@@ -76,7 +79,7 @@ def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Training(
         model,
-        build_feed(data, augment, evaluation, options, config["seed"], device),
+        build_feed(data, augment, evaluation, options, config["seed"], device, cores=cores),
         evaluation,
         optim,
         schedule,

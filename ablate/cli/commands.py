@@ -93,7 +93,7 @@ def describe(arguments: list[str]) -> None:
     """Show one network as a table by stage: output shape, parameters, multiply-adds, receptive field."""
     parser = _parser("describe", describe)
     parser.add_argument("overrides", nargs="*", help="such as arch=resnet50, or depth=56 order=pre width=0.5")
-    from ablate.network.describe import show
+    from ablate.cli.describe import show
 
     show(parser.parse_args(arguments).overrides, CONSOLE)
 

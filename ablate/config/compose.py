@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ from ablate import registry
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
-from ablate.config.schema import RootSchema
+from ablate.config.schema import root_defaults, root_schema
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
+from ablate.registry.kinds import Kind, kind_of_key
 from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
@@ -58,9 +59,17 @@ def prepare() -> None:
         InputError: a plugin does not import, or a local config has the name of a built-in one.
     """
     discover()
-    ConfigStore.instance().store(name="ablate_schema", node=RootSchema, provider="ablate")
+    _store_schema()
     Plugins.instance().register(WorkingDirectoryConf)
     _refuse_shadowing()
+
+
+def _store_schema() -> None:
+    """Make the schema known to Hydra, with the default choice of each kind: kinds may have been added since."""
+    schema = make_dataclass(
+        "AblateSchema", [("defaults", list[Any], field(default_factory=root_defaults))], bases=(root_schema(),)
+    )
+    ConfigStore.instance().store(name="ablate_schema", node=schema, provider="ablate")
 
 
 def compose(overrides: Sequence[str] = ()) -> DictConfig:
@@ -122,7 +131,7 @@ def node_at(config: DictConfig, key: str) -> Node:
 
 def is_group(key: str) -> bool:
     """Whether an override of this key chooses a plugin or a file, rather than setting a value."""
-    return key in registry.KINDS or bool(config_names(key))
+    return kind_of_key(key) is not None or bool(config_names(key))
 
 
 def settings_of(group: str, name: str) -> dict[str, Any]:
@@ -194,9 +203,11 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
 
 def _check(config: DictConfig) -> None:
     """Hold a composed config against what Hydra does not check."""
-    _check_keys(config, RootSchema)
-    for kind in registry.KINDS:
-        _check_plugin(kind, config[kind])
+    _check_keys(config, root_schema())
+    for kind in registry.KINDS.values():
+        nodes = config[kind.group]
+        for node in nodes.values() if kind.several and isinstance(nodes, DictConfig) else [nodes]:
+            _check_plugin(kind, node)
     if config.rerun not in RERUN:
         raise unknown("value of rerun", config.rerun, RERUN)
     if not config.runs.strip():
@@ -220,8 +231,9 @@ def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
             _check_keys(node[name], one.default_factory, f"{path}{name}.")
 
 
-def _check_plugin(kind: str, node: Any) -> None:
+def _check_plugin(of: Kind, node: Any) -> None:
     """A node must come from choosing a plugin, which brings its schema: with it, types and defaults are right."""
+    kind = of.group
     if not isinstance(node, DictConfig):
         raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`")
     schema = OmegaConf.get_type(node)
@@ -231,7 +243,7 @@ def _check_plugin(kind: str, node: Any) -> None:
     if node.name != chosen:
         in_file = f"in a file by `defaults: [override /{kind}: {node.name}]`"
         raise InputError(f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options")
-    registry.check_node(kind, node)
+    registry.check_node(of.name, node)
 
 
 def _refuse_shadowing() -> None:
@@ -243,6 +255,6 @@ def _refuse_shadowing() -> None:
         relative = file.relative_to(local)
         if (conf_dir() / relative).exists():
             raise InputError(f"{file} has the name of the built-in config {relative}; rename it")
-        kind = relative.parent.as_posix()
-        if kind in registry.KINDS and file.stem in {entry.name for entry in registry.entries(kind)}:
-            raise InputError(f"{file} has the name of the plugin {kind}={file.stem}; rename it")
+        kind = kind_of_key(relative.parent.as_posix())
+        if kind and file.stem in {entry.name for entry in registry.entries(kind.name)}:
+            raise InputError(f"{file} has the name of the plugin {kind.group}={file.stem}; rename it")

@@ -1,122 +1,120 @@
-"""What makes two cells the same cell, and what code trained one."""
+"""What makes two cells the same cell: all that decides a number is part of its name, or declared not to be."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from omegaconf import MISSING
+
 from ablate import registry
-from ablate.system.paths import PACKAGE
+from ablate.config.contents import Contents
+from ablate.config.roles import declared_keys
+from ablate.registry.kinds import KINDS, Kind
 
-# Where a cell runs, where it is kept, and which study asked for it do not change what comes out of it.
-AROUND = ("study", "engine", "tracker", "runs", "rerun", "scale")
-OUTSIDE = (*AROUND, "image")
+DECIDES_NUMBERS = False
 
-# Of `trainer`: what is kept in memory and where, what is computed twice, how many processes read.
-SAME_NUMBERS = ("checkpoint_blocks", "resident", "workers")
-# Options that came later, with the value that every cell had before: with it, a cell is the one that it was.
-EARLIER = {"precision": "fp32", "compile": "none"}
-
-# The core's code that decides a result; the rest plans, stores, judges and draws.
-CODE = ("cell", "network", "system/streams.py", "interfaces", "training")
+NAMED = ("block", "order", "shortcut")  # the parts that stand in an ID besides the family and its depth
+DIGITS = 12  # of the hash
 
 
-def cell_id(config: Mapping[str, Any]) -> str:
-    """A readable name with a hash of all that decides the outcome, such as `resnet110-basic-pre-identity-s3-1f0c9a`."""
-    text = json.dumps(decisive(config), sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    depth = "" if config.get("depth") is None else config["depth"]
-    words = [f"{config['backbone']['name']}{depth}", *(config[kind]["name"] for kind in ("block", "order", "shortcut"))]
-    return "-".join([*words, f"s{config['seed']}", digest])
+def cell_id(config: Mapping[str, Any], contents: Contents, uses: Collection[str]) -> str:
+    """A readable name with a hash of all that decides the outcome, such as `resnet110-basic-pre-identity-s3-1f0c9a`.
+
+    Args:
+        config: frozen.
+        contents: what the files hold that it points to.
+        uses: the keys of the config that its network asks for (`Profile.uses`): an ID names no others.
+    """
+    return _name(config, uses, _digest(decisive(config, contents)))
 
 
-def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a frozen config that decides the outcome: without engine, tracker, and paths."""
-    kept: dict[str, Any] = {key: value for key, value in config.items() if key not in OUTSIDE}
-    kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key not in SAME_NUMBERS}
-    for key, value in EARLIER.items():
-        if kept["trainer"].get(key) == value:
-            del kept["trainer"][key]
-    for kind in registry.KINDS:
-        node = kept.get(kind)
-        if isinstance(node, Mapping) and "name" in node:
-            incidental = _incidental(registry.lookup(kind, node["name"]))
-            kept[kind] = {key: value for key, value in node.items() if key not in incidental}
+def earlier_ids(config: Mapping[str, Any], contents: Contents) -> list[str]:
+    """The IDs that a cell had in earlier versions, newest first, by which its results are found again.
+
+    Version 0.1 named parts that a network does not have. It knew nothing of what files hold: a cell whose numbers come
+    from such files has no earlier ID.
+    """
+    if contents.digests:
+        return []
+    return [_name(config, ("depth", *NAMED), _digest(decisive(config, contents)))]
+
+
+def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dict[str, Any]:
+    """The part of a frozen config that decides the outcome, with what files hold in the place of where they lie.
+
+    Args:
+        config: frozen, or composed.
+        contents: what files hold; None: paths are left out.
+    """
+    kept: dict[str, Any] = {key: value for key, value in config.items() if _kind_of(key) is None}
+    for key, declared in declared_keys().items():
+        path = key.split(".")
+        holder = _holder(kept, path)
+        if holder is None or path[-1] not in holder:
+            continue
+        is_as_before = declared.before != MISSING and holder[path[-1]] == declared.before
+        if not declared.decides_numbers or is_as_before:
+            del holder[path[-1]]
+    for kind in KINDS.values():
+        if kind.group in config and kind.decides_numbers:
+            kept |= _of_kind(kind, config[kind.group])
+    for key, digest in (contents.digests if contents else {}).items():
+        *path, leaf = key.split(".")
+        node: dict[str, Any] = kept
+        for name in path:
+            node = node.setdefault(name, {})
+        node[leaf] = digest
     return kept
 
 
-def _incidental(entry: registry.Entry) -> set[str]:
-    """Options that say where something lies or how it gets there, and not what is computed."""
+def _kind_of(key: str) -> Kind | None:
+    return next((kind for kind in KINDS.values() if kind.group == key), None)
+
+
+def _holder(kept: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
+    """The mapping that holds the last part of a key, as a copy that may be changed."""
+    node = kept
+    for name in path[:-1]:
+        if not isinstance(node.get(name), Mapping):
+            return None
+        node[name] = dict(node[name])
+        node = node[name]
+    return node
+
+
+def _of_kind(kind: Kind, nodes: Any) -> dict[str, Any]:
+    """What of a kind's choice decides: nothing where it is the choice that every cell had before the kind existed."""
+    if kind.several:
+        deciding = {name: _of_plugin(kind, node) for name, node in nodes.items() if not _is_incidental(kind, node)}
+        return {kind.group: deciding} if deciding else {}
+    if not isinstance(nodes, Mapping) or nodes.get("name") == kind.before:
+        return {} if kind.before is not None else {kind.group: nodes}
+    return {kind.group: _of_plugin(kind, nodes)}
+
+
+def _is_incidental(kind: Kind, node: Mapping[str, Any]) -> bool:
+    return registry.lookup(kind.name, node["name"]).is_incidental
+
+
+def _of_plugin(kind: Kind, node: Mapping[str, Any]) -> dict[str, Any]:
+    entry = registry.lookup(kind.name, node["name"])
     paths = {parameter.name for parameter in entry.parameters if parameter.is_path}
-    return paths | set(getattr(entry.factory, "incidental", ()))
+    return {
+        key: value
+        for key, value in node.items()
+        if key not in entry.incidental and key not in paths and (key not in entry.before or entry.before[key] != value)
+    }
 
 
-def fingerprint(config: Mapping[str, Any]) -> str:
-    """A hash of the code that runs this config: the training core and the files of the plugins it names."""
-    files = {file for path in CODE for file in _python_files(PACKAGE / path)}
-    for kind in registry.KINDS:
-        if kind != "engine":
-            for name in _named(kind, config[kind]):
-                files |= _with_imports(Path(registry.lookup(kind, name).file))
-    return _digest(frozenset(files))
+def _digest(kept: Mapping[str, Any]) -> str:
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-@cache
-def _digest(files: frozenset[Path]) -> str:
-    """Of what the files hold, wherever they lie."""
-    contents = sorted(hashlib.sha256(file.read_bytes()).digest() for file in files)
-    return hashlib.sha256(b"".join(contents)).hexdigest()[:12]
-
-
-def _named(kind: str, node: Mapping[str, Any]) -> Iterable[str]:
-    """The plugin that a node names, and those of its kind in lists of its options, as a chain of augmentations has."""
-    yield node["name"]
-    known = {entry.name for entry in registry.entries(kind)}
-    values = [node.get(key, None) for key in node]  # a mandatory option may still lack its value
-    items = [item for value in values if isinstance(value, Sequence) and not isinstance(value, str) for item in value]
-    names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
-    yield from (name for name in names if isinstance(name, str) and name in known)
-
-
-def _python_files(path: Path) -> Iterable[Path]:
-    return path.rglob("*.py") if path.is_dir() else [path]
-
-
-@cache
-def _with_imports(file: Path) -> set[Path]:
-    """A plugin file and the files of its own package that it imports, to any depth."""
-    found: set[Path] = set()
-    waiting = [file]
-    while waiting:
-        current = waiting.pop()
-        if current in found or not current.is_file():
-            continue
-        found.add(current)
-        for node in ast.walk(ast.parse(current.read_bytes())):
-            for module in _imported(current, node):
-                waiting += [module.with_suffix(".py"), module / "__init__.py"]
-    return found
-
-
-def _imported(file: Path, node: ast.AST) -> Iterable[Path]:
-    """Paths, without a suffix, that an import statement may mean: relative ones, and those of the file's package."""
-    if isinstance(node, ast.ImportFrom):
-        steps = (node.module or "").split(".") if node.module else []
-        folder = file.parents[node.level - 1] if node.level else _package_home(file)
-        yield folder.joinpath(*steps)
-        yield from (folder.joinpath(*steps, alias.name) for alias in node.names)
-    elif isinstance(node, ast.Import):
-        yield from (_package_home(file).joinpath(*alias.name.split(".")) for alias in node.names)
-
-
-def _package_home(file: Path) -> Path:
-    """The folder that a file's outermost package lies in; absolute imports that lead elsewhere find nothing there."""
-    folder = file.parent
-    while (folder / "__init__.py").is_file():
-        folder = folder.parent
-    return folder
+def _name(config: Mapping[str, Any], uses: Collection[str], digest: str) -> str:
+    depth = config["depth"] if "depth" in uses and config.get("depth") is not None else ""
+    words = [f"{config['backbone']['name']}{depth}", *(config[key]["name"] for key in NAMED if key in uses)]
+    return "-".join([*words, f"s{config['seed']}", digest])

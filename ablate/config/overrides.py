@@ -13,8 +13,10 @@ from hydra.errors import HydraException
 
 from ablate.config.messages import as_input_error
 from ablate.errors import InputError
-from ablate.registry.kinds import FILE_GROUPS, KINDS
+from ablate.registry.kinds import FILE_GROUPS, kind_of_key
 
+# What keys were called before, with what to know of the new name.
+MOVED = {"engine.threads": "trainer.threads (the number of threads changes how sums round, so it is part of a cell)"}
 ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
 
 
@@ -89,6 +91,8 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     key = str(override.key_or_group) + (f"@{override.package}" if override.package else "")
     if not key:
         raise InputError(f"cannot read '{text}': no key in front of '='")
+    if key in MOVED:
+        raise InputError(f"'{text}': {key} is called {MOVED[key]}")
     if override.is_sweep_override():
         raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
     value = _value(override)
@@ -98,9 +102,11 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
 
 
 def _check_choice(text: str, key: str, value: Any) -> None:
-    is_named = isinstance(value, str) or (key in (*KINDS, "trainer") and isinstance(value, dict))
+    kind = kind_of_key(key)
+    is_named = isinstance(value, str) or ((kind or key == "trainer") and isinstance(value, dict))
+    is_named = is_named or bool(kind and kind.several and isinstance(value, list))
     is_no_preset = key == "arch" and value is None
-    if key in (*KINDS, *FILE_GROUPS) and not is_named and not is_no_preset:
+    if (kind or key in FILE_GROUPS) and not is_named and not is_no_preset:
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
 
 

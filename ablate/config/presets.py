@@ -25,17 +25,18 @@ def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
     with_options = {key.partition(".")[0] for key in settings if "." in key}
     return [
         kind
-        for kind in KINDS
+        for kind in (one.group for one in KINDS.values())
         if kind in with_options and kind in settings and chosen.get(kind, settings[kind]) != settings[kind]
     ]
 
 
 def store_without(name: str, settings: Settings, kinds: Collection[str]) -> str:
     """Make a preset known to Hydra that sets no options for these kinds, and return its name."""
-    node: dict[str, Any] = {"defaults": [{f"override /{kind}": settings[kind]} for kind in KINDS if kind in settings]}
+    groups = [kind.group for kind in KINDS.values()]
+    node: dict[str, Any] = {"defaults": [{f"override /{kind}": settings[kind]} for kind in groups if kind in settings]}
     for key, value in settings.items():
         *path, leaf = key.split(".")
-        if key in KINDS or path[:1] in [[kind] for kind in kinds]:
+        if key in groups or path[:1] in [[kind] for kind in kinds]:
             continue
         inner = node
         for step in path:

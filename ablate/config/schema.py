@@ -1,11 +1,18 @@
-"""The typed schema of a config, outside what plugins add. No torch here: analysis and report read it too."""
+"""The typed schema of a config, outside what plugins add. No torch here: analysis and report read it too.
+
+Each key is declared once, with its role (`ablate.config.roles` reads it): what it belongs to, and whether it decides
+numbers. The keys of plugins come from the declarations of their kinds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import Field, dataclass, field, fields, make_dataclass
+from typing import Any, get_type_hints
 
 from omegaconf import MISSING
+
+from ablate.registry.kinds import KINDS
+from ablate.registry.roles import Role
 
 EXPECTATIONS = ("positive", "negative", "zero")
 SCALES = ("difference", "ratio")
@@ -71,6 +78,44 @@ class StudySchema:
     strict: bool = False
 
 
+@dataclass(frozen=True)
+class Key:
+    """What the program knows of a config key.
+
+    Attributes:
+        role: what it belongs to.
+        decides_numbers: it is part of a cell's identity.
+        before: the value that every cell had before this key existed, by which a cell's ID does not name it at all;
+            MISSING for keys that were there from the start.
+        builds: beside the parts of the network: it decides how the network is built.
+        sets_pace: it decides how fast a cell trains, or how much memory that takes.
+        comparable: arms and grids may set it.
+    """
+
+    role: Role
+    decides_numbers: bool = True
+    before: Any = MISSING
+    builds: bool = False
+    sets_pace: bool = False
+    comparable: bool = True
+
+
+def key(default: Any, role: Role, **about: Any) -> Any:
+    """A field of a schema with its default, and what the program knows of the key (fields of `Key`)."""
+    metadata = {"key": Key(role, **about)}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def about(one: Field[Any]) -> Key | None:
+    """What is declared of a field; None for those inside a section that is declared as a whole."""
+    found: Key | None = one.metadata.get("key")
+    return found
+
+
 @dataclass
 class ImageShape:
     """The images that a network is built for where no data set says so; null: as the data set has them."""
@@ -84,43 +129,58 @@ class ImageShape:
 class TrainerSchema:
     """How long a cell trains, when it is measured, and how its steps are computed."""
 
-    epochs: int = 10
-    eval_every: int = 1  # epochs between two rows of metrics; the last epoch is always measured
-    epochs_to: list[str] = field(default_factory=list)  # thresholds such as "train/loss<0.5"
-    checkpoint_blocks: bool = False  # activations computed again in the backward pass: less memory, the same numbers
-    resident: bool | None = None  # keep the data set whole on the device; null: where it fits. The same numbers
-    workers: int | None = None  # processes that read a data set that does not; null: the cell's share of the cores
-    channels_last: Any = True  # true | false | auto: memory format of images and weights
-    precision: str = "fp32"  # fp32 | bf16 | auto: of the forward pass; parameters, norms and loss stay fp32
-    compile: str = "none"  # none | inductor | cudagraphs | auto; none: eager, operation by operation
+    epochs: int = key(10, Role.TRAINING)
+    # epochs between two rows of metrics; the last epoch is always measured
+    eval_every: int = key(1, Role.MEASURING)
+    # thresholds such as "train/loss<0.5"
+    epochs_to: list[str] = key([], Role.MEASURING)
+    # activations computed again in the backward pass: less memory, the same numbers
+    checkpoint_blocks: bool = key(False, Role.SURROUNDINGS, decides_numbers=False, builds=True, sets_pace=True)
+    # keep the data set whole on the device; null: where it fits. The same numbers
+    resident: bool | None = key(None, Role.SURROUNDINGS, decides_numbers=False)
+    # processes that read a data set that is not kept there; null: the cell's share of the cores
+    workers: int | None = key(None, Role.SURROUNDINGS, decides_numbers=False)
+    # CPU threads of a cell: sums over threads round otherwise, so their number is part of what a cell is
+    threads: int = key(1, Role.SURROUNDINGS, before=1, sets_pace=True)
+    # true | false | auto: memory format of images and weights
+    channels_last: Any = key(True, Role.SURROUNDINGS, sets_pace=True)
+    # fp32 | bf16 | auto: of the forward pass; parameters, norms and loss stay fp32
+    precision: str = key("fp32", Role.TRAINING, before="fp32", sets_pace=True)
+    # none | inductor | cudagraphs | auto; none: eager, operation by operation
+    compile: str = key("none", Role.SURROUNDINGS, before="none", sets_pace=True)
 
 
 @dataclass
-class RootSchema:
-    """The config at its top level. Groups of plugins hold `name` and that plugin's options."""
+class Settings:
+    """The keys at the top of a config beside those of plugins."""
 
-    backbone: Any = MISSING
-    block: Any = MISSING
-    order: Any = MISSING
-    shortcut: Any = MISSING
-    stem: Any = MISSING
-    head: Any = MISSING
-    aux: Any = MISSING
-    norm: Any = MISSING
-    act: Any = MISSING
-    init: Any = MISSING
-    data: Any = MISSING
-    augment: Any = MISSING
-    evaluation: Any = MISSING
-    optim: Any = MISSING
-    schedule: Any = MISSING
-    engine: Any = MISSING
     trainer: TrainerSchema = field(default_factory=TrainerSchema)
-    image: ImageShape = field(default_factory=ImageShape)
-    depth: int | None = None
-    width: float = 1.0
-    seed: int = 0
-    scale: str = MISSING
-    study: StudySchema = field(default_factory=StudySchema)
-    runs: str = "runs"  # the store: a folder of studies
-    rerun: str = "none"  # "stale": train again what older code trained
+    # the data set decides the shape while it trains; this one is for networks that are only built
+    image: ImageShape = key(ImageShape, Role.NETWORK, decides_numbers=False)
+    depth: int | None = key(None, Role.NETWORK)
+    width: float = key(1.0, Role.NETWORK)
+    seed: int = key(0, Role.TRAINING, comparable=False)
+    scale: str = key(MISSING, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
+    study: StudySchema = key(StudySchema, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
+    # the store: a folder of studies
+    runs: str = key("runs", Role.SURROUNDINGS, decides_numbers=False, comparable=False)
+    # "stale": train again what older code trained
+    rerun: str = key("none", Role.SURROUNDINGS, decides_numbers=False, comparable=False)
+
+
+def root_schema() -> type:
+    """The config at its top level: a key for each kind of plugins, and `Settings`.
+
+    The key of a kind holds `name` and that plugin's options; that of a kind of several holds such nodes by name.
+    """
+    of_kinds = [
+        (kind.group, Any, field(default_factory=dict) if kind.several else field(default=MISSING))
+        for kind in KINDS.values()
+    ]
+    types = get_type_hints(Settings)  # as types: a class that is made has no module to look names up in
+    return make_dataclass("RootSchema", [*of_kinds, *((one.name, types[one.name], one) for one in fields(Settings))])
+
+
+def root_defaults() -> list[Any]:
+    """Hydra's defaults list: the plugin of each kind that is chosen where nothing is said."""
+    return ["_self_", *({kind.group: [] if kind.default is None else kind.default} for kind in KINDS.values())]

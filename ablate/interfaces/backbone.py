@@ -55,7 +55,8 @@ class Backbone(nn.Module):
         final: what stands between the last stage and the classifier.
         head: the classifier.
         aux_weight: of each auxiliary loss.
-        checkpoint_blocks: the stages' activations are computed again in the backward pass instead of kept.
+        checkpoint_blocks: the stages' activations are computed again in the backward pass instead of kept; whoever
+            builds the network for training sets it.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -65,7 +66,7 @@ class Backbone(nn.Module):
         self.final: nn.Module = nn.Identity()
         self.head: nn.Module
         self.aux_weight = 0.0
-        self.checkpoint_blocks = bool(parts.config.get("trainer", {}).get("checkpoint_blocks", False))
+        self.checkpoint_blocks = False
         self._channels: dict[str, int] = {}
         self._aux: dict[str, str] = {}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -82,8 +82,14 @@ class DataSet(abc.ABC):
         batch_size: images in a training step, at least 1.
         samples: images in the training and in the test split, where that is known without reading them.
         imports: modules that `load` imports where it runs; the processes of cells start with them imported.
-        incidental: options that say how the data gets here, such as `download`; like paths they are no part of a
-            cell's identity.
+        incidental: options that say how the data gets here, such as `download`; they are no part of a cell's identity.
+        before: by option, the value that it had before it existed: with it, cells keep the IDs that they had.
+        published: MD5 by file name of the files that the set is published as. What `reads` names and these verify adds
+            nothing to a cell's identity.
+
+    What an option of type `Path` points to, a file or a folder, is part of a cell's identity by its content, unless the
+    option is incidental. A set that knows better which files it reads has a class method `reads(**options)`: it gives
+    their paths, or a text that stands for their content, or None where they are not here yet.
     """
 
     channels: int
@@ -92,7 +98,9 @@ class DataSet(abc.ABC):
     batch_size: int
     samples: tuple[int, int] | None = None
     imports: tuple[str, ...] = ()
-    incidental: tuple[str, ...] = ()
+    incidental: ClassVar[tuple[str, ...]] = ()
+    before: ClassVar[Mapping[str, Any]] = {}
+    published: ClassVar[Mapping[str, str]] = {}
 
     @classmethod  # noqa: B027 - worth it for what is small and slow to read
     def preload(cls) -> None:

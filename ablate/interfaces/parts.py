@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ablate import registry
 from ablate.errors import InputError
+from ablate.registry.kinds import KINDS
 
 MOST_CHANNELS = 2**24  # far beyond any machine's memory, and near enough that sizes can be counted
 
@@ -62,9 +63,22 @@ class Parts:
             raise InputError(f"width={self.width:g} makes {wanted}; {MOST_CHANNELS:,} are the most")
         return max(1, round(channels * self.width / divisor)) * divisor
 
-    def make(self, kind: str, *args: Any) -> Any:
-        """Build the config's plugin of `kind`; `args` follow this object, as its positional parameters."""
-        return registry.build(kind, self.config[kind], self, *args)
+    def make(self, kind: str, *args: Any, **given: Any) -> Any:
+        """Build the config's plugin of `kind`.
+
+        Args:
+            kind: of the part.
+            args: what the framework passes to it behind these parts, in the order of the kind's declaration.
+            given: the same by name. What the plugin asks for and is not given here is made, where it is a part itself:
+                so an order that nobody asks for is not built, and counts as not used.
+        """
+        node = self.config[kind]
+        names = KINDS[kind].passed
+        known = {"parts": self, **dict(zip([name for name in names if name != "parts"], args, strict=False)), **given}
+        for name in registry.lookup(kind, str(node.get("name"))).asks:
+            if name not in known and name in KINDS:
+                known[name] = self.make(name)
+        return registry.build(kind, node, **known)
 
     def norm(self, channels: int) -> nn.Module:
         """The chosen normalisation of (N, channels, H, W); see `Norm`."""

@@ -156,8 +156,10 @@ def _backbone(parts: Parts) -> nn.Module:
     backbone, aux = parts.config["backbone"]["name"], parts.config["aux"]["name"]
     if aux != "none" and not getattr(model, "aux_heads", {}):
         raise InputError(f"aux={aux}: backbone {backbone} has no stages for auxiliary classifiers; set aux=none")
-    if parts.config.get("trainer", {}).get("checkpoint_blocks") and not getattr(model, "stages", ()):
-        raise InputError(f"trainer.checkpoint_blocks=true: backbone {backbone} has no stages to compute again")
+    if parts.config.get("trainer", {}).get("checkpoint_blocks"):
+        if not getattr(model, "stages", ()):
+            raise InputError(f"trainer.checkpoint_blocks=true: backbone {backbone} has no stages to compute again")
+        model.checkpoint_blocks = True  # type: ignore[assignment]
     return model
 
 

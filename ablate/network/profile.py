@@ -1,28 +1,37 @@
-"""What a config's network costs, known without training it or holding its weights."""
+"""What a config's network is and costs, known without training it or holding its weights.
+
+One function builds a network on the meta device, and one remembers what was found: plans, certificates, matched arms,
+estimates of memory and time, and the IDs of cells all rest on it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
 
 from ablate import registry
-from ablate.config.identity import fingerprint
+from ablate.config.code import fingerprint
+from ablate.config.roles import network_keys, shape_text
 from ablate.errors import InputError
 from ablate.interfaces.data import DataSet
 from ablate.registry.blame import blaming
-from ablate.training.options import check_options
+from ablate.system.files import write_json
 
-# What a network is made of, where its family asks for it.
-NETWORK = ("backbone", "block", "order", "shortcut", "stem", "head", "aux", "norm", "act", "depth", "width")
-# What decides a network's shape; how it starts and how it is trained does not.
-SHAPE = (*NETWORK, "data")
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VERSION = 1  # of what is kept; a change makes the kept ones worthless
 
 
 @dataclass(frozen=True)
-class Network:
+class Profile:
     """What is known of a cell's network without training it.
 
     Attributes:
@@ -38,18 +47,96 @@ class Network:
     uses: tuple[str, ...] = ()
 
 
-def inspect_network(config: Mapping[str, Any]) -> Network:
-    """Count parameters and multiply-adds of a config's network for the images of its data set.
+def profile(config: Mapping[str, Any]) -> Profile:
+    """Size, cost and parts of a config's network, for the images of its data set.
+
+    Found out once for all cells of one shape, and kept in the user's cache folder for the commands to come.
 
     Raises:
-        InputError: the network cannot be built so, or an option of its training makes no sense.
+        InputError: the network cannot be built so.
     """
-    check_options(config["trainer"])
-    for kind in ("data", "augment", "evaluation", "optim", "schedule"):
-        with blaming({kind: config[kind]}, f"building {kind}"):
-            registry.build(kind, config[kind])  # options that make no sense end here, before any process starts
-    with blaming(config, "building and running the network"):
-        return _inspected(shape_of(config), fingerprint(config))
+    return _profile(shape_text(config), fingerprint(config))
+
+
+class MetaNetwork:
+    """A config's network on the meta device: it has shapes, and nothing is computed.
+
+    Args:
+        config: composed or frozen.
+
+    Attributes:
+        model: in training mode.
+        data: the data set that it is for.
+
+    Raises:
+        InputError: the network cannot be built so.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        import torch
+
+        from ablate.network.build import Noted, build_model
+
+        self.config = Noted(config)
+        with blaming(config, "building and running the network"):
+            self.data: DataSet = registry.build("data", config["data"])
+            with torch.device("meta"):
+                self.model = build_model(self.config, self.data).train()
+        self.uses = tuple(key for key in network_keys() if key in self.config.read)
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable parameters."""
+        from ablate.network.build import count_parameters
+
+        return count_parameters(self.model)
+
+    @cached_property
+    def flops(self) -> int:
+        """Multiply-adds of a forward pass of one image."""
+        from ablate.network.build import count_flops
+
+        with blaming(self.config, "building and running the network"):
+            return count_flops(self.model, (1, self.data.channels, *self.data.size))
+
+    @property
+    def layers(self) -> int:
+        """Modules that hold no others."""
+        return sum(not any(module.children()) for module in self.model.modules())
+
+    @cached_property
+    def step_bytes(self) -> int:
+        """Bytes of weights, gradients, optimiser state, and of all that a step keeps for its backward pass.
+
+        Under bf16 what is kept has half the bytes.
+        """
+        import torch
+
+        from ablate.network.loss import training_loss
+
+        with torch.device("meta"):
+            images = torch.empty(self.data.batch_size, self.data.channels, *self.data.size)
+            labels = torch.empty(self.data.batch_size, dtype=torch.int64)
+        optimizer = registry.build("optim", self.config["optim"]).build(self.model)
+        held = [*self.model.parameters(), *self.model.buffers()]
+        saved: dict[int, int] = {}
+        kept: list[Tensor] = []
+
+        def keep(tensor: Tensor) -> Tensor:
+            saved[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+            kept.append(tensor)  # else another tensor could be made in its place
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = training_loss(self.model, images, labels)
+        for tensor in (*held, images, labels):
+            saved.pop(tensor.untyped_storage()._cdata, None)
+        loss.backward()
+        optimizer.step()
+        state = [one for slot in optimizer.state.values() for one in slot.values() if isinstance(one, torch.Tensor)]
+        gradients = [one.grad for one in self.model.parameters() if one.grad is not None]
+        width = 2 if self.config["trainer"]["precision"] == "bf16" else 1
+        return _bytes([*held, *gradients, *state, images, labels]) + sum(saved.values()) // width
 
 
 def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -72,24 +159,39 @@ def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
     return len(splits.train.labels), len(splits.test.labels)
 
 
-def shape_of(config: Mapping[str, Any]) -> str:
-    """All of a config that decides its network's shape, as text."""
-    kept = {key: config[key] for key in SHAPE}
-    kept["trainer"] = {"checkpoint_blocks": config["trainer"]["checkpoint_blocks"]}
-    return json.dumps(kept, sort_keys=True, default=str)
-
-
 @cache
-def _inspected(shape: str, code: str) -> Network:
-    """`code` only tells apart what plugins of one name have made."""
-    import torch
+def _profile(shape: str, code: str) -> Profile:
+    """`code` tells apart what plugins of one name have made."""
+    path = _file(shape, code)
+    known = _read(path)
+    if known is None:
+        network = MetaNetwork(json.loads(shape))
+        known = Profile(network.params, network.flops, network.layers, network.uses)
+        _keep(path, known)
+    return known
 
-    from ablate.network.build import Noted, build_model, count_flops, count_parameters
 
-    config = Noted(json.loads(shape))
-    data = registry.build("data", config["data"])
-    with torch.device("meta"):
-        model = build_model(config, data)
-    layers = sum(not any(module.children()) for module in model.modules())
-    uses = tuple(key for key in NETWORK if key in config.read)
-    return Network(count_parameters(model), count_flops(model, (1, data.channels, *data.size)), layers, uses)
+def _file(shape: str, code: str) -> Path:
+    name = hashlib.sha256(f"{VERSION}\n{code}\n{shape}".encode()).hexdigest()[:20]
+    return platformdirs.user_cache_path("ablate") / "profiles" / f"{name}.json"
+
+
+def _read(path: Path) -> Profile | None:
+    """What was kept; None where it is not whole, since it can be found out again."""
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return Profile(int(plain["params"]), int(plain["flops"]), int(plain["layers"]), tuple(map(str, plain["uses"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(path: Path, known: Profile) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, asdict(known))
+    except (OSError, InputError):
+        return  # where nothing can be kept, networks are built each time
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -17,8 +17,9 @@ def show_plan(study: Study, console: Console, *, as_json: bool = False) -> None:
     """
     from ablate.plan.outlook import look_ahead
     from ablate.plan.show import show_outlook
+    from ablate.run.settle import settled
 
-    outlook = look_ahead(study)
+    outlook = look_ahead(settled(study))
     if as_json:
         print(json.dumps(outlook.to_dict(), indent=2, default=str))
     else:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ablate import registry
 from ablate.interfaces.data import DataSet, Evaluation, Split, Splits
-from ablate.interfaces.run import Slot
+from ablate.interfaces.engine import Slot
 from ablate.interfaces.training import Optim
 from ablate.network.build import build_model
-from ablate.network.profile import Network
+from ablate.network.profile import Profile
 from ablate.training.feed import EVAL_BATCH
 from ablate.training.resident import ResidentData
 from ablate.training.step import EagerStep
@@ -44,9 +44,9 @@ class Speed:
     evaluation: float
 
 
-def measure(config: Mapping[str, Any], network: Network, slot: Slot) -> Speed:
+def measure(config: Mapping[str, Any], network: Profile, slot: Slot) -> Speed:
     """Train a config's network for some steps, on random images, as a cell in this slot would."""
-    with _threads(slot.threads):
+    with _threads(config["trainer"]["threads"]):
         data, resident, model, optimizer = _set_up(config, slot.device)
         take = EagerStep(model, optimizer, config["trainer"]["precision"])
         batch = data.batch_size

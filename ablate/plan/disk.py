@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ablate.network.profile import Network
+from ablate.network.profile import Profile
 from ablate.study.plan import Cell
 
 # Bytes of files as they are written today.
@@ -26,7 +26,7 @@ class Disk:
     checkpoints: int
 
 
-def disk_of(cells: Iterable[tuple[Cell, Network]], slots: int) -> Disk:
+def disk_of(cells: Iterable[tuple[Cell, Profile]], slots: int) -> Disk:
     """What these cells will take: config, history and result of each, a report, and a checkpoint in each slot."""
     cells = list(cells)
     kept = sum(_kept(cell) for cell, _ in cells)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ablate.interfaces.run import Slot
+from ablate.interfaces.engine import Slot
 from ablate.system.processes import cores
 
 LONGEST_S = 30  # they end by themselves, should this process be killed
@@ -15,10 +15,10 @@ LOOP = f"import time; end = time.monotonic() + {LONGEST_S}\nwhile time.monotonic
 
 
 @contextmanager
-def others_busy(slots: Sequence[Slot]) -> Iterator[None]:
+def others_busy(slots: Sequence[Slot], threads: int) -> Iterator[None]:
     """One busy loop for each CPU thread of the slots but the first, as far as there are cores."""
     on_cpu = [slot for slot in slots if slot.device == "cpu"]
-    count = min(sum(slot.threads for slot in on_cpu[1:]), cores() - 1)
+    count = min(threads * len(on_cpu[1:]), cores() - 1)
     command = [sys.executable, "-S", "-c", LOOP]
     loops = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(count)]  # Ctrl-C reaches them, too
     try:

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ablate.interfaces.run import Slot
-from ablate.network.profile import Network
-from ablate.plan import machine
+from ablate.interfaces.engine import Slot
+from ablate.network.profile import Profile
 from ablate.plan.disk import Disk, disk_of
 from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
-from ablate.preflight.capacity import refuse_too_large
 from ablate.preflight.certificate import Certificate, load_certificates, marks
-from ablate.preflight.certificate.certify import certify, refuse_no_ops
-from ablate.preflight.unused import refuse_unused
-from ablate.run.execution import engine_of, networks_of
+from ablate.preflight.check import check
+from ablate.run.names import refuse_other_design
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
 from ablate.system.processes import cores
+from ablate.tuning import measured
 
 Place = tuple[str, str]  # arm, grid point
 
@@ -44,7 +42,7 @@ class Point:
     overrides: list[str]
     cells: int
     stored: int
-    network: Network
+    network: Profile
     time: CellTime
 
 
@@ -106,16 +104,14 @@ def look_ahead(study: Study) -> Outlook:
     Raises:
         InputError: a network cannot be built or held in memory, an arm changes nothing, or a stored file is broken.
     """
+    store = Store(study.runs, study.folder)
+    refuse_other_design(study, store)
     results = stored_results(study)
-    networks = networks_of(study.cells)
-    refuse_unused(study)
-    engine = engine_of(study)
-    refuse_too_large(study.cells, networks, engine)
-    certificates = certify(study, load_certificates(Store(study.runs, study.name).folder))
-    refuse_no_ops(study, certificates)
+    checked = check(study, study.cells, load_certificates(store.folder))
+    engine, networks, certificates = checked.engine, checked.profiles, checked.certificates
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
-    slots = engine.slots(len(left) or 1)
-    timer = Timer(slots or [Slot("cpu", cores())], machine.SpeedCache(machine.cache_folder()))
+    slots = engine.slots(len(left) or 1, study.threads)
+    timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
     timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
@@ -135,8 +131,17 @@ def look_ahead(study: Study) -> Outlook:
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
         powers=claim_powers(study.claims, study.seeds, frame),
-        notes=[*study.notes, *timer.notes],
+        notes=[*study.notes, *_provisional(study), *timer.notes],
     )
+
+
+def _provisional(study: Study) -> list[str]:
+    """A line where data is not here, whose content will be part of the cells' IDs."""
+    keys = dict.fromkeys(key for cell in study.cells for key in cell.provisional)
+    if not keys:
+        return []
+    count = sum(bool(cell.provisional) for cell in study.once)
+    return [f"the IDs of {count} cells are provisional: what {', '.join(keys)} points to is not here yet"]
 
 
 def _by_point(cells: list[Cell]) -> dict[Place, list[Cell]]:
@@ -154,7 +159,7 @@ def _time(stored: float | None, timer: Timer, cell: Cell) -> CellTime:
     return timer.time_of(cell) if stored is None else CellTime(stored, STORED)
 
 
-def _point(study: Study, cells: list[Cell], network: Network, stored: int, time: CellTime) -> Point:
+def _point(study: Study, cells: list[Cell], network: Profile, stored: int, time: CellTime) -> Point:
     arm, factors = cells[0].arm, cells[0].factors
     overrides = study.arms[arm].overrides if arm in study.arms else []
     return Point(arm, factors, overrides, len(cells), stored, network, time)

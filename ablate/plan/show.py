@@ -76,7 +76,9 @@ def _duration(outlook: Outlook) -> str:
     text = f"about {fmt.duration(outlook.busy[0])}"
     if not outlook.slots:
         return f"time: {text} one after the other on this machine; the engine does not say where cells run ({how})"
-    kinds = Counter(f"{slot.device.split(':')[0]}, {fmt.plural(slot.threads, 'thread')}" for slot in outlook.slots)
+    kinds = Counter(
+        f"{slot.device.split(':')[0]}, {fmt.plural(outlook.study.threads, 'thread')}" for slot in outlook.slots
+    )
     slots = " + ".join(f"{fmt.plural(count, 'slot')} ({kind})" for kind, count in kinds.items())
     each = ", ".join(fmt.duration(seconds) for seconds in outlook.busy[:8])
     text = f"time: {text} on {slots}, by slot {each}; times of points: {how}"

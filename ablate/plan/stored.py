@@ -21,12 +21,12 @@ def stored_results(study: Study) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: a result file is broken.
     """
-    store = Store(study.runs, study.name)
+    store = Store(study.runs, study.folder)
     found = {}
     for cell in study.cells:
-        result = store.peek(cell.id, cell.code if study.rerun == "stale" else None)
-        if result is not None:
-            found[cell.id] = result
+        stored = store.find(cell, cell.code if study.rerun == "stale" else None)
+        if stored is not None:
+            found[cell.id] = stored.result
     return found
 
 

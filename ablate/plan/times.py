@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import math
 import socket
 import time
@@ -12,14 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablate import registry
+from ablate.config.roles import pace_text
 from ablate.errors import InputError
-from ablate.interfaces.run import Slot
-from ablate.network.profile import Network, shape_of, split_sizes
+from ablate.interfaces.engine import Slot
+from ablate.network.profile import Profile, split_sizes
 from ablate.plan.load import others_busy
-from ablate.plan.machine import SpeedCache, machine_of
 from ablate.plan.stored import Results
 from ablate.registry.blame import blaming
 from ablate.study.plan import Cell
+from ablate.tuning.measured import MeasuredCache, machine_of
 
 if TYPE_CHECKING:
     from ablate.plan.calibration import Speed
@@ -52,18 +52,20 @@ class Timer:
 
     Args:
         slots: where cells will run; the first is measured, while the others are kept busy.
+        threads: CPU threads of a cell.
         cache: what was measured before.
     """
 
-    def __init__(self, slots: Sequence[Slot], cache: SpeedCache) -> None:
+    def __init__(self, slots: Sequence[Slot], threads: int, cache: MeasuredCache) -> None:
         self.slots = slots
+        self.threads = threads
         self.cache = cache
         self.notes: list[str] = []
         self._speeds: dict[str, Speed] = {}
         self._sources: dict[str, str] = {}
-        self._looks: dict[str, tuple[Cell, Network]] = {}
+        self._looks: dict[str, tuple[Cell, Profile]] = {}
 
-    def measure(self, cells: Iterable[tuple[Cell, Network]]) -> None:
+    def measure(self, cells: Iterable[tuple[Cell, Profile]]) -> None:
         """Look up, measure or extrapolate the speed of each distinct network, cheapest first."""
         for cell, network in cells:
             self._looks.setdefault(speed_key(cell), (cell, network))
@@ -91,7 +93,7 @@ class Timer:
     def _measure(self, keys: Sequence[str]) -> None:
         deadline = time.perf_counter() + BUDGET_S
         shares = []
-        with others_busy(self.slots):
+        with others_busy(self.slots, self.threads):
             for key in keys:
                 guess = self._extrapolated(key)
                 if guess is None or time.perf_counter() + PASSES * guess.step < deadline:
@@ -152,10 +154,7 @@ class Timer:
 
 def speed_key(cell: Cell) -> str:
     """All of a cell's config that decides how fast it trains."""
-    config = cell.config
-    nodes = {"augment": config["augment"], "evaluation": config["evaluation"], "optim": config["optim"]["name"]}
-    options = {name: config["trainer"][name] for name in ("channels_last", "checkpoint_blocks", "precision", "compile")}
-    return json.dumps([shape_of(config), nodes, options], sort_keys=True, default=str)
+    return pace_text(cell.config)
 
 
 def cell_seconds(config: Mapping[str, Any], samples: tuple[int, int], speed: Speed) -> float:
@@ -192,6 +191,6 @@ def makespan(seconds: Iterable[float], slots: int, start: float = 0.0) -> list[f
     return sorted(busy, reverse=True)
 
 
-def _work(cell: Cell, network: Network) -> float:
+def _work(cell: Cell, network: Profile) -> float:
     """Of an optimiser step, in arbitrary units."""
     return float(max(1, network.flops) * registry.build("data", cell.config["data"]).batch_size)

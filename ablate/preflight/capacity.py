@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablate.errors import InputError
-from ablate.interfaces.run import Engine
-from ablate.network.profile import Network
+from ablate.interfaces.engine import Engine
+from ablate.network.profile import Profile
 
 if TYPE_CHECKING:
     from ablate.study.plan import Cell
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BYTES = 16  # of a parameter that is trained: its value, its gradient, and two numbers of the optimiser
 
 
-def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Network], engine: Engine) -> None:
+def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Profile], engine: Engine) -> None:
     """Refuse a network whose parameters alone, with what training keeps beside them, are more than the memory.
 
     Args:
@@ -32,7 +32,7 @@ def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Network], eng
         return
     largest = max(cells, key=lambda cell: networks[cell.id].params)
     params, device = networks[largest.id].params, slots[0].device
-    memory = memory_of(device)
+    memory = device_memory(device)
     if memory is not None and BYTES * params > memory:
         name, width = largest.config["backbone"]["name"], largest.config["width"]
         owner = "this machine" if device == "cpu" else device
@@ -42,7 +42,7 @@ def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Network], eng
         )
 
 
-def memory_of(device: str) -> int | None:
+def device_memory(device: str) -> int | None:
     """Bytes of memory of a device such as `cpu` or `cuda:1`; None where the system does not say."""
     if device.startswith("cuda"):
         import torch

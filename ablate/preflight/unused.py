@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 
 from ablate.config.compose import compose
 from ablate.config.overrides import Typed, parse
+from ablate.config.roles import is_comparable, network_keys
 from ablate.errors import InputError
-from ablate.network.profile import NETWORK, inspect_network
-from ablate.registry.kinds import KINDS
-from ablate.study.conflicts import is_around
+from ablate.network.profile import profile
+from ablate.registry.kinds import kind_of_key
 from ablate.study.plan import Study
 
 
@@ -33,13 +33,13 @@ def refuse_unused(study: Study) -> None:
                 f"{override.text} has no effect: data={data} decides the shape of the images; "
                 f"leave it out, or see the network with `describe`"
             )
-    wanted = {_top(override) for override in typed} & set(NETWORK)
+    wanted = {_top(override) for override in typed} & set(network_keys())
     places = {(cell.arm, cell.point): cell.config for cell in study.cells}
     used: set[str] = set()
     for config in places.values():
         if wanted <= used:
             return
-        used |= set(inspect_network(config).uses)
+        used |= set(profile(config).uses)
     refuse_unasked(typed, used, dict.fromkeys(config["backbone"]["name"] for config in places.values()))
 
 
@@ -56,10 +56,10 @@ def refuse_unasked(typed: Sequence[Typed], used: Collection[str], backbones: Col
     """
     for override in typed:
         top = _top(override)
-        if top in NETWORK and top not in used and not override.deletes and not _is_interpolated(top, typed):
+        if top in network_keys() and top not in used and not override.deletes and not _is_interpolated(top, typed):
             family = f"backbone {' or '.join(backbones)}"
-            lacks = f"uses no {top}" if top in KINDS else f"has no {top} to choose"
-            parts = ", ".join(kind for kind in NETWORK if kind in used)
+            lacks = f"uses no {top}" if kind_of_key(top) else f"has no {top} to choose"
+            parts = ", ".join(kind for kind in network_keys() if kind in used)
             raise InputError(f"{override.text} has no effect: {family} {lacks}; what it asks for: {parts}")
 
 
@@ -69,6 +69,6 @@ def _top(override: Typed) -> str:
 
 def _is_interpolated(key: str, typed: Sequence[Typed]) -> bool:
     """Whether another value is computed from this one, here or in the study's file, as in `trainer.epochs=${depth}`."""
-    config = compose([override.text for override in typed if is_around(override.key)])
+    config = compose([override.text for override in typed if not is_comparable(override.key)])
     texts = [OmegaConf.to_yaml(config), *(override.text for override in typed)]
     return any(re.search(rf"\$\{{([^}}]*\W)?{key}\b", text) for text in texts)

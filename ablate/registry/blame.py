@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ablate.errors import AblateError, InputError
-from ablate.registry.kinds import KINDS, passed
+from ablate.registry.kinds import KINDS, Kind, passed
 from ablate.registry.registration import Entry, lookup
 from ablate.system.paths import plugin_dir
+
+DECIDES_NUMBERS = False
 
 
 @contextmanager
@@ -32,8 +34,16 @@ def blaming(nodes: Mapping[str, Any], what: str) -> Iterator[None]:
     except AblateError:
         raise
     except Exception as error:
-        entries = [lookup(kind, nodes[kind]["name"]) for kind in KINDS if kind in nodes]
+        named = [(kind, node) for kind in KINDS.values() for node in _nodes(kind, nodes)]
+        entries = [lookup(kind.name, node["name"]) for kind, node in named]
         raise InputError(_account(error, entries, what)) from error
+
+
+def _nodes(kind: Kind, nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The nodes of a kind's plugins in a config."""
+    if kind.group not in nodes:
+        return []
+    return list(nodes[kind.group].values()) if kind.several else [nodes[kind.group]]
 
 
 def _account(error: Exception, entries: list[Entry], what: str) -> str:

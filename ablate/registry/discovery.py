@@ -16,6 +16,8 @@ from pathlib import Path
 from ablate.errors import InputError
 from ablate.system.paths import plugin_dir
 
+DECIDES_NUMBERS = False
+
 ENTRY_POINTS = "ablate.plugins"
 
 

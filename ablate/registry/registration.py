@@ -16,8 +16,8 @@ from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.errors import InputError, unknown
-from ablate.registry.kinds import KINDS
-from ablate.registry.signatures import Parameter, check_complete, check_signature, options_of
+from ablate.registry.kinds import KINDS, declared_inside
+from ablate.registry.signatures import Parameter, asked_by, check_complete, options_of
 
 __all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]
 
@@ -30,7 +30,23 @@ NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z][A-Za-z0-9_-]*", re.
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered plugin; `file` is the one that registers it."""
+    """A registered plugin.
+
+    Attributes:
+        kind: of plugin.
+        name: that it is chosen by.
+        factory: the class or function.
+        file: the one that registers it.
+        summary: the first line of its docstring.
+        parameters: its options.
+        asks: what it takes of that which the framework passes to plugins of its kind.
+        incidental: options that decide nothing, by the plugin's own word (its class attribute `incidental`).
+        is_incidental: the plugin as a whole decides nothing, by its own word (`incidental = True`).
+        before: by option, the value that it had before it existed: with that value a cell's ID does not name it
+            (class attribute `before`).
+        published: MD5 by file name of what it reads in its published form (class attribute `published`).
+        says_what_it_reads: it has a class method `reads(**options)` that lists its files.
+    """
 
     kind: str
     name: str
@@ -38,6 +54,12 @@ class Entry:
     file: str
     summary: str
     parameters: tuple[Parameter, ...]
+    asks: tuple[str, ...] = ()
+    incidental: frozenset[str] = frozenset()
+    is_incidental: bool = False
+    before: Mapping[str, Any] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
+    says_what_it_reads: bool = False
 
     def schema(self) -> type:
         """The dataclass that Hydra checks this plugin's config node against."""
@@ -52,12 +74,13 @@ _entries: dict[tuple[str, str], Entry] = {}
 def register(kind: str, name: str) -> Callable[[F], F]:
     """Make a class or function known as plugin `name` of `kind`.
 
-    Positional parameters are what the framework passes (`PASSED`); keyword-only parameters are the options that a
-    config may set, and need a type and a default (or none, then the option is mandatory).
+    Positional parameters are what the plugin asks for of that which the framework passes to its kind, by name
+    (`Kind.passed`); keyword-only parameters are the options that a config may set, and need a type and a default (or
+    none, then the option is mandatory).
 
     Raises:
-        InputError: the kind is unknown, the name is taken or cannot be typed, the positional parameters are not what
-            the framework passes, a class lacks a method of its base, or an option cannot stand in a config.
+        InputError: the kind is unknown, the name is taken or cannot be typed, a positional parameter is none of those
+            that the framework passes, a class lacks a method of its base, or an option cannot stand in a config.
     """
     if kind not in KINDS:
         raise unknown("plugin kind", kind, KINDS)
@@ -101,13 +124,14 @@ def lookup(kind: str, name: str) -> Entry:
     return _entries[kind, name]
 
 
-def build(kind: str, node: Mapping[str, Any], *args: Any) -> Any:
+def build(kind: str, node: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     """Build the plugin that a config node names, with the node's options.
 
     Args:
         kind: the plugin kind, such as `shortcut`.
         node: `name` and options, as `cfg.shortcut` holds them.
-        args: what the framework passes by position.
+        args: what the framework passes, in the order of `Kind.passed`.
+        given: the same by name. The plugin gets what it asks for.
 
     Raises:
         InputError: unknown name, unknown option, a mandatory option without a value, or a value outside its choices.
@@ -120,7 +144,8 @@ def build(kind: str, node: Mapping[str, Any], *args: Any) -> Any:
             raise InputError(f"{kind} '{entry.name}' needs a value: {kind}.{parameter.name}=...")
         # A frozen config holds a path as text.
         options[parameter.name] = Path(value) if parameter.is_path and isinstance(value, str) else value
-    return entry.factory(*args, **options)
+    given |= dict(zip(KINDS[kind].passed, args, strict=False))
+    return entry.factory(**{name: given[name] for name in entry.asks}, **options)
 
 
 def check_node(kind: str, node: Mapping[str, Any]) -> Entry:
@@ -143,11 +168,12 @@ def check_node(kind: str, node: Mapping[str, Any]) -> Entry:
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Forget, on leaving, the plugins registered inside (for tests)."""
+    """Forget, on leaving, the plugins registered and the kinds declared inside (for tests)."""
     schemas = ConfigStore.instance().repo
-    before, groups = dict(_entries), {kind: dict(schemas.get(kind, {})) for kind in KINDS}
+    before, groups = dict(_entries), {kind.group: dict(schemas.get(kind.group, {})) for kind in KINDS.values()}
     try:
-        yield
+        with declared_inside():
+            yield
     finally:
         _entries.clear()
         _entries.update(before)
@@ -156,7 +182,11 @@ def isolated() -> Iterator[None]:
 
 def _store(entry: Entry) -> None:
     try:
-        ConfigStore.instance().store(group=entry.kind, name=entry.name, node=entry.schema(), provider=entry.file)
+        kind = KINDS[entry.kind]
+        package = f"{kind.group}.{entry.name}" if kind.several else None
+        ConfigStore.instance().store(
+            group=kind.group, name=entry.name, node=entry.schema(), package=package, provider=entry.file
+        )
     except OmegaConfBaseException as error:
         option = f"option '{error.key}' of {entry.kind} '{entry.name}'"
         raise InputError(f"{option} cannot have its default: {str(error).splitlines()[0]}") from error
@@ -173,10 +203,24 @@ def _qualname(factory: Callable[..., Any]) -> str:
 
 
 def _describe(kind: str, name: str, factory: Callable[..., Any], file: str) -> Entry:
-    check_signature(kind, name, factory)
+    asks = asked_by(kind, name, factory)
     check_complete(kind, name, factory)
     summary = inspect.cleandoc(factory.__doc__ or "").partition("\n")[0]
-    return Entry(kind, name, factory, file, summary, tuple(options_of(kind, name, factory)))
+    said = getattr(factory, "incidental", ())
+    return Entry(
+        kind,
+        name,
+        factory,
+        file,
+        summary,
+        tuple(options_of(kind, name, factory)),
+        asks,
+        incidental=frozenset() if said is True else frozenset(said),
+        is_incidental=said is True,
+        before=dict(getattr(factory, "before", {})),
+        published=dict(getattr(factory, "published", {})),
+        says_what_it_reads=callable(getattr(factory, "reads", None)),
+    )
 
 
 def _field(default: Any) -> Any:

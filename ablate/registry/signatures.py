@@ -33,22 +33,23 @@ class Parameter:
         return Path in (self.type, *get_args(self.type))
 
 
-def check_signature(kind: str, name: str, factory: Callable[..., Any]) -> None:
-    """Hold a plugin against what the framework passes; a further positional parameter is one that nothing would set.
+def asked_by(kind: str, name: str, factory: Callable[..., Any]) -> tuple[str, ...]:
+    """What a plugin asks for of that which the framework passes: its positional parameters, which go by name.
+
+    One that the framework does not know and that has a default keeps it, as `inplace` of `torch.nn.Mish`.
 
     Raises:
-        InputError: it takes other positional parameters.
+        InputError: a parameter without a default has a name that the framework does not pass.
     """
-    parameters = list(inspect.signature(factory).parameters.values())
-    if any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
-        return
-    positional = [one for one in parameters if one.kind in POSITIONAL]
-    if len(positional) != len(passed(kind)):
+    positional = [one for one in inspect.signature(factory).parameters.values() if one.kind in POSITIONAL]
+    unknown = [one for one in positional if one.name not in passed(kind) and one.default is inspect.Parameter.empty]
+    if unknown or any(one.kind is inspect.Parameter.POSITIONAL_ONLY for one in positional):
         takes = ", ".join(one.name for one in positional)
         raise InputError(
-            f"{kind} '{name}' takes ({takes}), and the framework passes ({', '.join(passed(kind))}); "
-            f"options stand behind a *"
+            f"{kind} '{name}' takes ({takes}), and the framework passes ({', '.join(passed(kind))}), by name, those of "
+            f"them that a plugin asks for; options stand behind a *"
         )
+    return tuple(one.name for one in positional if one.name in passed(kind))
 
 
 def check_complete(kind: str, name: str, factory: Callable[..., Any]) -> None:

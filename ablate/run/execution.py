@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 
-from ablate import registry
-from ablate.errors import CellsFailed, ClaimsNotSupported, InputError
-from ablate.interfaces.run import Engine, Job
-from ablate.network.profile import Network, inspect_network
-from ablate.preflight.capacity import refuse_too_large
+from ablate.config import contents
+from ablate.errors import CellsFailed, ClaimsNotSupported
+from ablate.interfaces.engine import CellPlace, Engine, Job, Listener
+from ablate.network.profile import Profile
 from ablate.preflight.certificate import load_certificates, write_certificates
-from ablate.preflight.certificate.certify import certify, refuse_no_ops
-from ablate.preflight.unused import refuse_unused
-from ablate.registry.blame import blaming
+from ablate.preflight.check import check, check_data
+from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
-from ablate.run.store import Store, load_history, load_results, load_study, load_versions
-from ablate.study.plan import Cell, Study
+from ablate.run.names import left_out, refuse_other_design
+from ablate.run.results import load_history, load_results, load_study, load_versions
+from ablate.run.settle import settled
+from ablate.run.store import RESULT, Store
+from ablate.run.takeover import take_over
+from ablate.study.cells import Cell, cell_of
+from ablate.study.plan import Study
 from ablate.system.files import write_json
 from ablate.system.interrupts import in_order
 
@@ -28,32 +32,30 @@ def run_study(study: Study, console: Console) -> None:
     """Train what has no result yet, then judge and report.
 
     Raises:
-        InputError: a cell's network cannot be built or held in memory, an arm or what was typed changes nothing, or the
-            store cannot be written.
+        InputError: a cell's network cannot be built or held in memory, an arm or what was typed changes nothing, the
+            name stands for another design already, or the store cannot be written.
         CellsFailed: some cells have no result.
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
-    store = Store(study.runs, study.name)
+    store = Store(study.runs, study.folder)
     for note in study.notes:
         console.print(note, style="yellow", highlight=False, markup=False)
+    # Wrong input ends here, before anything is written.
+    study = with_data(settled(study))
     if study.chosen:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
-    # Wrong input ends here, before anything is written.
-    candidates = [cell for cell in study.once if study.rerun == "stale" or not store.has_result(cell.id)]
-    engine = engine_of(study)
-    networks = networks_of(candidates)
-    refuse_unused(study)
-    refuse_too_large(candidates, networks, engine)
+    refuse_other_design(study, store)
+    candidates = open_cells(study, store)
+    checked = check(study, candidates, load_certificates(store.folder))
     if study.trains:
         check_data(candidates)
-    certificates = certify(study, load_certificates(store.folder))
-    refuse_no_ops(study, certificates)
     store.prepare()
+    take_over(store, study.once, same_code=study.rerun == "stale")
     if not console.is_terminal:
-        _announce(study, store, engine, console)
-    if certificates:
-        write_certificates(store.folder, certificates)
-    failures = _train_by_looks(study, store, engine, networks, console)
+        _announce(study, store, checked.engine, console)
+    if checked.certificates:
+        write_certificates(store.folder, checked.certificates)
+    failures = _train_by_looks(study, store, checked.engine, checked.profiles, console)
     verdicts = report_study(store.folder, console)
     if failures:
         raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
@@ -62,14 +64,19 @@ def run_study(study: Study, console: Console) -> None:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
 
 
-def engine_of(study: Study) -> Engine:
-    """The study's engine; nothing is started.
+def with_data(study: Study) -> Study:
+    """The study with the data of its cells looked for, and fetched where that is asked for, where its ID waits for it.
 
     Raises:
-        InputError: its options make no sense, or it cannot be built.
+        InputError: it is not there; says what to put where.
     """
-    with blaming({"engine": study.engine}, "building the engine"):
-        return cast(Engine, registry.build("engine", study.engine))
+    waiting = [cell for cell in study.cells if cell.provisional]
+    if not waiting or not study.trains:
+        return study
+    check_data(waiting)
+    contents.forget()
+    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.provisional else cell for cell in study.cells]
+    return replace(study, cells=cells)
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
@@ -85,73 +92,8 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
     Raises:
         InputError: a result file of the store is broken.
     """
-
-    def is_open(cell: Cell) -> bool:
-        if store.result(cell.id, cell.code) is not None:
-            return False
-        return study.rerun == "stale" or store.result(cell.id) is None
-
     once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
-    return [cell for cell in once.values() if is_open(cell)]
-
-
-def _announce(study: Study, store: Store, engine: Engine, console: Console) -> None:
-    """Where no display is drawn, one line, since the next one may be hours away."""
-    left = len(open_cells(study, store)) if study.trains else 0
-    if left:
-        slots = len(engine.slots(left))
-        where = f", {slots} slot{'' if slots == 1 else 's'}" if slots else ""
-        total = len(study.once)
-        text = f"{study.name}: {total} cell{'' if total == 1 else 's'}, {total - left} stored already{where}"
-        console.print(text, highlight=False, markup=False)
-
-
-def _train_by_looks(
-    study: Study, store: Store, engine: Engine, networks: Mapping[str, Network], console: Console
-) -> dict[str, str]:
-    """Train the cells of one look after the other, as long as there are more; returns the failures."""
-    failures: dict[str, str] = {}
-    if left := store.left_out(study):
-        console.print(f"{left}; a run of the whole study brings them back into the report", highlight=False)
-    cells = first_cells(study, store)
-    while True:
-        wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []
-        store.write_study(study, cells, networks)
-        jobs = [_job(store, cell, networks[cell.id]) for cell in wanted]
-        failures |= _train(cells, store, engine, jobs, console) if jobs else {}
-        more = next_cells(study, store, cells, console)
-        if len(more) == len(cells):
-            return failures
-        cells = more
-
-
-def networks_of(cells: list[Cell]) -> dict[str, Network]:
-    """Build each network once without memory for its weights: size, cost, and whether it can be built at all.
-
-    Raises:
-        InputError: it cannot; names the arm where there are several.
-    """
-    known: dict[tuple[str, str], Network] = {}
-    has_arms = len({cell.arm for cell in cells}) > 1
-    for cell in cells:
-        point = _point(cell)
-        if point not in known:
-            try:
-                known[point] = inspect_network(cell.config)
-            except InputError as error:
-                raise InputError(f"arm '{cell.arm}': {error}" if has_arms else str(error)) from error
-    return {cell.id: known[_point(cell)] for cell in cells}
-
-
-def check_data(cells: list[Cell]) -> None:
-    """Look for the data of these cells before any process starts.
-
-    Raises:
-        InputError: some of it is not there; says what to put where.
-    """
-    for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
-        with blaming({"data": node}, "looking for the data"):
-            registry.build("data", node).check()
+    return [cell for cell in once.values() if store.find(cell, cell.code if study.rerun == "stale" else None) is None]
 
 
 def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
@@ -163,11 +105,11 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     from ablate.analysis import judge
     from ablate.report import terminal_table, write_report
 
-    study = {**load_study(folder), "versions": load_versions(folder)}
+    record = load_study(folder)
+    study = {**record.to_dict(), "versions": load_versions(folder)}
     study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
     frame, history = load_results(folder), load_history(folder)
-    looks = study.get("looks") or []
-    verdicts = [verdict.to_dict() for verdict in judge(frame, study["claims"], looks=looks)]
+    verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:
         terminal_table(console, study, frame, verdicts)
@@ -175,28 +117,69 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     return verdicts
 
 
+def _announce(study: Study, store: Store, engine: Engine, console: Console) -> None:
+    """Where no display is drawn, one line, since the next one may be hours away."""
+    left = len(open_cells(study, store)) if study.trains else 0
+    if left:
+        slots = len(engine.slots(left, study.threads))
+        where = f", {slots} slot{'' if slots == 1 else 's'}" if slots else ""
+        total = len(study.once)
+        text = f"{study.name}: {total} cell{'' if total == 1 else 's'}, {total - left} stored already{where}"
+        console.print(text, highlight=False, markup=False)
+
+
+def _train_by_looks(
+    study: Study, store: Store, engine: Engine, profiles: Mapping[str, Profile], console: Console
+) -> dict[str, str]:
+    """Train the cells of one look after the other, as long as there are more; returns the failures."""
+    failures: dict[str, str] = {}
+    if left := left_out(study, store):
+        console.print(f"{left}; a run of the whole study brings them back into the report", highlight=False)
+    cells = first_cells(study, store)
+    while True:
+        wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []
+        store.write_study(study, cells, profiles)
+        jobs = [_job(store, cell, profiles[cell.id]) for cell in wanted]
+        failures |= _train(cells, store, engine, jobs, console) if jobs else {}
+        more = next_cells(study, store, cells, console)
+        if len(more) == len(cells):
+            return failures
+        cells = more
+
+
+class Failures(Listener):
+    """Keeps the reasons of what failed: in `failure.json` of each cell, and here by cell ID."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    def failed(self, job: Job, reason: str) -> None:
+        """Keep it."""
+        for cell in job.cells:
+            self.reasons[cell.id] = reason
+            write_json(cell.folder / "failure.json", {"reason": reason})
+
+
 def _train(cells: list[Cell], store: Store, engine: Engine, jobs: list[Job], console: Console) -> dict[str, str]:
     from ablate.run.progress import StudyProgress
+    from ablate.run.scheduling import run_jobs
 
-    codes = {cell.id: cell.code for cell in cells}
+    by_id = {cell.id: cell for cell in cells}
 
-    def has_result(job: Job) -> bool:
-        return store.result(job.id, codes[job.id]) is not None
+    def is_done(job: Job) -> bool:
+        """Whether its cells are finished by now; those that another study of the store has ended are taken over."""
+        own = [by_id[one.id] for one in job.cells]
+        take_over(store, own, same_code=True)
+        return all((store.cell(cell.id) / RESULT).exists() and store.find(cell, cell.code) for cell in own)
 
-    def keep_failure(job: Job, reason: str) -> None:
-        write_json(job.folder / "failure.json", {"reason": reason})
-
-    total = len(codes)
-    done, cost = total - len(jobs), sum(job.cost for job in jobs)
-    with in_order(), StudyProgress(console, total, done, cost, has_result, keep_failure) as progress:
-        engine.run(jobs, progress)
-    return progress.failures
-
-
-def _job(store: Store, cell: Cell, network: Network) -> Job:
-    cost = float(cell.config["trainer"]["epochs"]) * (network.flops + network.params)
-    return Job(cell.id, store.freeze(cell), store.lock_file(cell.id), cost)
+    done, cost = len(by_id) - len(jobs), sum(job.cost for job in jobs)
+    failures = Failures()
+    with in_order(), StudyProgress(console, len(by_id), done, cost) as progress:
+        run_jobs(engine, jobs, Several([failures, progress]), is_done)
+    return failures.reasons
 
 
-def _point(cell: Cell) -> tuple[str, str]:
-    return cell.arm, repr(sorted(cell.factors.items(), key=lambda item: item[0]))
+def _job(store: Store, cell: Cell, profile: Profile) -> Job:
+    cost = float(cell.config["trainer"]["epochs"]) * (profile.flops + profile.params)
+    place = CellPlace(cell.id, store.freeze(cell), store.lock_file(cell.id))
+    return Job((place,), cost, threads=cell.config["trainer"]["threads"])

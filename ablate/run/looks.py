@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from ablate.analysis import Verdict, judge
-from ablate.run.store import Store, load_results
+from ablate.run.results import load_results
+from ablate.run.store import Store
 from ablate.study.cells import Cell
 from ablate.study.plan import Study
 

@@ -19,13 +19,12 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from ablate.errors import InputError
-from ablate.interfaces.run import Job
+from ablate.interfaces.engine import CellPlace, Ending, Job, Slot
 from ablate.run.store import Store
+from ablate.study.record import CellRecord
 from ablate.system.files import read_yaml, sweep
 from ablate.system.processes import keep_freed_memory
 
-# Exit codes: EX_TEMPFAIL, EX_CONFIG and EX_OSERR of sysexits.h.
-DONE, FAILED, BUSY, REFUSED, OUT_OF_MEMORY = 0, 1, 75, 78, 71
 STOPPED = 128 + signal.SIGTERM
 LOG = "log.txt"
 LOG_TAIL_LINES = 5
@@ -34,16 +33,12 @@ MARKS = re.compile(r"[\s^~]+")  # what Python draws below a line of a traceback
 LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether it is free
 
 
-def work(job: Job, device: str, threads: int, cwd: str) -> None:
-    """Train a cell and exit, with the error in the log where it does not end.
-
-    The exit code is `DONE`, `FAILED`, `REFUSED` when the input is wrong and another try would end the same,
-    `OUT_OF_MEMORY`, or `BUSY` when another process has it.
+def work(job: Job, slot: Slot, cwd: str) -> None:
+    """Train the cells of a job and exit with an `Ending`; the target of a process that ends with the study's.
 
     Args:
-        job: the cell.
-        device: such as `cpu` or `cuda:1`.
-        threads: CPU threads for this cell.
+        job: the cells.
+        slot: the device, and the share of the cores.
         cwd: the study's working directory, where its own plugins lie.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study decides what stops
@@ -53,36 +48,46 @@ def work(job: Job, device: str, threads: int, cwd: str) -> None:
     try:
         _log_to(job.folder / LOG)
     except OSError:
-        sys.exit(FAILED)  # the study cannot write there either, and says so
+        sys.exit(Ending.FAILED)  # the study cannot write there either, and says so
     quieten_lightning()
-    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {device}, {threads} threads", flush=True)
-    sys.exit(attempt(job, device, threads))
+    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {slot.device}, {job.threads} threads", flush=True)
+    sys.exit(attempt(job, slot))
 
 
-def attempt(job: Job, device: str, threads: int) -> int:
-    """Train a cell in this process and return its exit code."""
+def attempt(job: Job, slot: Slot) -> Ending:
+    """Train the cells of a job in this process, one after the other, those that have a result left out.
+
+    Returns:
+        How it ended; errors are printed to stderr.
+    """
+    for cell in job.cells:
+        ending = _attempt(cell, job, slot)
+        if ending is not Ending.DONE:
+            return ending
+    return Ending.DONE
+
+
+def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     import torch
 
     from ablate.cell.run import run_cell
 
     try:
-        with FileLock(job.lock, timeout=LOCK_PATIENCE_S):
-            if not _is_finished(job):
-                sweep(job.folder)
-                torch.set_num_threads(threads)
+        with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
+            if not _is_finished(cell):
+                sweep(cell.folder)
+                torch.set_num_threads(job.threads)
                 keep_freed_memory()
-                run_cell(job.folder, device)
-        return DONE
+                run_cell(cell.folder, slot.device, cores=slot.cores)
+        return Ending.DONE
     except Timeout:
-        return BUSY
+        return Ending.BUSY
     except InputError as error:
         print(error, file=sys.stderr)
-        return REFUSED
+        return Ending.REFUSED
     except Exception as error:
         traceback.print_exc()
-        if _is_out_of_memory(error):
-            return OUT_OF_MEMORY
-    return FAILED
+        return Ending.OUT_OF_MEMORY if _is_out_of_memory(error) else Ending.FAILED
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -94,12 +99,14 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def is_taken(job: Job) -> bool:
-    """Whether some process trains this cell right now."""
-    try:
-        with FileLock(job.lock, blocking=False):
-            return False
-    except Timeout:
-        return True
+    """Whether some process trains a cell of this job right now."""
+    for cell in job.cells:
+        try:
+            with FileLock(cell.lock, blocking=False):
+                pass
+        except Timeout:
+            return True
+    return False
 
 
 def log_tail(folder: Path) -> str:
@@ -114,10 +121,10 @@ def log_tail(folder: Path) -> str:
     return " | ".join(last[-LOG_TAIL_LINES:]) or "nothing printed"
 
 
-def _is_finished(job: Job) -> bool:
+def _is_finished(cell: CellPlace) -> bool:
     """Asked under the lock: another study may have ended the cell since this process was started."""
-    code = read_yaml(job.folder / "cell.yaml", code=str)["code"]
-    return Store.of(job.folder).result(job.id, code) is not None
+    code = read_yaml(cell.folder / "cell.yaml", code=str)["code"]
+    return Store.of(cell.folder).find(CellRecord(cell.id, "", {}, 0), code) is not None
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -150,6 +157,6 @@ def _die_with_parent() -> None:
 
     def watch() -> None:
         wait([sentinel])
-        os._exit(FAILED)
+        os._exit(Ending.FAILED)
 
     threading.Thread(target=watch, daemon=True).start()

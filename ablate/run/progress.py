@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from ablate.interfaces.run import Job, Report
+from ablate.interfaces.engine import Job, Listener
 
 
-class StudyProgress(Report):
-    """Follows an engine.
+class StudyProgress(Listener):
+    """Draws how the jobs of a study go.
 
     Args:
         console: where to draw; nothing is drawn where it is no terminal.
         total: cells of the study.
         done: of those, how many had a result before.
         cost: of all the others.
-        has_result: whether a cell has a result by now.
-        keep_failure: called with the cell and the reason when one is given up.
-
-    Attributes:
-        failures: reason by cell ID.
     """
 
     def __init__(
@@ -34,13 +28,10 @@ class StudyProgress(Report):
         total: int,
         done: int,
         cost: float,
-        has_result: Callable[[Job], bool],
-        keep_failure: Callable[[Job, str], None],
     ) -> None:
-        self.failures: dict[str, str] = {}
+        self._failed = 0
         self._done, self._cost, self._cost_spent = done, cost, 0.0
         self._running: set[str] = set()
-        self._has_result, self._keep_failure = has_result, keep_failure
         self._total = total
         self._began: float | None = None  # when the first process stood, its imports done
         self._bar = Progress(
@@ -64,7 +55,7 @@ class StudyProgress(Report):
 
     def ended(self, job: Job) -> None:
         """Count the cell as done; one that another study has trained meanwhile says nothing of the speed here."""
-        self._done += 1
+        self._done += len(job.cells)
         if job.id in self._running:
             self._running.remove(job.id)
             self._cost_spent += job.cost
@@ -72,11 +63,10 @@ class StudyProgress(Report):
             self._cost -= job.cost
 
     def failed(self, job: Job, reason: str) -> None:
-        """Count the cell as failed and keep the reason."""
+        """Count the cell as failed."""
         self._running.discard(job.id)
         self._cost -= job.cost
-        self.failures[job.id] = reason
-        self._keep_failure(job, reason)
+        self._failed += len(job.cells)
 
     def again(self, job: Job, reason: str) -> None:
         """Say why a cell is started again."""
@@ -87,16 +77,12 @@ class StudyProgress(Report):
         """Say it above the bar."""
         self._bar.console.print(Text(text, style="yellow"), soft_wrap=True)
 
-    def is_done(self, job: Job) -> bool:
-        """Whether the cell has a result by now."""
-        return self._has_result(job)
-
     def tick(self) -> None:
         """Redraw."""
         self._bar.update(self._task, description=self._text(), completed=self._done)
 
     def _text(self) -> str:
-        failed = f" · [red]{len(self.failures)} failed[/]" if self.failures else ""
+        failed = f" · [red]{self._failed} failed[/]" if self._failed else ""
         return f"{self._done} of {self._total} cells done · {len(self._running)} running{failed} · {self._time_left()}"
 
     def _time_left(self) -> str:

@@ -1,4 +1,4 @@
-"""Cells on disk: `runs/STUDY/cells/ID/`, found again by any study of the same store.
+"""Cells on disk: `runs/STUDY/cells/ID/`, found again by any study of the same store. Reading never writes.
 
 A cell's folder holds `cell.yaml` (the frozen config), `history.csv`, `log.txt`, `last.ckpt` while it trains, and
 `result.json`, written last and in one step: a cell with a result is finished.
@@ -6,29 +6,33 @@ A cell's folder holds `cell.yaml` (the frozen config), `history.csv`, `log.txt`,
 
 from __future__ import annotations
 
-import math
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from ablate.errors import InputError, nearest
-from ablate.study.record import study_content
-from ablate.system.files import atomic, make_folder, read_json, read_yaml, write_json, write_yaml
+from ablate.config.code import manifest
+from ablate.errors import InputError
+from ablate.run.results import load_study, read_result
+from ablate.study.record import CellRecord, StudyRecord
+from ablate.system.files import make_folder, write_json, write_yaml
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ablate.network.profile import Network
+    from ablate.network.profile import Profile
     from ablate.study.plan import Cell, Study
 
-SHARED = ("cell.yaml", "history.csv")  # what another study takes over of a finished cell besides its result
+RESULT = "result.json"
 
-# Columns of every results frame, also while no cell has a result.
-MEASURED = ("train/loss", "train/error", "test/loss", "test/error", "params", "flops", "seconds")
+
+@dataclass(frozen=True)
+class Found:
+    """A finished cell somewhere in the store: its folder, and what its `result.json` holds."""
+
+    folder: Path
+    result: dict[str, Any]
 
 
 class Store:
@@ -36,7 +40,7 @@ class Store:
 
     Args:
         runs: the store's folder.
-        name: of the study.
+        name: of the study's folder.
 
     Raises:
         InputError: the name cannot be that of a folder in the store.
@@ -89,203 +93,67 @@ class Store:
         A result that other code made is set aside and stays beside the new one.
         """
         folder = make_folder(self.cell(cell.id))
-        result = folder / "result.json"
+        result = folder / RESULT
         if result.exists() and read_result(result)["code"] != cell.code:
             result.replace(folder / "result.stale.json")
-        write_yaml(folder / "cell.yaml", {"id": cell.id, "code": cell.code, "config": cell.config})
+        write_yaml(
+            folder / "cell.yaml",
+            {"id": cell.id, "code": cell.code, "contents": cell.contents, "config": cell.config},
+        )
+        self.keep_manifest(cell)
         return folder
 
-    def has_result(self, cell_id: str) -> bool:
-        """Whether some study of the store has finished this cell."""
-        return any(self.runs.glob(f"*/cells/{cell_id}/result.json"))
+    def keep_manifest(self, cell: Cell) -> None:
+        """Write down which files decide a cell's numbers, as they are now: its process compares before it trains."""
+        path = self.folder / "code" / f"{cell.code}.json"
+        make_folder(path.parent)
+        write_json(path, {"files": manifest(cell.config)})
 
-    def result(self, cell_id: str, code: str | None = None) -> dict[str, Any] | None:
-        """A finished cell's result, taken over from another study of the store where only that one has it.
+    def find(self, cell: Cell | CellRecord, code: str | None = None) -> Found | None:
+        """A finished cell, in this study first, then in the others of the store, then under its earlier IDs.
 
         Args:
-            cell_id: of the cell.
-            code: the fingerprint of the code that must have made it; None takes any result, this study's own first.
+            cell: that is looked for.
+            code: the fingerprint of the code that must have made its result; None takes any.
 
         Raises:
             InputError: a result file is broken.
         """
-        for path in self._results(cell_id):
+        for path in self._results(cell):
             result = read_result(path)
             if code in (None, result["code"]):
-                own = path.parent == self.cell(cell_id)
-                return result if own else self._take_over(path.parent, result)
+                return Found(path.parent, result)
         return None
 
-    def peek(self, cell_id: str, code: str | None = None) -> dict[str, Any] | None:
-        """A finished cell's result as `result` gives it, and nothing is written.
-
-        Raises:
-            InputError: a result file is broken.
-        """
-        found = (read_result(path) for path in self._results(cell_id))
-        return next((result for result in found if code in (None, result["code"])), None)
-
-    def left_out(self, study: Study) -> str:
-        """What the last run of this name had and this one leaves out, in words; empty where that is nothing.
-
-        Raises:
-            InputError: `study.yaml` is broken.
-        """
-        path = self.folder / "study.yaml"
-        if study.open or not path.exists():
-            return ""
-        planned = {cell.id for cell in study.cells}
-        left = [cell for cell in load_study(self.folder)["cells"] if cell["id"] not in planned]
-        return f"{len(left)} cells of the last run of {study.name} are no part of this one" if left else ""
-
     def write_study(
-        self, study: Study, cells: Sequence[Cell] | None = None, networks: Mapping[str, Network] | None = None
-    ) -> dict[str, Any]:
+        self, study: Study, cells: Sequence[Cell] | None = None, profiles: Mapping[str, Profile] | None = None
+    ) -> StudyRecord:
         """Write `study.yaml`, adding to earlier runs where the study is open, and return what it holds.
 
         Args:
             study: as planned.
             cells: those that it needs by now; None: all.
-            networks: what is known of the networks of cells, by ID.
+            profiles: what is known of the networks of cells, by ID.
         """
         with self.study_lock():
-            content = study_content(study, study.cells if cells is None else cells, networks or {})
-            path = self.folder / "study.yaml"
-            earlier = load_study(self.folder) if path.exists() else {"cells": []}
-            _keep_static(content["cells"], earlier["cells"])
-            if study.open and path.exists():
-                content["cells"] = _merged(earlier["cells"], content["cells"])
-                content["chosen"] = study.chosen or earlier.get("chosen", {})
-                content["seeds"] = sorted({cell["seed"] for cell in content["cells"]})
-            write_yaml(path, content)
-        return content
+            record = StudyRecord.of(study, study.cells if cells is None else cells, profiles or {})
+            earlier = load_study(self.folder) if (self.folder / "study.yaml").exists() else None
+            if earlier is not None:
+                record = replace(record, cells=_with_static(record.cells, earlier.cells))
+            if earlier is not None and study.open:
+                merged = {cell.id: cell for cell in [*earlier.cells, *record.cells]}
+                record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
+            write_yaml(self.folder / "study.yaml", record.to_dict())
+        return record
 
-    def _results(self, cell_id: str) -> Iterator[Path]:
-        own = self.cell(cell_id) / "result.json"
-        if own.exists():
-            yield own
-        yield from (path for path in sorted(self.runs.glob(f"*/cells/{cell_id}/result.json")) if path != own)
-
-    def _take_over(self, source: Path, result: Mapping[str, Any]) -> dict[str, Any]:
-        folder = make_folder(self.cell(source.name))
-        for name in SHARED:
-            if (source / name).exists():
-                with atomic(folder / name) as temporary:
-                    shutil.copyfile(source / name, temporary)
-        taken = {"reused_from": source.parent.parent.name, **result}  # a result taken over twice keeps its first home
-        write_json(folder / "result.json", taken)
-        return taken
+    def _results(self, cell: Cell | CellRecord) -> Iterator[Path]:
+        own = [self.cell(one) / RESULT for one in (cell.id, *cell.earlier)]
+        others = [sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) for one in (cell.id, *cell.earlier)]
+        ordered = [own[0], *others[0], *own[1:], *(path for paths in others[1:] for path in paths)]
+        yield from (path for path in dict.fromkeys(ordered) if path.exists())
 
 
-def read_result(path: Path) -> dict[str, Any]:
-    """The content of a `result.json`.
-
-    Raises:
-        InputError: the file is not whole.
-    """
-    return read_json(path, status=str, metrics=dict, code=str)
-
-
-def load_study(folder: str | Path) -> dict[str, Any]:
-    """The study in a folder, as it was planned.
-
-    Raises:
-        InputError: there is none; says which studies stand beside it.
-    """
-    folder = Path(folder)
-    if not (folder / "study.yaml").exists():
-        known = [path.parent.name for path in sorted(folder.parent.glob("*/study.yaml"))]
-        near = nearest(folder.name, known)
-        hint = f"; did you mean {folder.parent / near}?" if near else ""
-        raise InputError(f"no study in {folder}{hint}; studies there: {', '.join(known) or 'none'}")
-    return read_yaml(folder / "study.yaml", name=str, cells=list, claims=list)
-
-
-def load_results(folder: str | Path) -> pd.DataFrame:
-    """One row a cell of a study: arm, grid values, seed, status, metrics (errors as fractions).
-
-    Args:
-        folder: `runs/NAME`.
-
-    Raises:
-        InputError: no study there, or a file of it is broken.
-    """
-    import pandas as pd
-
-    folder = Path(folder)
-    study = load_study(folder)
-    without = "pending" if study.get("trains", True) else "static"
-    return pd.DataFrame([_row(folder / "cells" / cell["id"], cell, without) for cell in study["cells"]])
-
-
-def load_history(folder: str | Path) -> pd.DataFrame:
-    """One row a cell and epoch of a study: arm, grid values, seed, epoch, metrics."""
-    import pandas as pd
-
-    folder = Path(folder)
-    frames = []
-    for cell in load_study(folder)["cells"]:
-        path = folder / "cells" / cell["id"] / "history.csv"
-        if path.exists():
-            frame = _read_history(path)
-            for column, value in reversed(_columns(cell).items()):
-                frame.insert(0, column, value)
-            frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def load_versions(folder: str | Path) -> dict[str, str]:
-    """The versions that a study's results were made with, by package; several where they differ."""
-    folder = Path(folder)
-    found: dict[str, set[str]] = {}
-    for cell in load_study(folder)["cells"]:
-        path = folder / "cells" / cell["id"] / "result.json"
-        if path.exists():
-            for package, version in read_result(path).get("versions", {}).items():
-                found.setdefault(package, set()).add(version)
-    return {package: ", ".join(sorted(versions)) for package, versions in found.items()}
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path)
-    except ValueError as error:  # of which pandas' own errors and those of the encoding are kinds
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is not readable CSV ({reason}); delete its folder and run the study again") from error
-    if "epoch" not in frame:
-        raise InputError(f"{path} has no column epoch; delete its folder and run the study again")
-    return frame
-
-
-def _row(folder: Path, cell: Mapping[str, Any], without: str) -> dict[str, Any]:
-    """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
-    row = {**_columns(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
-    row |= dict.fromkeys(MEASURED, math.nan) | cell.get("static", {})
-    if (folder / "result.json").exists():
-        result = read_result(folder / "result.json")
-        row |= {"status": result["status"], "reason": result.get("reason", "")}
-        row |= {"reused_from": result.get("reused_from", ""), "stale": result["code"] != cell.get("code")}
-        row |= {name: math.nan if value is None else value for name, value in result["metrics"].items()}
-    elif (folder / "failure.json").exists():
-        row |= {"status": "failed", "reason": read_json(folder / "failure.json", reason=str)["reason"]}
-    return row
-
-
-def _columns(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """A list, such as the places of auxiliary classifiers, stands in a column as text."""
-    factors = {name: str(value) if isinstance(value, list | dict) else value for name, value in cell["factors"].items()}
-    return {"cell": cell["id"], "arm": cell["arm"], **factors, "seed": cell["seed"]}
-
-
-def _keep_static(cells: Sequence[dict[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> None:
+def _with_static(cells: Sequence[CellRecord], earlier: Sequence[CellRecord]) -> list[CellRecord]:
     """What an earlier run knew of a cell's network; a run that trains nothing has not looked at it again."""
-    known = {cell["id"]: cell["static"] for cell in earlier if "static" in cell}
-    for cell in cells:
-        if cell["id"] in known:
-            cell.setdefault("static", known[cell["id"]])
-
-
-def _merged(earlier: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({cell["id"]: cell for cell in [*earlier, *new]}.values())
+    known = {cell.id: cell.static for cell in earlier if cell.static}
+    return [cell if cell.static or cell.id not in known else replace(cell, static=known[cell.id]) for cell in cells]

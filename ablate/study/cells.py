@@ -9,10 +9,13 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig
 
+from ablate.config.code import fingerprint
 from ablate.config.compose import compose_in_context, is_group, node_at, with_values
-from ablate.config.identity import cell_id, fingerprint
+from ablate.config.contents import contents_of
+from ablate.config.identity import cell_id, earlier_ids
 from ablate.config.overrides import leaves
 from ablate.errors import InputError
+from ablate.network.profile import profile
 from ablate.study.arms import Arm, Matched
 from ablate.study.matching import Matcher
 from ablate.study.points import Exclusions, is_excluded, point_text
@@ -23,7 +26,19 @@ Matches = dict[tuple[str, str], Matched]
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm at one point of the grid with one seed; `config` is frozen, `code` the fingerprint of what runs it."""
+    """One arm at one point of the grid with one seed.
+
+    Attributes:
+        id: its name, with a hash of all that decides its numbers.
+        arm: of the study.
+        factors: its point in the grid.
+        seed: of all that is drawn.
+        code: the fingerprint of the code that runs it.
+        config: frozen.
+        earlier: the IDs that it had in earlier versions.
+        contents: what the files hold that its config points to: dotted key -> digest.
+        provisional: the keys whose files are not there yet: they will be part of the ID.
+    """
 
     id: str
     arm: str
@@ -31,6 +46,9 @@ class Cell:
     seed: int
     code: str
     config: dict[str, Any] = field(repr=False)
+    earlier: tuple[str, ...] = field(default=(), repr=False)
+    contents: dict[str, str] = field(default_factory=dict, repr=False)
+    provisional: tuple[str, ...] = ()
 
     @property
     def point(self) -> str:
@@ -69,8 +87,7 @@ def expand(
                 if is_excluded(exclusions, arm.name, factors):
                     continue
                 config, matched = configs.at(arm, factors)
-                code = fingerprint(config)
-                new = [_cell(arm.name, factors, seed, config, code) for seed in seeds]
+                new = [_cell(arm.name, factors, seed, config) for seed in seeds]
                 cells += new
                 matches |= {(cell.arm, cell.point): matched for cell in new if matched}
         except InputError as error:
@@ -121,10 +138,30 @@ def _check_declared(arm: Arm, config: DictConfig) -> None:
             node_at(config, key)
 
 
-def _cell(arm: str, factors: Mapping[str, Any], seed: int, config: DictConfig, code: str) -> Cell:
+def cell_of(arm: str, factors: Mapping[str, Any], config: dict[str, Any]) -> Cell:
+    """The cell of a frozen config, named by what its config, its files and its network say now.
+
+    Raises:
+        InputError: its network cannot be built, or a file that it points to cannot be read.
+    """
+    contents = contents_of(config)
+    return Cell(
+        id=cell_id(config, contents, profile(config).uses),
+        arm=arm,
+        factors=dict(factors),
+        seed=config["seed"],
+        code=fingerprint(config),
+        config=config,
+        earlier=tuple(earlier_ids(config, contents)),
+        contents=contents.digests,
+        provisional=contents.absent,
+    )
+
+
+def _cell(arm: str, factors: Mapping[str, Any], seed: int, config: DictConfig) -> Cell:
     config.seed = seed
     frozen = _frozen(config)
-    return Cell(cell_id(frozen), arm, read_back(factors, frozen), seed, code, frozen)
+    return cell_of(arm, read_back(factors, frozen), frozen)
 
 
 def _frozen(config: DictConfig) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.config.compose import settings_of
-from ablate.config.identity import AROUND
 from ablate.config.overrides import Typed, parse
+from ablate.config.roles import is_comparable
 from ablate.errors import InputError
 from ablate.study.arms import Arm
 
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     from ablate.study.cells import Cell
 
 Arms = Mapping[str, Sequence[Typed]]
-
-
-def is_around(key: str) -> bool:
-    """Whether a key says how a study runs, and nothing of what is compared."""
-    return re.split(r"[./@]", key)[0] in (*AROUND, "seed", "exp", "hydra")
 
 
 def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
@@ -35,7 +29,7 @@ def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
         raise InputError(f"{owner}: {error}") from error
     owners: dict[str, str] = {}
     for override in parsed:
-        if is_around(override.key):
+        if not is_comparable(override.key):
             raise InputError(f"{owner} sets {override.text}, which is no part of what is compared")
         for key in override.leaves:
             if key in owners:
@@ -76,7 +70,7 @@ def refuse_swept_arms(factors: Mapping[str, str], arms: Arms) -> None:
         arms: what each arm sets.
     """
     for factor, where in factors.items():
-        if is_around(factor):
+        if not is_comparable(factor):
             raise InputError(f"{where} is no part of what is compared (seeds are in study.seeds)")
         for arm, overrides in arms.items():
             for override in overrides:
@@ -97,7 +91,7 @@ def refuse_taken_knobs(
     """
     for arm, knob in knobs.items():
         adjusts = f"arm '{arm}' adjusts {knob} to match its baseline"
-        if is_around(knob):
+        if not is_comparable(knob):
             raise InputError(f"{adjusts}, and {knob} is no part of what is compared")
         if knob in factors:
             raise InputError(f"{adjusts}, and {factors[knob]} sweeps it; drop one, or name another knob")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, FloatNode, IntegerNode, OmegaConf
 
-from ablate import registry
 from ablate.config.compose import node_at, with_values
+from ablate.config.roles import shape_text
 from ablate.errors import InputError
-from ablate.registry.blame import blaming
+from ablate.network.profile import MetaNetwork
 from ablate.study.arms import KNOB, Arm, Matched
 from ablate.study.search import Knob, Search
 from ablate.study.section import container
 
 TOLERANCE = 0.02  # of the baseline's cost
-
-# What can be left out of a config without changing its network.
-ASIDE = ("augment", "optim", "schedule", "init", "engine", "seed", "scale", "runs", "rerun", "study")
 
 
 class Matcher:
@@ -64,12 +60,10 @@ class Matcher:
         return target
 
     def _cost(self, config: DictConfig, metric: str) -> int:
-        plain: dict[str, Any] = container(config)
-        network = {key: value for key, value in plain.items() if key not in ASIDE}
-        key = json.dumps(network, sort_keys=True), metric
+        plain = container(config)
+        key = shape_text(plain), metric
         if key not in self.known:
-            with blaming(plain, "building and running the network"):
-                self.known[key] = _network_cost(network, metric)
+            self.known[key] = _network_cost(plain, metric)
         return self.known[key]
 
 
@@ -87,17 +81,12 @@ def _knob(name: str, config: DictConfig) -> Knob:
 
 def _network_cost(config: Mapping[str, Any], metric: str) -> int:
     """One cost alone: to count parameters takes a sixth of the time of both."""
-    import torch
     from torch import nn
 
-    from ablate.network.build import build_model, count_flops, count_parameters
-
-    data = registry.build("data", config["data"])
-    with torch.device("meta"):
-        model = build_model(config, data)
+    network = MetaNetwork(config)
     if metric == "params":
-        return count_parameters(model)
-    for module in model.modules():
+        return network.params
+    for module in network.model.modules():
         if type(module) is nn.BatchNorm2d:  # it keeps the shape and counts nothing, and takes half of the time
             module.forward = nn.Identity().forward  # type: ignore[method-assign]
-    return count_flops(model, (1, data.channels, *data.size))
+    return network.flops

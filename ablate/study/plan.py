@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ablate.analysis import STATIC, as_claim, check_metrics, recorded_metrics, speaks_of, validate_claims
 from ablate.config.compose import hydra_context, prepare
 from ablate.config.overrides import Typed, overruled, parse
+from ablate.config.roles import is_comparable
 from ablate.config.schema import Claim
 from ablate.study import conflicts
 from ablate.study.arms import Arm
@@ -20,7 +20,8 @@ from ablate.study.section import as_filed, composed, name_of, varies, with_typed
 from ablate.study.seeds import Seeds, seeds_of
 from ablate.study.written_arms import NO_ARM, arms_of
 from ablate.training.options import threshold_name
-from ablate.tuning import settled
+
+QUICK = "quick"  # the scale whose studies have folders of their plain names
 
 __all__ = ["Cell", "Study", "plan_study"]
 
@@ -65,6 +66,19 @@ class Study:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def folder(self) -> str:
+        """The name of its folder in the store: that of the study, with the scale where that is not `quick`.
+
+        Single runs share one folder, whatever their scale: each is an arm of its own.
+        """
+        return self.name if self.open or self.scale == QUICK else f"{self.name}-{self.scale}"
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of the cell that has most."""
+        return max(int(cell.config["trainer"]["threads"]) for cell in self.cells)
+
+    @property
     def once(self) -> list[Cell]:
         """The cells to train and count, those that arms share once."""
         return list({cell.id: cell for cell in self.cells}.values())
@@ -99,7 +113,7 @@ def plan_study(typed: Sequence[str]) -> Study:
 
 def _plan(typed: list[Typed]) -> Study:
     # What is compared composes with each arm below: an option may fit what the arms choose and not the default.
-    around = [o for o in typed if conflicts.is_around(o.key)]
+    around = [o for o in typed if not is_comparable(o.key)]
     compared = [o for o in typed if o not in around and not o.deletes]
     base = composed([o.text for o in around])
     filed = as_filed(base, around)
@@ -119,7 +133,6 @@ def _plan(typed: list[Typed]) -> Study:
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells))
     name = name_of(section, typed, is_open=is_open)
-    cells, chosen = settled(cells, Path(base["runs"]) / name)
     if is_open:
         label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
         cells = [replace(cell, arm=label, factors=read_back(pins, cell.config)) for cell in cells]
@@ -129,7 +142,7 @@ def _plan(typed: list[Typed]) -> Study:
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
-        seeds=seeds, claims=claims, cells=cells, matched=matched, chosen=chosen, notes=overruled(typed),
+        seeds=seeds, claims=claims, cells=cells, matched=matched, notes=overruled(typed),
     )  # fmt: skip
 
 

@@ -1,50 +1,210 @@
-"""What `study.yaml` keeps of a planned study."""
+"""What `study.yaml` keeps of a planned study: all that is needed to judge it, report it, and tell how it was made."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from ablate.config.contents import Contents
+from ablate.config.identity import decisive
+from ablate.config.overrides import leaves, parse
+from ablate.errors import InputError
+
 if TYPE_CHECKING:
-    from ablate.network.profile import Network
+    from ablate.network.profile import Profile
     from ablate.study.cells import Cell
     from ablate.study.plan import Study
 
+VERSION = 2  # 1, which did not say so, had no settings, no earlier IDs and no contents
 
-def study_content(study: Study, cells: Sequence[Cell], networks: Mapping[str, Network]) -> dict[str, Any]:
-    """What is needed to judge and report a study, and to tell how it was planned, as plain values."""
+
+@dataclass(frozen=True)
+class CellRecord:
+    """A cell of a study as it was planned.
+
+    Attributes:
+        id: of the cell.
+        arm: of the study.
+        factors: its point in the grid.
+        seed: of the cell.
+        code: the fingerprint of the code that was to train it.
+        static: what is known of its network without training: `params`, `flops`.
+        earlier: the IDs that it had in earlier versions.
+    """
+
+    id: str
+    arm: str
+    factors: dict[str, Any]
+    seed: int
+    code: str = ""
+    static: dict[str, int] = field(default_factory=dict)
+    earlier: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cell: Cell, profiles: Mapping[str, Profile]) -> CellRecord:
+        """Of a planned cell; what is not known of its network is left out, and a result has it."""
+        known = profiles.get(cell.id)
+        static = {"params": known.params, "flops": known.flops} if known else {}
+        return cls(cell.id, cell.arm, cell.factors, cell.seed, cell.code, static, cell.earlier)
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as it was planned.
+
+    Attributes:
+        name: of the study.
+        cells: one for each arm, point and seed.
+        claims: as plain values.
+        question: what it asks.
+        source: where the claims come from.
+        scale: of the config.
+        command: that runs it again.
+        overrides: that were typed.
+        arms: name -> overrides.
+        baselines: name -> the arm that it is compared with, or None.
+        changes: name -> the keys that it declares to change.
+        matched: how near each matched arm came to its baseline, by arm and point.
+        grid: factor -> values.
+        zip: factors that vary together -> values.
+        exclude: what is left out.
+        seeds: of all looks.
+        looks: numbers of seeds; empty where all are judged at once.
+        chosen: what `trainer=auto` picked.
+        trains: whether anything is trained.
+        settings: what all cells share and no arm or factor sets: dotted key -> value. One name stands for one design.
+        varied: the keys that arms or factors set.
+        version: of this form.
+    """
+
+    name: str
+    cells: list[CellRecord]
+    claims: list[dict[str, Any]]
+    question: str = ""
+    source: str = ""
+    scale: str = ""
+    command: str = ""
+    overrides: list[str] = field(default_factory=list)
+    arms: dict[str, list[str]] = field(default_factory=dict)
+    baselines: dict[str, str | None] = field(default_factory=dict)
+    changes: dict[str, list[str]] = field(default_factory=dict)
+    matched: list[dict[str, Any]] = field(default_factory=list)
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    zip: dict[str, list[Any]] = field(default_factory=dict)
+    exclude: list[dict[str, Any]] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    trains: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+    varied: list[str] = field(default_factory=list)
+    version: int = VERSION
+
+    @classmethod
+    def of(cls, study: Study, cells: Sequence[Cell], profiles: Mapping[str, Profile]) -> StudyRecord:
+        """Of a planned study with the cells that it needs by now.
+
+        Args:
+            study: as planned.
+            cells: of it.
+            profiles: what is known of the networks of cells, by ID.
+        """
+        varied = varied_keys(study)
+        return cls(
+            name=study.name,
+            cells=[CellRecord.of(cell, profiles) for cell in cells],
+            claims=[asdict(claim) for claim in study.claims],
+            question=study.question,
+            source=study.source,
+            scale=study.scale,
+            command=shlex.join(["python", "-m", "ablate", *study.typed]),
+            overrides=study.typed,
+            arms={name: arm.overrides for name, arm in study.arms.items()},
+            baselines={name: arm.baseline for name, arm in study.arms.items()},
+            changes={name: arm.changes for name, arm in study.arms.items()},
+            matched=_matched(study),
+            grid=study.grid,
+            zip=study.zipped,
+            exclude=study.exclude,
+            seeds=study.seeds.values,
+            looks=list(study.seeds.looks),
+            chosen=study.chosen,
+            trains=study.trains,
+            settings={} if study.open else shared_settings(study.cells, varied),
+            varied=sorted(varied),
+        )
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> StudyRecord:
+        """From the plain form, also of earlier versions; what is not known here is left out.
+
+        Raises:
+            InputError: it is no record of a study; says what is wrong with it.
+        """
+        if int(plain.get("version", 1)) > VERSION:
+            raise InputError(f"was written by a newer version of ablate (form {plain['version']}, known: {VERSION})")
+        known = {one.name for one in fields(cls)}
+        given = {key: value for key, value in plain.items() if key in known and value is not None}
+        if missing := [key for key in ("name", "cells", "claims") if key not in given]:
+            raise InputError(f"has no {', '.join(missing)}")
+        return cls(**{**given, "cells": [_cell(one) for one in given["cells"]], "version": VERSION})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, in the order of the fields, the cells last: they are many."""
+        plain = {"version": self.version, **{one.name: getattr(self, one.name) for one in fields(self)}}
+        plain["cells"] = [_plain(cell) for cell in self.cells]
+        return {key: plain[key] for key in (*(key for key in plain if key != "cells"), "cells")}
+
+    def with_cells(self, cells: Iterable[CellRecord]) -> StudyRecord:
+        """The record with other cells, and their seeds."""
+        kept = list(cells)
+        return replace(self, cells=kept, seeds=sorted({cell.seed for cell in kept}))
+
+
+def varied_keys(study: Study) -> set[str]:
+    """The keys that arms and factors set, and those that the search for matched arms adjusts."""
+    typed = {key for arm in study.arms.values() for override in parse(arm.overrides) for key in override.leaves}
+    knobs = {arm.knob for arm in study.arms.values() if arm.knob}
+    return {*typed, *knobs, *study.grid, *study.zipped}
+
+
+def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied: set[str]) -> dict[str, Any]:
+    """What decides numbers and is the same in all cells: dotted key -> value.
+
+    Args:
+        cells: of a study, or their frozen configs.
+        varied: the keys that arms and factors set.
+    """
+    flat = []
+    for cell in cells:
+        config, contents = (cell, {}) if isinstance(cell, Mapping) else (cell.config, cell.contents)
+        flat.append(leaves({**decisive(config, Contents(contents)), "seed": 0}))
+    first = flat[0] if flat else {}
+    groups = {key.partition(".")[0] for key in varied if "." not in key}
     return {
-        "name": study.name,
-        "question": study.question,
-        "source": study.source,
-        "scale": study.scale,
-        "command": shlex.join(["python", "-m", "ablate", *study.typed]),
-        "overrides": study.typed,
-        "arms": {name: arm.overrides for name, arm in study.arms.items()},
-        "baselines": {name: arm.baseline for name, arm in study.arms.items()},
-        "changes": {name: arm.changes for name, arm in study.arms.items()},
-        "matched": _matched(study),
-        "grid": study.grid,
-        "zip": study.zipped,
-        "exclude": study.exclude,
-        "seeds": study.seeds.values,
-        "looks": list(study.seeds.looks),
-        "chosen": study.chosen,
-        "claims": [asdict(claim) for claim in study.claims],
-        "trains": study.trains,
-        "cells": [
-            {"id": c.id, "arm": c.arm, "factors": c.factors, "seed": c.seed, "code": c.code, **_static(c, networks)}
-            for c in cells
-        ],
+        key: value
+        for key, value in first.items()
+        if key not in varied
+        and key.partition(".")[0] not in groups
+        and all(key in other and other[key] == value for other in flat)
     }
 
 
-def _static(cell: Cell, networks: Mapping[str, Network]) -> dict[str, Any]:
-    """What is known of a cell without training it; a cell with a result has that there."""
-    network = networks.get(cell.id)
-    return {"static": {"params": network.params, "flops": network.flops}} if network else {}
+def _cell(plain: Any) -> CellRecord:
+    if not isinstance(plain, Mapping):
+        raise InputError(f"has a cell that is none: {plain}")
+    known = {one.name for one in fields(CellRecord)}
+    given = {key: value for key, value in plain.items() if key in known}
+    if missing := [key for key in ("id", "arm", "factors", "seed") if key not in given]:
+        raise InputError(f"has a cell without {', '.join(missing)}")
+    return CellRecord(**{**given, "earlier": tuple(given.get("earlier") or ())})
+
+
+def _plain(cell: CellRecord) -> dict[str, Any]:
+    plain = {**asdict(cell), "earlier": list(cell.earlier)}
+    return {key: value for key, value in plain.items() if value or key not in ("static", "earlier")}
 
 
 def _matched(study: Study) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ import yaml
 
 from ablate.errors import InputError
 
+DECIDES_NUMBERS = False
+
 TEMPORARY = ".tmp"
 
 

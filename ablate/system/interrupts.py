@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+DECIDES_NUMBERS = False
+
 INTERRUPTED = 130
 LINE = "ablate: interrupted; the same command goes on from here"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+DECIDES_NUMBERS = False
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

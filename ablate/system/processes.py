@@ -14,6 +14,8 @@ from multiprocessing.context import BaseContext
 
 from ablate.system.paths import PACKAGE
 
+DECIDES_NUMBERS = False
+
 PRELOAD = "ablate.run.preload"
 
 # Options of glibc's mallopt, from malloc.h: no block has a mapping of its own (M_MMAP_MAX, -4), all come from the heap,

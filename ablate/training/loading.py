@@ -18,7 +18,14 @@ SHARE_OF_DEVICE = 0.5  # of a GPU's free memory that a data set may take; the ne
 
 
 def build_feed(
-    data: DataSet, augment: Augment, evaluation: Evaluation, trainer: Mapping[str, Any], seed: int, device: torch.device
+    data: DataSet,
+    augment: Augment,
+    evaluation: Evaluation,
+    trainer: Mapping[str, Any],
+    seed: int,
+    device: torch.device,
+    *,
+    cores: int = 1,
 ) -> Feed:
     """Load a data set and make the feed that fits it.
 
@@ -29,6 +36,7 @@ def build_feed(
         trainer: the options `resident`, `workers` and `channels_last`.
         seed: of the cell.
         device: where batches are made.
+        cores: CPU cores that are the cell's share: so many processes read what is not kept on the device.
 
     Raises:
         InputError: the data is not there, is broken, or cannot be kept on the device.
@@ -38,7 +46,7 @@ def build_feed(
     common: dict[str, Any] = {"channels_last": bool(trainer["channels_last"]), "margin": evaluation.margin}
     if is_resident(splits, trainer["resident"], device):
         return ResidentData(splits, augment, seed, device, **common)
-    workers = torch.get_num_threads() if trainer["workers"] is None else int(trainer["workers"])
+    workers = cores if trainer["workers"] is None else int(trainer["workers"])
     return StreamedData(
         splits, augment, seed, device, size=data.size, batch_size=data.batch_size, workers=workers, **common
     )

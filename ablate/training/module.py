@@ -17,10 +17,10 @@ from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.loss import autocast
 from ablate.system.streams import seed_device, stream_seed
+from ablate.training.choose_step import build_step
 from ablate.training.feed import Feed
 from ablate.training.history import Row
 from ablate.training.numerics import Numerics
-from ablate.training.step import build_step
 
 STEPS_PER_CHUNK = 64
 

@@ -16,7 +16,7 @@ def check_options(trainer: Mapping[str, Any]) -> None:
     Raises:
         InputError: a number that is too small, a value that an option does not have, or a threshold that is none.
     """
-    for name in ("epochs", "eval_every"):
+    for name in ("epochs", "eval_every", "threads"):
         if trainer[name] < 1:
             raise InputError(f"trainer.{name}={trainer[name]}: must be at least 1")
     if trainer["workers"] is not None and trainer["workers"] < 0:

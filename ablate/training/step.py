@@ -8,9 +8,7 @@ import platformdirs
 import torch
 from torch import Tensor, nn
 
-from ablate.errors import InputError
 from ablate.network.loss import training_loss
-from ablate.training.numerics import Numerics
 from ablate.training.update import build_update
 
 COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
@@ -67,25 +65,6 @@ class CompiledStep(EagerStep):
         if len(images) != self.batch_size:
             return super().loss(images, labels)
         return self._compiled(self.model, images, labels, self.precision)
-
-
-def build_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, numerics: Numerics, batch_size: int, device: torch.device
-) -> EagerStep:
-    """The step that a cell's options ask for.
-
-    Raises:
-        InputError: CUDA graphs are asked for on a device that has none.
-    """
-    if numerics.compile == "none":
-        return EagerStep(model, optimizer, numerics.precision)
-    if numerics.compile == "inductor":
-        return CompiledStep(model, optimizer, numerics.precision, batch_size)
-    if device.type != "cuda":
-        raise InputError(f"trainer.compile=cudagraphs needs a CUDA device, and this cell runs on {device.type}")
-    from ablate.training.graph import GraphedStep
-
-    return GraphedStep(model, optimizer, numerics.precision, batch_size)
 
 
 def compiler_cache() -> str:

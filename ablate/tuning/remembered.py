@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from ablate.interfaces.run import Slot
-from ablate.system.files import make_folder, read_json, read_yaml, write_json
+from ablate.interfaces.engine import Slot
+from ablate.system.files import read_yaml
+from ablate.tuning import measured
 
 
 def of_study(folder: Path, wanted: Sequence[str]) -> dict[str, Any] | None:
@@ -35,8 +30,7 @@ def of_machine(slot: Slot, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     Raises:
         InputError: the file is broken; it can be deleted.
     """
-    path = _file(slot, asked)
-    return read_json(path) if path.exists() else None
+    return _cache().find(*_key(slot, asked))
 
 
 def remember(slot: Slot, asked: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
@@ -45,18 +39,12 @@ def remember(slot: Slot, asked: Mapping[str, Any], choice: Mapping[str, Any]) ->
     Raises:
         InputError: the folder cannot be written.
     """
-    path = _file(slot, asked)
-    make_folder(path.parent)
-    write_json(path, dict(choice))
+    _cache().keep(dict(choice), *_key(slot, asked))
 
 
-def _file(slot: Slot, asked: Mapping[str, Any]) -> Path:
-    text = json.dumps([_machine(slot), asked], sort_keys=True, default=str)
-    return platformdirs.user_cache_path("ablate") / "trainer" / f"{hashlib.sha256(text.encode()).hexdigest()[:20]}.json"
+def _cache() -> measured.MeasuredCache:
+    return measured.MeasuredCache(measured.cache_folder())
 
 
-def _machine(slot: Slot) -> list[Any]:
-    import torch
-
-    gpu = torch.cuda.get_device_name(slot.device) if slot.device.startswith("cuda") else ""
-    return [socket.gethostname(), platform.machine(), gpu, slot.threads, torch.__version__]
+def _key(slot: Slot, asked: Mapping[str, Any]) -> tuple[Any, ...]:
+    return "trainer=auto", measured.machine_of(slot.device), asked

@@ -16,8 +16,9 @@ from ablate.interfaces.data import DataSet
 from ablate.network.build import build_model
 from ablate.registry.discovery import discover
 from ablate.system.processes import keep_freed_memory
+from ablate.training.choose_step import build_step
 from ablate.training.numerics import Numerics
-from ablate.training.step import EagerStep, build_step
+from ablate.training.step import EagerStep
 from ablate.tuning.candidates import Trial, pick
 
 # Steps that do not count: a compiler works in the first, and a CUDA graph is captured in the fourth.

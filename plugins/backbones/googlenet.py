@@ -87,7 +87,7 @@ class GoogLeNet(Backbone):
         check_image_size(parts, LEAST_SIZE, "backbone googlenet")
         if last_pool not in {2, 3}:
             raise InputError(f"backbone.last_pool must be 2 or 3, not {last_pool}")
-        self.stem: Stem = parts.make("stem", parts.scaled(192), parts.make("order"))
+        self.stem: Stem = parts.make("stem", parts.scaled(192))
         drawing = Drawing(parts)
         channels = self.stem.out_channels
         for name, filters in MODULES.items():

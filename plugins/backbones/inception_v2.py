@@ -68,7 +68,7 @@ class InceptionV2(Backbone):
 
     def __init__(self, parts: Parts, *, stacked: bool = True, figure: Literal["filters", "sizes"] = "filters") -> None:
         super().__init__(parts)
-        self.stem: Stem = parts.make("stem", parts.scaled(192), parts.make("order"))
+        self.stem: Stem = parts.make("stem", parts.scaled(192))
         drawing = Drawing(parts, stacked=stacked, padded=True)
         channels = self.stem.out_channels
         agreeing = {name: MODULES[name]._replace(project=AGREEING_PROJECTION) for name in DISPUTED}

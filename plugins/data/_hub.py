@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +46,20 @@ class HubSet:
         for split in (self.train, self.test):
             self._rows(split)
 
+    def content(self) -> str | None:
+        """What stands for both splits: the commit that the library keeps them under; None where not here yet."""
+        try:
+            import datasets
+
+            local = datasets.DownloadConfig(local_files_only=True)
+            splits = [
+                datasets.load_dataset(self.path, self.config, split=split, download_config=local)
+                for split in (self.train, self.test)
+            ]
+        except Exception:  # whatever it is, `check` fetches the set or says what is wrong
+            return None
+        return "-".join(Path(rows.cache_files[0]["filename"]).parent.name for rows in splits)
+
     def load(self, channels: int, size: int) -> Splits:
         """Both splits in memory; decoded once, and kept in the user's cache folder.
 
@@ -69,7 +84,7 @@ class HubSet:
         try:
             import datasets
         except ImportError as error:
-            raise InputError("data from the Hugging Face hub needs `datasets`: pip install 'ablate[hf]'") from error
+            raise InputError("data from the Hugging Face hub needs `datasets`: pip install 'datasets>=4.0'") from error
         try:
             rows = datasets.load_dataset(self.path, self.config, split=split)
         except Exception as error:  # the library lets through what its many readers and clients raise

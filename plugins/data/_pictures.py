@@ -23,7 +23,7 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise InputError("reading pictures needs Pillow: pip install 'ablate[images]'") from error
+        raise InputError("reading pictures needs Pillow: pip install 'pillow>=11'") from error
     return Image
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from ablate import DataSet, InputError, Split, Splits
 
@@ -29,7 +29,24 @@ class Published(DataSet):
     folder_name: ClassVar[str]
     remotes: ClassVar[tuple[Remote, ...]]
     hub: ClassVar[HubSet]
-    incidental = ("download",)
+    unpacked: ClassVar[dict[str, str]] = {}
+    """MD5 by name of the files that an archive of `remotes` holds."""
+    incidental = ("download", "root")
+
+    def __init_subclass__(cls) -> None:
+        """What is published is verified by these hashes: its name says what it holds, and nothing else is hashed."""
+        super().__init_subclass__()
+        cls.published = {**{remote.name: remote.md5 for remote in getattr(cls, "remotes", ())}, **cls.unpacked}
+
+    @classmethod
+    def reads(cls, *, root: Path, source: str, **options: Any) -> list[Path] | str | None:
+        """The files of the folder; of the hub, what the library says of those behind its rows."""
+        return cls.hub.content() if source == "hub" else cls.files(Path(root) / cls.folder_name)
+
+    @classmethod
+    @abc.abstractmethod
+    def files(cls, folder: Path) -> list[Path]:
+        """The files that the set is read from."""
 
     def __init__(
         self,

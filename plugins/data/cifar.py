@@ -40,6 +40,10 @@ class Cifar(Published):
         """The archive makes a folder of its own, beside itself."""
         return self.folder.parent
 
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        return [folder / name for name in cls.train_files + cls.test_files]
+
     def missing(self) -> list[str]:
         return [name for name in self.train_files + self.test_files if not (self.folder / name).is_file()]
 
@@ -84,6 +88,14 @@ class Cifar10(Cifar):
     hub = HubSet("uoft-cs/cifar10", image="img", label="label")
     train_files: ClassVar[list[str]] = [f"data_batch_{number}" for number in range(1, 6)]
     test_files: ClassVar[list[str]] = ["test_batch"]
+    unpacked: ClassVar[dict[str, str]] = {
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+    }
     labels_key = b"labels"
 
 
@@ -98,6 +110,10 @@ class Cifar100(Cifar):
     hub = HubSet("uoft-cs/cifar100", image="img", label="fine_label")
     train_files: ClassVar[list[str]] = ["train"]
     test_files: ClassVar[list[str]] = ["test"]
+    unpacked: ClassVar[dict[str, str]] = {
+        "train": "16019d7e3df5f24257cddd939b257f8d",
+        "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    }
     labels_key = b"fine_labels"
 
 

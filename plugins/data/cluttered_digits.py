@@ -36,6 +36,7 @@ class ClutteredDigits(DataSet):
 
     channels, size, classes = 3, (SIDE, SIDE), 10
     imports = IMPORTS
+    incidental = ("cache",)
 
     samples: tuple[int, int]
 

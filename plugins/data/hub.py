@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from ablate import DataSet, Splits, register
 
 from ._hub import HubSet
@@ -27,6 +30,15 @@ class Hub(DataSet):
         train: split that is trained on.
         test: split that is only measured.
     """
+
+    @classmethod
+    def reads(
+        cls, *, path: str, image: str, label: str, config: str | None, train: str, test: str, **options: Any
+    ) -> list[Path] | str | None:
+        """A local folder; of the hub, what the library says of the files behind its rows."""
+        if Path(path).is_dir():
+            return [Path(path)]
+        return HubSet(path, image=image, label=label, config=config, train=train, test=test).content()
 
     def __init__(
         self,

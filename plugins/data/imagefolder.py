@@ -81,6 +81,11 @@ class ImageFolder(DataSet):
 
     imports = ("PIL.Image",)
 
+    @classmethod
+    def reads(cls, *, root: Path, train: str = "train", test: str = "val", **options: Any) -> list[Path]:
+        """The two folders, and nothing else that may lie beside them."""
+        return [Path(root) / train, Path(root) / test]
+
     def __init__(
         self,
         *,

@@ -26,6 +26,11 @@ class Idx(Published):
 
     channels, size, classes = 1, (28, 28), 10
 
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        names = [name for part in ("train", "t10k") for name in _names(part)]
+        return [path if (path := folder / name).is_file() else folder / f"{name}.gz" for name in names]
+
     def missing(self) -> list[str]:
         return [name for part in ("train", "t10k") for name in _names(part) if self._path(name) is None]
 

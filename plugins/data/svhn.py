@@ -33,6 +33,10 @@ class Svhn(Published):
     )
     hub = HubSet("ufldl-stanford/svhn", config="cropped_digits", image="image", label="label")
 
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        return [folder / name for name in FILES]
+
     def missing(self) -> list[str]:
         return [name for name in FILES if not (self.folder / name).is_file()]
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ablate import InputError, Order, Parts, Stem, check_image_size, register
+from ablate import InputError, Parts, Stem, check_image_size, register
 
 from ..backbones._convolution import conv_unit
 
@@ -27,7 +27,6 @@ class GoogLeNetStem(Stem):
         self,
         parts: Parts,
         out_channels: int,
-        order: Order,
         *,
         lrn: bool = True,
         multiplier: int = 0,

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
 OPTIONAL = {
-    extra: [Requirement(line) for line in lines if not line.startswith("ablate[")]
+    extra: [Requirement(line) for line in lines if not line.startswith("ablate-study[")]
     for extra, lines in PROJECT["optional-dependencies"].items()
 }
 

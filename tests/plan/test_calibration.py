@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from ablate.interfaces.run import Slot
+from ablate.interfaces.engine import Slot
 from ablate.network.profile import Network
 from ablate.plan import calibration
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from ablate.plan.machine import SpeedCache
 
 from ablate import Slot, registry
 from ablate.__main__ import main
@@ -21,7 +22,6 @@ from ablate.config.compose import prepare
 from ablate.network.profile import inspect_network
 from ablate.plan import calibration, load, times
 from ablate.plan.calibration import Speed
-from ablate.plan.machine import SpeedCache
 from ablate.plan.times import START_S, Timer, cell_seconds, makespan
 
 from ..cells import tiny_cell, tiny_study

@@ -15,7 +15,8 @@ from filelock import FileLock
 
 from ablate import InputError, Job, Report, cores, is_taken, registry
 from ablate.config.compose import prepare
-from ablate.run.store import Store, read_result
+from ablate.run.results import read_result
+from ablate.run.store import Store
 from ablate.study.plan import Cell, plan_study
 
 from ..cells import TINY, frozen, last_wins, tiny_cell

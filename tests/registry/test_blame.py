@@ -10,7 +10,7 @@ import pytest
 from ablate import InputError, registry
 from ablate.__main__ import main
 from ablate.config.compose import prepare
-from ablate.interfaces.run import Job
+from ablate.interfaces.engine import Job
 from ablate.registry.blame import blaming
 from ablate.run.process import FAILED, attempt
 from ablate.run.store import Store

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from ablate import load_results
-from ablate.run.store import load_history
+from ablate.run.results import load_history
 
 pytestmark = [
     pytest.mark.slow,

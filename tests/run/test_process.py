@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from ablate.interfaces.run import Job
+from ablate.interfaces.engine import Job
 from ablate.run import process as worker
 from ablate.run.process import BUSY, DONE, FAILED, REFUSED, STOPPED, attempt, is_taken, log_tail, work
-from ablate.run.store import Store, read_result
+from ablate.run.results import read_result
+from ablate.run.store import Store
 from ablate.study.plan import Cell
 from ablate.system.processes import preloaded_context
 

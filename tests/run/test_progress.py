@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ablate.interfaces.run import Job
+from ablate.interfaces.engine import Job
 from ablate.run import progress
 from ablate.run.progress import StudyProgress
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from ablate.errors import InputError
-from ablate.run.store import Store, load_history, load_results, load_study
+from ablate.run.results import load_history, load_results, load_study
+from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
 

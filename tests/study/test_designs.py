@@ -10,7 +10,8 @@ import yaml
 from ablate.__main__ import main
 from ablate.report.content import design
 from ablate.report.inputs import gather
-from ablate.run.store import Store, load_history, load_results, load_study
+from ablate.run.results import load_history, load_results, load_study
+from ablate.run.store import Store
 from tests.studies import places, planned, refusal
 
 ARMS = "arms: {post: [order=post], pre: [order=pre]}, seeds: 1"

@@ -12,7 +12,8 @@ import torch
 from ablate import InputError
 from ablate.__main__ import main
 from ablate.network.build import build_model, count_flops, count_parameters
-from ablate.run.store import Store, load_study
+from ablate.run.results import load_study
+from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
 from ablate.study.search import Knob, Search
 from tests.studies import planned, refusal

@@ -14,10 +14,11 @@ from ablate import InputError
 from ablate.analysis import judge
 from ablate.cell.run import run_cell
 from ablate.network.loss import training_loss
-from ablate.run.store import Store, load_results
+from ablate.run.results import load_results
+from ablate.run.store import Store
 from ablate.study.plan import plan_study
+from ablate.training.choose_step import build_step
 from ablate.training.numerics import Numerics
-from ablate.training.step import build_step
 
 from ..cells import TINY, fit, training_of
 

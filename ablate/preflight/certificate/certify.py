@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.config.identity import decisive
 from ablate.errors import InputError
-from ablate.network.profile import Network, inspect_network
+from ablate.network.profile import Profile, profile
 from ablate.preflight.certificate.changes import changed_factors, config_difference, declared_keys, undeclared_factors
 from ablate.preflight.certificate.form import Certificate, Evidence
 from ablate.registry.blame import blaming
@@ -38,9 +38,9 @@ class Pair:
     key: str
 
     @property
-    def networks(self) -> tuple[Network, Network]:
+    def networks(self) -> tuple[Profile, Profile]:
         """Of the baseline and of the arm."""
-        return inspect_network(self.baseline.config), inspect_network(self.arm.config)
+        return profile(self.baseline.config), profile(self.arm.config)
 
     @property
     def cost(self) -> float:
@@ -160,7 +160,7 @@ def _certificate(pair: Pair, declared: list[str], evidence: Evidence) -> Certifi
     )
 
 
-def _cost(network: Network) -> float:
+def _cost(network: Profile) -> float:
     return (
         network.layers * SECONDS_PER_LAYER
         + network.flops / IMAGES_MULTIPLY_ADDS_PER_SECOND

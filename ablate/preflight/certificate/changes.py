@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate import registry
 from ablate.config.compose import config_names, settings_of
 from ablate.config.identity import decisive
 from ablate.config.overrides import leaves, parse
+from ablate.registry.kinds import kind_of_key
 
 if TYPE_CHECKING:
     from ablate.study.arms import Arm
-
-# Decisive as far as a cell's name goes, and yet without effect on what is trained: they say what is measured, and how
-# tensors lie in memory.
-WITHOUT_EFFECT = ("trainer.eval_every", "trainer.epochs_to", "trainer.channels_last", "trainer.compile")
 
 
 def config_difference(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -28,7 +24,7 @@ def config_difference(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> di
 def changed_factors(difference: Iterable[str]) -> list[str]:
     """The keys that differ, taken together as factors: another plugin is one change, whatever options it brings."""
     keys = list(difference)
-    chosen = {key.removesuffix(".name") for key in keys if key.removesuffix(".name") in registry.KINDS}
+    chosen = {name for key in keys if kind_of_key(name := key.removesuffix(".name"))}
     return list(dict.fromkeys(group if (group := key.split(".")[0]) in chosen else key for key in keys))
 
 
@@ -47,7 +43,7 @@ def declared_keys(arm: Arm) -> list[str]:
     """The keys that an arm declares to change, with all that a preset among its overrides sets."""
     keys = list(arm.changes)
     for override in parse(arm.overrides):
-        is_preset = override.key not in registry.KINDS and isinstance(override.value, str)
+        is_preset = kind_of_key(override.key) is None and isinstance(override.value, str)
         if is_preset and override.value in config_names(override.key):
             keys += settings_of(override.key, str(override.value))
     return list(dict.fromkeys(keys))

@@ -12,16 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from ablate import registry
+from ablate.config.roles import has_effect, network_keys
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, DataSet, Evaluation, Samples, Split, Splits
 from ablate.interfaces.training import Optim, Schedule
-from ablate.network.profile import NETWORK, split_sizes
-from ablate.preflight.certificate.changes import WITHOUT_EFFECT
+from ablate.network.profile import split_sizes
 from ablate.preflight.certificate.sharing import SEED, counterparts
 from ablate.system.streams import generator
 from ablate.training.resident import ResidentData
 
-PARTS = ("init", "optim", "schedule", "augment", "data", "evaluation")
 STEPS = 3  # momentum shows in the second step, and what builds on it in the third
 LEAST_STEPS = 1000  # where the data is not here: the schedule is looked at as finely as this over the whole training
 IMAGES = 256
@@ -39,23 +38,12 @@ def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> 
         difference: the dotted keys that differ.
     """
     keys = list(difference)
-    checks: dict[str, Callable[[], bool]] = {
-        "epochs": lambda: baseline["trainer"]["epochs"] != arm["trainer"]["epochs"],
-        "precision": lambda: baseline["trainer"]["precision"] != arm["trainer"]["precision"],
-        "batch size": lambda: "data.batch_size" in keys,
-        "data": lambda: _data_differs(baseline["data"], arm["data"]),
-        "schedule": lambda: _schedule_differs(baseline, arm),
-        "augmentation": lambda: _augmentation_differs(baseline, arm),
-        "evaluation": lambda: _evaluation_differs(baseline, arm),
-    }
-    groups = {"epochs": "trainer", "precision": "trainer", "batch size": "data", "augmentation": "augment"}
-    touched = {key.split(".")[0] for key in keys}
     found: list[str] = []
     unchecked = [key for key in keys if not _is_known(key)]
-    for name, check in checks.items():
-        if groups.get(name, name) in touched:
+    for name, (tried, differs) in TRIALS.items():
+        if any(_belongs(key, tried) for key in keys):
             try:
-                found += [name] if check() else []
+                found += [name] if differs(baseline, arm) else []
             except Exception as error:  # a plugin's: what it does in a cell is that cell's result
                 unchecked.append(f"{name} ({reason(error)})")
     return found, unchecked
@@ -97,8 +85,13 @@ def optimisers_differ(baseline: Mapping[str, Any], arm: Mapping[str, Any], model
 
 
 def _is_known(key: str) -> bool:
-    top = key.split(".")[0]
-    return top in NETWORK or top in PARTS or key in ("trainer.epochs", "trainer.precision") or key in WITHOUT_EFFECT
+    """Whether a key is tried out here or by comparing outputs, or has no effect on what is trained."""
+    tried = (*network_keys(), *TRIED_ELSEWHERE, *(one for one, _ in TRIALS.values()))
+    return any(_belongs(key, one) for one in tried) or not has_effect(key)
+
+
+def _belongs(key: str, part: str) -> bool:
+    return key == part or key.startswith(f"{part}.")
 
 
 def _path(optim: Optim, model: nn.Module) -> list[Tensor]:
@@ -158,9 +151,9 @@ def _split_differs(one: Split | Samples, other: Split | Samples) -> bool:
 
 
 def _data(node: Mapping[str, Any]) -> DataSet:
-    """The data set of a node, one object for all nodes that differ in batch size or folder alone."""
-    paths = [p.name for p in registry.lookup("data", node["name"]).parameters if p.is_path]
-    return _data_of(json.dumps({k: v for k, v in node.items() if k not in ("batch_size", *paths)}, default=str))
+    """The data set of a node, one object for all nodes that differ in nothing but the batch size and the incidental."""
+    aside = ("batch_size", *registry.lookup("data", node["name"]).incidental)
+    return _data_of(json.dumps({k: v for k, v in node.items() if k not in aside}, default=str))
 
 
 @cache
@@ -215,3 +208,16 @@ def _evaluation_differs(baseline: Config, arm: Config) -> bool:
 def _inner(images: Tensor, less: int) -> Tensor:
     """Images without so many pixels on each side."""
     return images[:, :, less : images.shape[2] - less, less : images.shape[3] - less]
+
+
+# What is tried out of a recipe: what it is called, the config key that it belongs to, and whether it differs in effect.
+TRIALS: dict[str, tuple[str, Callable[[Config, Config], bool]]] = {
+    "epochs": ("trainer.epochs", lambda one, other: one["trainer"]["epochs"] != other["trainer"]["epochs"]),
+    "precision": ("trainer.precision", lambda one, other: one["trainer"]["precision"] != other["trainer"]["precision"]),
+    "batch size": ("data.batch_size", lambda one, other: one["data"]["batch_size"] != other["data"]["batch_size"]),
+    "data": ("data", lambda one, other: _data_differs(one["data"], other["data"])),
+    "schedule": ("schedule", _schedule_differs),
+    "augmentation": ("augment", _augmentation_differs),
+    "evaluation": ("evaluation", _evaluation_differs),
+}
+TRIED_ELSEWHERE = ("init", "optim")  # on the networks that are built to compare their outputs

@@ -2,46 +2,48 @@
 
 from collections.abc import Mapping, Sequence
 
-from ablate import InputError, Job
+from ablate.errors import InputError
+from ablate.interfaces.engine import Job, Slot
 
 
 class Placement:
-    """The slots of a machine and what runs in them.
+    """The slots of an engine and what runs in them.
 
     Args:
-        slots: the device of each slot; a device stands there as often as cells may share it.
+        slots: a device stands there as often as jobs may share it.
         limits: free bytes of devices; one that is not named has no limit.
-        needs: bytes that cells take, by ID.
+        needs: bytes that jobs take, by ID.
 
     Attributes:
-        alone: IDs of cells that have to have their device to themselves.
+        slots: those that are free.
+        alone: IDs of jobs that have to have their device to themselves.
     """
 
-    def __init__(self, slots: Sequence[str], limits: Mapping[str, int], needs: Mapping[str, int]) -> None:
+    def __init__(self, slots: Sequence[Slot], limits: Mapping[str, int], needs: Mapping[str, int]) -> None:
         self.slots = list(slots)
         self.limits = limits
         self.needs = needs
         self.alone: set[str] = set()
-        self._on: dict[str, list[str]] = {device: [] for device in slots}
+        self._on: dict[str, list[str]] = {slot.device: [] for slot in slots}
         self._shared: set[str] = set()
 
-    def place(self, job: Job) -> str | None:
-        """A device with a free slot that has the room for this cell by now, or None."""
-        return next((device for device in self.slots if self._fits(job.id, device)), None)
+    def place(self, job: Job) -> Slot | None:
+        """A free slot whose device has the room for this job by now, or None."""
+        return next((slot for slot in self.slots if self._fits(job.id, slot.device)), None)
 
-    def take(self, job: Job, device: str) -> None:
-        """A cell starts on a device."""
-        self.slots.remove(device)
-        here = self._on[device]
+    def take(self, job: Job, slot: Slot) -> None:
+        """A job starts in a slot."""
+        self.slots.remove(slot)
+        here = self._on[slot.device]
         here.append(job.id)
         self._shared.discard(job.id)
         if len(here) > 1:
             self._shared.update(here)
 
-    def release(self, job: Job, device: str) -> bool:
-        """The cell's process has ended; true if another cell was beside it at some time."""
-        self._on[device].remove(job.id)
-        self.slots.append(device)
+    def release(self, job: Job, slot: Slot) -> bool:
+        """The job's process has ended; true if another was beside it at some time."""
+        self._on[slot.device].remove(job.id)
+        self.slots.append(slot)
         return job.id in self._shared
 
     def reduced(self, job: Job) -> str:
@@ -57,7 +59,7 @@ class Placement:
                 f"{job.id} needs about {gib(need)} of GPU memory, and {gib(max(self.limits.values()))} are free; "
                 "a smaller data.batch_size, trainer.precision=bf16 or trainer.checkpoint_blocks=true takes less"
             )
-        asked = {device: self.slots.count(device) for device in rooms}
+        asked = {device: sum(slot.device == device for slot in self.slots) for device in rooms}
         few = [f"{rooms[device]} of {count} on {device}" for device, count in asked.items() if rooms[device] < count]
         if not few:
             return ""

@@ -1,4 +1,4 @@
-"""What this machine has measured before, in the user's cache folder."""
+"""What this machine has measured before: speeds of networks, and choices of `trainer=auto`; in the user's cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def machine_of(device: str) -> dict[str, str]:
     return {"host": socket.gethostname(), "cpu": cpu, "gpu": gpu, "torch": torch.__version__}
 
 
-class SpeedCache:
+class MeasuredCache:
     """Measurements by what they were of.
 
     Args:

@@ -1,0 +1,116 @@
+"""The one sequence of checks before anything is written: for a run, and for a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ablate import registry
+from ablate.errors import InputError
+from ablate.interfaces.engine import Engine
+from ablate.network.profile import Profile, profile
+from ablate.preflight.capacity import refuse_too_large
+from ablate.preflight.certificate import Certificate
+from ablate.preflight.certificate.certify import certify, refuse_no_ops
+from ablate.preflight.unused import refuse_unused
+from ablate.registry.blame import blaming
+from ablate.registry.kinds import KINDS
+from ablate.study.cells import Cell
+from ablate.study.plan import Study
+from ablate.training.options import check_options
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A study that may be trained.
+
+    Attributes:
+        engine: where its cells run; nothing is started.
+        profiles: of the networks of the cells that were looked at, by cell ID.
+        certificates: of the arms that have a baseline.
+    """
+
+    engine: Engine
+    profiles: dict[str, Profile]
+    certificates: list[Certificate]
+
+
+def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()) -> Checked:
+    """Check a study; nothing is written and nothing is started.
+
+    Args:
+        study: as planned, with nothing left to measurement.
+        cells: those of it that may be trained.
+        known: certificates from before, whose evidence is taken over.
+
+    Raises:
+        InputError: a cell's options make no sense, its network cannot be built or held in memory, an arm or what was
+            typed changes nothing, or the engine cannot be built.
+    """
+    engine = engine_of(study)
+    profiles = profiles_of(cells)
+    refuse_unused(study)
+    refuse_too_large(cells, profiles, engine)
+    certificates = certify(study, known)
+    refuse_no_ops(study, certificates)
+    return Checked(engine, profiles, certificates)
+
+
+def engine_of(study: Study) -> Engine:
+    """The study's engine; nothing is started.
+
+    Raises:
+        InputError: its options make no sense, or it cannot be built.
+    """
+    with blaming({"engine": study.engine}, "building the engine"):
+        return cast(Engine, registry.build("engine", study.engine))
+
+
+def profiles_of(cells: Iterable[Cell]) -> dict[str, Profile]:
+    """Build each network once without memory for its weights: size, cost, and whether it can be built at all.
+
+    Raises:
+        InputError: it cannot, or an option of its training makes no sense; names the arm where there are several.
+    """
+    cells = list(cells)
+    has_arms = len({cell.arm for cell in cells}) > 1
+    found: dict[str, Profile] = {}
+    known: dict[tuple[str, str], Profile] = {}
+    for cell in cells:
+        place = cell.arm, cell.point
+        if place not in known:
+            try:
+                check_parts(cell.config)
+                known[place] = profile(cell.config)
+            except InputError as error:
+                raise InputError(f"arm '{cell.arm}': {error}" if has_arms else str(error)) from error
+        found[cell.id] = known[place]
+    return found
+
+
+def check_parts(config: Mapping[str, Any]) -> None:
+    """Build what a cell needs besides its network, so that options that make no sense end here.
+
+    Raises:
+        InputError: one of them does not.
+    """
+    check_options(config["trainer"])
+    for kind in KINDS.values():
+        if kind.makes_network or not kind.comparable or kind.passed or kind.group not in config:
+            continue
+        nodes = config[kind.group]
+        for node in nodes.values() if kind.several else [nodes]:
+            with blaming({kind.group: nodes}, f"building {kind.name}"):
+                registry.build(kind.name, node)
+
+
+def check_data(cells: Iterable[Cell]) -> None:
+    """Look for the data of these cells before any process starts, and fetch it where that is asked for.
+
+    Raises:
+        InputError: some of it is not there; says what to put where.
+    """
+    for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
+        with blaming({"data": node}, "looking for the data"):
+            registry.build("data", node).check()

@@ -1,0 +1,71 @@
+"""One name, one design: a study's folder holds cells that are trained alike, but for what its arms and factors set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablate.errors import InputError
+from ablate.run.results import load_study
+from ablate.run.store import Store
+from ablate.study.plan import Study
+from ablate.study.record import StudyRecord, shared_settings, varied_keys
+from ablate.system.files import read_yaml
+
+SHOWN = 3  # settings that differ, in an error
+
+
+def refuse_other_design(study: Study, store: Store) -> None:
+    """Refuse a study under whose name cells with other settings are stored, which its report would lose or mix up.
+
+    Claims, margins, seeds, arms and the values of factors may change and grow; single runs are arms of their own.
+
+    Raises:
+        InputError: there are such; says what differs, and a name to type.
+    """
+    if study.open or not (store.folder / "study.yaml").exists():
+        return
+    record = load_study(store.folder)
+    varied = {*varied_keys(study), *record.varied, *record.grid, *record.zip}
+    before = record.settings or _settings_of_cells(record, store, varied)
+    now = shared_settings(study.cells, varied)
+    differ = {key: (before[key], now[key]) for key in now if key in before and before[key] != now[key]}
+    differ = {key: values for key, values in differ.items() if not _is_varied(key, varied)}
+    if differ:
+        texts = [f"{key} is {old} there and {new} here" for key, (old, new) in list(differ.items())[:SHOWN]]
+        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        raise InputError(
+            f"{store.folder} holds another design of the name {study.name}: {'; '.join(texts)}{more}; one name stands "
+            f"for one design: give this one another, such as study.name={study.name}_{_suffix(differ)}"
+        )
+
+
+def left_out(study: Study, store: Store) -> str:
+    """What the last run of this name had and this one leaves out, in words; empty where that is nothing.
+
+    Raises:
+        InputError: `study.yaml` is broken.
+    """
+    if study.open or not (store.folder / "study.yaml").exists():
+        return ""
+    planned = {name for cell in study.cells for name in (cell.id, *cell.earlier)}
+    left = [cell for cell in load_study(store.folder).cells if cell.id not in planned]
+    return f"{len(left)} cells of the last run of {study.name} are no part of this one" if left else ""
+
+
+def _settings_of_cells(record: StudyRecord, store: Store, varied: set[str]) -> dict[str, Any]:
+    """The settings of a study that was stored before they were written down: from its cells."""
+    files = [store.cell(cell.id) / "cell.yaml" for cell in record.cells]
+    configs: list[Mapping[str, Any]] = [read_yaml(file, config=dict)["config"] for file in files if file.exists()]
+    return shared_settings(configs, varied)
+
+
+def _is_varied(key: str, varied: set[str]) -> bool:
+    """Whether an arm or a factor sets the key, or the group that it is an option of."""
+    return key in varied or key.partition(".")[0] in varied
+
+
+def _suffix(differ: Mapping[str, tuple[Any, Any]]) -> str:
+    key, (_, new) = next(iter(differ.items()))
+    text = f"{key.rpartition('.')[2]}{new}"
+    return "".join(letter for letter in text if letter.isalnum() or letter in "._-") or "2"
