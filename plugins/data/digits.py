@@ -8,7 +8,11 @@ from ._scans import IMPORTS, read, scans
 
 @register("data", "digits")
 class Digits(DataSet):
-    """1,797 scanned digits of 8x8 pixels in 17 grey levels, 10 classes (UCI, Alpaydin and Kaynak 1998); embedded."""
+    """1,797 scanned digits of 8x8 pixels in 17 grey levels, 10 classes (UCI, Alpaydin and Kaynak 1998); embedded.
+
+    Args:
+        batch_size: images in a training step.
+    """
 
     channels, size, classes = 1, (8, 8), 10
     samples = (1437, 360)
