@@ -6,7 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from ablate.interrupts import INTERRUPTED, Interrupts, end_process  # little is imported before signals are answered
+from ablate.system.interrupts import (  # little is imported before signals are answered
+    INTERRUPTED,
+    Interrupts,
+    end_process,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +35,7 @@ def cli() -> NoReturn:
 
 
 def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
-    from ablate.commands import dispatch
+    from ablate.cli.commands import dispatch
     from ablate.errors import AblateError
 
     try:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate.cell import build_trainer, build_training
-from ablate.config import prepare
-from ablate.store import Store
-from ablate.study import Cell, Study, plan_study
+from ablate.cell.run import build_trainer, build_training
+from ablate.config.compose import prepare
+from ablate.run.store import Store
+from ablate.study.plan import Cell, Study, plan_study
 from ablate.training.module import Training
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones

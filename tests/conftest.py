@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ablate.processes import preloaded_context
+from ablate.system.processes import preloaded_context
 
 # One thread a process: the tests run side by side, and more threads than cores only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ablate import InputError
-from ablate.study import Study, plan_study
+from ablate.study.plan import Study, plan_study
 
 
 def planned(text: str, *typed: str) -> Study:

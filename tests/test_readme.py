@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ablate import build_model, compose, load_results
-from ablate.commands import VERBS
-from ablate.kinds import KINDS, passed
-from ablate.store import load_study
-from ablate.study import plan_study
+from ablate.cli.commands import VERBS
+from ablate.registry.kinds import KINDS, passed
+from ablate.run.store import load_study
+from ablate.study.plan import plan_study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

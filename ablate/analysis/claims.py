@@ -11,8 +11,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ablate.analysis.metrics import STATIC
 from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
+from ablate.config.schema import EXPECTATIONS, SCALES, Claim, Paper
 from ablate.errors import InputError, unknown
-from ablate.schema import EXPECTATIONS, SCALES, Claim, Paper
 
 Grid = Mapping[str, Sequence[Any]]
 ClaimLike = Claim | Mapping[str, Any] | DictConfig

@@ -22,8 +22,8 @@ from ablate.analysis.statistics import (
     signed_rank_p,
 )
 from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
+from ablate.config.schema import Claim
 from ablate.errors import nearest
-from ablate.schema import Claim
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ablate.analysis.sequential import Look, Looks
 from ablate.analysis.statistics import ALPHA, holm, least_seeds
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.analysis.wording import notes_of, sentence_of
-from ablate.schema import Claim
+from ablate.config.schema import Claim
 
 
 def judge(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ablate.analysis.statistics import ALPHA
-from ablate.schema import Claim
+from ablate.config.schema import Claim
 
 EXACT, PAIRED_T, SIGNED_RANK = "exact", "paired t", "signed rank"
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ablate.bench.figure import Figure, interleaved
 from ablate.bench.setting import Setting, noise
-from ablate.cell import build_training
-from ablate.training.loss import autocast
+from ablate.cell.run import build_training
+from ablate.network.loss import autocast
 from ablate.training.module import Training
 from ablate.training.step import build_step
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ablate.bench.figure import Figure, at_most, interleaved, seconds
 from ablate.bench.overhead import fit
 from ablate.bench.setting import Setting, digits, noise
-from ablate.cell import build_trainer, build_training
+from ablate.cell.run import build_trainer, build_training
 from ablate.training.module import Training
 
 BOUND = 5.0

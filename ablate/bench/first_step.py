@@ -11,9 +11,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from ablate.cell import run_cell
-from ablate.processes import keep_freed_memory
-from ablate.worker import quieten_lightning
+from ablate.cell.run import run_cell
+from ablate.run.process import quieten_lightning
+from ablate.system.processes import keep_freed_memory
 
 
 class FirstStep(pl.Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ablate.interfaces.data import DataSet, Split, Splits
-from ablate.registry import register
+from ablate.registry.registration import register
 
 TEST_PART = 5  # one image is tested for so many that are trained on
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ablate.bench.figure import Figure, at_most, interleaved, seconds
 from ablate.bench.setting import Setting, digits, noise
-from ablate.cell import build_trainer, build_training
+from ablate.cell.run import build_trainer, build_training
 from ablate.training.checkpoints import EpochEnd
 from ablate.training.module import Training
 

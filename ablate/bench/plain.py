@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ablate import registry
 from ablate.interfaces.data import Split
-from ablate.network import build_model
+from ablate.network.build import build_model
 from ablate.training.streaming import FORK
 
 MEAN, STD = 127.5, 73.9  # of noise that is uniform over the 256 values

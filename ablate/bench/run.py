@@ -25,8 +25,8 @@ from ablate.bench.start import start_of_a_cell
 from ablate.bench.streaming import streaming
 from ablate.bench.throughput import cells_per_hour
 from ablate.errors import InputError, unknown
-from ablate.processes import cores, keep_freed_memory
-from ablate.worker import quieten_lightning
+from ablate.run.process import quieten_lightning
+from ablate.system.processes import cores, keep_freed_memory
 
 LOADED = 0.5  # of a core, by other processes, before the bench begins
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.study import Cell, plan_study
+from ablate.study.plan import Cell, plan_study
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 
 from ablate.bench.figure import Figure, at_least, interleaved
 from ablate.bench.setting import Setting, noise
-from ablate.processes import cores, keep_freed_memory, preloaded_context
-from ablate.worker import quieten_lightning
+from ablate.run.process import quieten_lightning
+from ablate.system.processes import cores, keep_freed_memory, preloaded_context
 
 BOUND = 2.5
 IMAGES = 1280
@@ -69,7 +69,7 @@ def train_in_slot(config: dict[str, Any], device: str, callback: pl.Callback) ->
     """As a cell trains."""
     keep_freed_memory()
     from ablate.bench.overhead import fit
-    from ablate.cell import build_trainer, build_training
+    from ablate.cell.run import build_trainer, build_training
 
     fit(build_training(config, torch.device(device)), build_trainer(config, device, callback))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from ablate.bench.figure import Figure, at_most
 from ablate.bench.first_step import train_one_step
 from ablate.bench.setting import Setting, digits_cells
-from ablate.processes import preloaded_context
-from ablate.store import Store
+from ablate.run.store import Store
+from ablate.system.processes import preloaded_context
 
 BOUND_MS = 50.0
 CELLS = 10

@@ -12,9 +12,9 @@ import torch
 from ablate import registry
 from ablate.bench.figure import Figure, interleaved, seconds
 from ablate.bench.setting import Setting
-from ablate.processes import cores
-from ablate.study import plan_study
-from ablate.training.feeds import build_feed
+from ablate.study.plan import plan_study
+from ablate.system.processes import cores
+from ablate.training.loading import build_feed
 from ablate.training.module import STEPS_PER_CHUNK
 
 PICTURES = 1024

@@ -10,9 +10,9 @@ from ablate import registry
 from ablate.bench.figure import Figure, at_least, interleaved, seconds
 from ablate.bench.setting import Setting, digits_cells
 from ablate.interfaces.run import Job, Report
-from ablate.processes import cores
-from ablate.store import Store
-from ablate.study import Cell
+from ablate.run.store import Store
+from ablate.study.plan import Cell
+from ablate.system.processes import cores
 
 BOUND = 1.9  # for two slots
 SERIAL_BOUND = 1.6  # over cells one after the other, with as many threads as PyTorch takes by default

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.errors import InputError, unknown
-from ablate.interfaces.network import Parts
+from ablate.interfaces.parts import Parts
 from ablate.interfaces.recompute import recomputed
 
 Listed = Literal["after_stages", "after_tap"]

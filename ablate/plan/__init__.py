@@ -6,7 +6,7 @@ import json
 
 from rich.console import Console
 
-from ablate.study import Study
+from ablate.study.plan import Study
 
 
 def show_plan(study: Study, console: Console, *, as_json: bool = False) -> None:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ablate import registry
-from ablate.costs import Network
 from ablate.interfaces.data import DataSet, Evaluation, Split, Splits
 from ablate.interfaces.run import Slot
 from ablate.interfaces.training import Optim
-from ablate.network import build_model
+from ablate.network.build import build_model
+from ablate.network.profile import Network
 from ablate.training.feed import EVAL_BATCH
 from ablate.training.resident import ResidentData
 from ablate.training.step import EagerStep

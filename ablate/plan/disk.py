@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ablate.costs import Network
-from ablate.study import Cell
+from ablate.network.profile import Network
+from ablate.study.plan import Cell
 
 # Bytes of files as they are written today.
 RESULT = 1_000  # result.json and the log

@@ -11,7 +11,7 @@ from typing import Any
 
 import platformdirs
 
-from ablate.files import make_folder, read_json, write_json
+from ablate.system.files import make_folder, read_json, write_json
 
 
 def cache_folder() -> Path:

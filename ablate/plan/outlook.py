@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ablate.capacity import refuse_too_large
-from ablate.certificate import Certificate, load_certificates, marks
-from ablate.certificate.certify import certify, refuse_no_ops
-from ablate.costs import Network
-from ablate.execution import engine_of, networks_of
 from ablate.interfaces.run import Slot
+from ablate.network.profile import Network
 from ablate.plan import machine
 from ablate.plan.disk import Disk, disk_of
 from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
-from ablate.processes import cores
-from ablate.store import Store
-from ablate.study import Cell, Study
-from ablate.unused import refuse_unused
+from ablate.preflight.capacity import refuse_too_large
+from ablate.preflight.certificate import Certificate, load_certificates, marks
+from ablate.preflight.certificate.certify import certify, refuse_no_ops
+from ablate.preflight.unused import refuse_unused
+from ablate.run.execution import engine_of, networks_of
+from ablate.run.store import Store
+from ablate.study.plan import Cell, Study
+from ablate.system.processes import cores
 
 Place = tuple[str, str]  # arm, grid point
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ablate.analysis import STATIC, contrast_values, smallest_detectable_effect
 from ablate.analysis.statistics import ALPHA
-from ablate.schema import Claim
-from ablate.seeds import Seeds
+from ablate.config.schema import Claim
+from ablate.study.seeds import Seeds
 
 if TYPE_CHECKING:
     import pandas as pd

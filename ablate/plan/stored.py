@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ablate.store import Store
-from ablate.study import Study
+from ablate.run.store import Store
+from ablate.study.plan import Study
 
 if TYPE_CHECKING:
     import pandas as pd

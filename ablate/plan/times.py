@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablate import registry
-from ablate.blame import blaming
-from ablate.costs import Network, shape_of, split_sizes
 from ablate.errors import InputError
 from ablate.interfaces.run import Slot
+from ablate.network.profile import Network, shape_of, split_sizes
 from ablate.plan.load import others_busy
 from ablate.plan.machine import SpeedCache, machine_of
 from ablate.plan.stored import Results
-from ablate.study import Cell
+from ablate.registry.blame import blaming
+from ablate.study.plan import Cell
 
 if TYPE_CHECKING:
     from ablate.plan.calibration import Speed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablate.certificate import Certificate, Mark, marks
-from ablate.certificate.form import DIFFER
+from ablate.preflight.certificate import Certificate, Mark, marks
+from ablate.preflight.certificate.form import DIFFER
 from ablate.report import format as fmt
 
 HEADER = ["arm", "baseline", "at", "varied", "modules", "outputs, shared weights", "Δ parameters", "Δ multiply-adds"]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.files import write_json, write_text
 from ablate.report import content
 from ablate.report.blocks import Section
 from ablate.report.figures import javascript
@@ -19,6 +18,7 @@ from ablate.report.inputs import Inputs, gather, plain_verdict
 from ablate.report.markdown import markdown
 from ablate.report.page import SCRIPT_END, SCRIPT_START, page
 from ablate.report.plain import jsonable, to_json
+from ablate.system.files import write_json, write_text
 
 
 def write_report(

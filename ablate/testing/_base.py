@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ablate import registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.errors import InputError
 
 

@@ -9,7 +9,7 @@ import torch
 
 from ablate.errors import InputError
 from ablate.interfaces.backbone import Aux, Backbone
-from ablate.network import build_model, count_flops, count_parameters
+from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing.networks import IMAGE, SIZES, all_logits, images, make_parts, network_config
 from ablate.testing.parts import PartConformance
 

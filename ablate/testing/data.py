@@ -18,7 +18,7 @@ from ablate import registry
 from ablate.interfaces.data import DataSet, Samples, Split, Splits, Window
 from ablate.testing._base import refusal
 from ablate.testing.feeding import FeedingConformance
-from ablate.training.feeds import check_splits
+from ablate.training.loading import check_splits
 
 READ = 3  # images of a split that are read from files
 

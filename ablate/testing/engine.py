@@ -11,10 +11,10 @@ import pytest
 
 from ablate import registry
 from ablate.interfaces.run import Engine, Job, Report, Slot
-from ablate.store import Store
-from ablate.study import plan_study
+from ablate.run.process import is_taken
+from ablate.run.store import Store
+from ablate.study.plan import plan_study
 from ablate.testing._base import Conformance
-from ablate.worker import is_taken
 
 TINY = ("depth=8", "width=0.25", "trainer.epochs=1", "data.batch_size=500")
 BROKEN = """

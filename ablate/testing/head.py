@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.interfaces.network import Head
+from ablate.interfaces.parts import Head
 from ablate.testing.networks import IMAGE, SIZES, images, untrained
 from ablate.testing.parts import PartConformance
 

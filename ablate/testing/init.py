@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate import registry
-from ablate.interfaces.network import Init
+from ablate.interfaces.parts import Init
 from ablate.testing.networks import stream
 from ablate.testing.parts import PartConformance
 

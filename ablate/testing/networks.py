@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ablate.interfaces.network import Parts
-from ablate.network import image_shape
+from ablate.interfaces.parts import Parts
+from ablate.network.build import image_shape
 
 IMAGE = {"channels": 1, "size": 8, "classes": 3}
 SIZES = [(8, 8), (7, 5), (1, 1)]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ablate.interfaces.network import Parts
-from ablate.network import build_model, count_parameters
+from ablate.interfaces.parts import Parts
+from ablate.network.build import build_model, count_parameters
 from ablate.testing._base import Conformance
 from ablate.testing.networks import IMAGE, all_logits, images, make_parts, network_config, untrained
 

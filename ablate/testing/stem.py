@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 import torch
 
-from ablate.interfaces.network import Order, Stem
+from ablate.interfaces.parts import Order, Stem
 from ablate.testing.networks import IMAGE, images, untrained
 from ablate.testing.parts import PartConformance
 

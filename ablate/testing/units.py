@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 import torch
 
-from ablate.interfaces.network import Block, Order, Shortcut, UnitShape
-from ablate.network import build_model
+from ablate.interfaces.parts import Block, Order, Shortcut, UnitShape
+from ablate.network.build import build_model
 from ablate.testing.networks import SIZES, make_parts, network_config
 from ablate.testing.parts import PartConformance
 

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from ablate.files import atomic
+from ablate.system.files import atomic
 from ablate.training.history import HistoryFile
 from ablate.training.module import Training
 from ablate.training.packing import pack_checkpoint, unpack_checkpoint

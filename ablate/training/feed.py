@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ablate.interfaces.data import Augment, Samples, Split, Splits, Statistics
-from ablate.streams import generator
+from ablate.system.streams import generator
 
 EVAL_BATCH = 512
 # Of images that are measured together, at most, on a CPU and elsewhere: 128 images of CIFAR's shape, whose feature maps

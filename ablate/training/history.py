@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from ablate.files import append_text, write_text
+from ablate.system.files import append_text, write_text
 
 Row = dict[str, float]
 

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
-from ablate.streams import seed_device, stream_seed
+from ablate.network.loss import autocast
+from ablate.system.streams import seed_device, stream_seed
 from ablate.training.feed import Feed
 from ablate.training.history import Row
-from ablate.training.loss import autocast
 from ablate.training.numerics import Numerics
 from ablate.training.step import build_step
 

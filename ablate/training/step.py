@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.errors import InputError
-from ablate.training.loss import training_loss
+from ablate.network.loss import training_loss
 from ablate.training.numerics import Numerics
 from ablate.training.update import build_update
 

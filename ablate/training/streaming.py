@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, Samples, Split, Splits, Window
-from ablate.streams import generator
+from ablate.system.streams import generator
 from ablate.training.feed import Batch, Feed, evaluation_batch, rows
 from ablate.training.statistics import PixelStatistics
 

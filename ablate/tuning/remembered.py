@@ -12,8 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from ablate.files import make_folder, read_json, read_yaml, write_json
 from ablate.interfaces.run import Slot
+from ablate.system.files import make_folder, read_json, read_yaml, write_json
 
 
 def of_study(folder: Path, wanted: Sequence[str]) -> dict[str, Any] | None:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate import registry
+from ablate.config.identity import cell_id, decisive
 from ablate.errors import InputError
-from ablate.identity import cell_id, decisive
 from ablate.interfaces.run import Engine, Slot
-from ablate.processes import preloaded_context
+from ablate.system.processes import preloaded_context
 from ablate.training.numerics import AUTO, KEYS, Numerics, check_numerics
 from ablate.tuning.remembered import of_machine, of_study, remember
 
 if TYPE_CHECKING:
-    from ablate.study import Cell
+    from ablate.study.plan import Cell
     from ablate.tuning.candidates import Trial
 
 
@@ -100,7 +100,7 @@ def _costliest(cells: Sequence[Cell]) -> Cell:
     """The cell with the most multiply-adds in a step; each network is looked at once."""
     import torch
 
-    from ablate.network import build_model, count_flops
+    from ablate.network.build import build_model, count_flops
 
     known: dict[str, int] = {}
 

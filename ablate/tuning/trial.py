@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from ablate import registry
-from ablate.discovery import discover
 from ablate.interfaces.data import DataSet
-from ablate.network import build_model
-from ablate.processes import keep_freed_memory
+from ablate.network.build import build_model
+from ablate.registry.discovery import discover
+from ablate.system.processes import keep_freed_memory
 from ablate.training.numerics import Numerics
 from ablate.training.step import EagerStep, build_step
 from ablate.tuning.candidates import Trial, pick

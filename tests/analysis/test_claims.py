@@ -6,8 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ablate.analysis import as_claim, parse_selector, recorded_metrics, speaks_of, validate_claims, value_text
+from ablate.config.schema import Claim, Paper
 from ablate.errors import InputError
-from ablate.schema import Claim, Paper
 
 from .tables import claim
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ablate.analysis import judge, paired_t
-from ablate.schema import Claim
+from ablate.config.schema import Claim
 
 from .tables import claim, paired, results, with_status
 

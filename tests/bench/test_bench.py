@@ -17,8 +17,8 @@ from ablate.bench import data_path, overhead, run, setting, speedup, streaming, 
 from ablate.bench.figure import Figure, at_least, at_most, interleaved
 from ablate.bench.overhead import NOISE_IMAGES
 from ablate.bench.plain import Images, Plain
-from ablate.cell import build_training
-from ablate.network import count_parameters
+from ablate.cell.run import build_training
+from ablate.network.build import count_parameters
 
 CPU = setting.Setting("cpu", 1)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from ablate.costs import Network
 from ablate.interfaces.run import Slot
+from ablate.network.profile import Network
 from ablate.plan import calibration
 
 from ..cells import tiny_cell

@@ -17,8 +17,8 @@ import torch
 
 from ablate import Slot, registry
 from ablate.__main__ import main
-from ablate.config import prepare
-from ablate.costs import inspect_network
+from ablate.config.compose import prepare
+from ablate.network.profile import inspect_network
 from ablate.plan import calibration, load, times
 from ablate.plan.calibration import Speed
 from ablate.plan.machine import SpeedCache
@@ -111,7 +111,7 @@ def test_a_run_keeps_its_certificates_for_plan_and_report(plan: Run, monkeypatch
     def fail(*arguments: Any) -> None:
         raise AssertionError("taken again")
 
-    monkeypatch.setattr("ablate.certificate.evidence.full_evidence", fail)
+    monkeypatch.setattr("ablate.preflight.certificate.evidence.full_evidence", fail)
     assert len(in_json(plan, *ARMS, "study.seeds=2")["certificates"]) == 1
     assert main([*TINY, *ARMS, "study.seeds=1"]) == 0
 

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 import ablate
 from ablate import InputError, registry
-from ablate.config import prepare
-from ablate.network import count_parameters
+from ablate.config.compose import prepare
+from ablate.network.build import count_parameters
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 

@@ -15,7 +15,7 @@ import scipy.io
 import torch
 
 from ablate import DataSet, InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 from .. import published
 from ..cells import tiny_cell

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablate import Augment, InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 
 def build(name: str, **options: Any) -> Augment:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablate import Augment, InputError, Split, Splits, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.training.resident import ResidentData
 from ablate.training.statistics import PixelStatistics
 

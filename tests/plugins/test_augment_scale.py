@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ablate import Augment, InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 SIZE = (8, 8)
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import Backbone, InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.interfaces.backbone import Aux
-from ablate.network import build_model, count_flops, count_parameters
+from ablate.network.build import build_model, count_flops, count_parameters
+from ablate.network.loss import training_loss
 from ablate.testing import images, make_parts, network_config
-from ablate.training.loss import training_loss
 from tests.cells import fit, training_of
 
 NAMES = ["linear", "googlenet", "inception_v3"]

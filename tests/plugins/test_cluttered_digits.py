@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from ablate import DataSet, InputError, Split, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 from ..cells import fit, tiny_cell, training_of
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ablate import registry, testing
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 from .. import published
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ablate import DataSet, InputError, Splits, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 from ..published import as_python_2_wrote_it, batch, write_cifar10
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ablate import InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 from ..published import cifar10_archive
 

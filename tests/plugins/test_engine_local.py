@@ -14,9 +14,9 @@ import torch
 from filelock import FileLock
 
 from ablate import InputError, Job, Report, cores, is_taken, registry
-from ablate.config import prepare
-from ablate.store import Store, read_result
-from ablate.study import Cell, plan_study
+from ablate.config.compose import prepare
+from ablate.run.store import Store, read_result
+from ablate.study.plan import Cell, plan_study
 
 from ..cells import TINY, frozen, last_wins, tiny_cell
 

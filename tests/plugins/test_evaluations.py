@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from ablate import Evaluation, InputError, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.training.module import averaged
 
 from ..cells import fit, training_of

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 import ablate
 from ablate import InputError
-from ablate.catalogue import catalogue
-from ablate.cell import build_training
-from ablate.config import config_names, settings_of
-from ablate.network import build_model, count_parameters
-from ablate.training.loss import training_loss
+from ablate.cell.run import build_training
+from ablate.cli.catalogue import catalogue
+from ablate.config.compose import config_names, settings_of
+from ablate.network.build import build_model, count_parameters
+from ablate.network.loss import training_loss
 
 CLASSES = 7
 WIDTH = 0.05

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import InputError
-from ablate.network import count_flops, count_parameters
+from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network, build, images, meta
 
 PAPER, TORCHVISION = "arch=googlenet", "arch=googlenet_bn"

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ablate import DataSet, InputError, Samples, Split, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 
 def build(name: str = "hub", **options: Any) -> DataSet:

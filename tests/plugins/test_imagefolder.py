@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from ablate import DataSet, InputError, Samples, Split, Window, registry
-from ablate.config import prepare
-from ablate.training.feeds import build_feed
+from ablate.config.compose import prepare
+from ablate.training.loading import build_feed
 from ablate.training.streaming import StreamedData
 
 from ..cells import tiny_cell

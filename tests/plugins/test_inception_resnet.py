@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import InputError
-from ablate.network import count_flops, count_parameters
+from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.inception_2016 import (
     average_pool,

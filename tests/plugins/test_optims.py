@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ablate import InputError, Optim, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 
 def build(name: str, **options: Any) -> Optim:

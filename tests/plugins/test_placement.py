@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ablate import InputError, Job
-from ablate.config import prepare
+from ablate.config.compose import prepare
 
 GIB = 2**30
 

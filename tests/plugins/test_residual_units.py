@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import Block, Order, UnitShape
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.testing import make_parts
 
 Weights = Mapping[str, Tensor]

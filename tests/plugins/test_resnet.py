@@ -13,8 +13,8 @@ from torch import nn
 
 import ablate
 from ablate import InputError, registry
-from ablate.config import config_names, prepare
-from ablate.network import build_model, count_flops, count_parameters
+from ablate.config.compose import config_names, prepare
+from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing import images, network_config
 
 # Trainable parameters at 1000 classes (CIFAR: 10): the references are torchvision, timm, Keras, and the papers.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ablate import InputError, Schedule, registry
-from ablate.config import compose, prepare
+from ablate.config.compose import compose, prepare
 
 
 def build(name: str, **options: Any) -> Schedule:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ablate import InputError, Shortcut, UnitShape
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.testing import make_parts
 
 SAME = UnitShape(4, 4)

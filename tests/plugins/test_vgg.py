@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import ablate
 from ablate import InputError
-from ablate.network import count_flops, count_parameters
+from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ablate import registry, testing
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.registry import KINDS
 
 BROKEN = Path(__file__).with_name("broken.py")

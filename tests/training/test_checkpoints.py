@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ablate.cell import run_cell
+from ablate.cell.run import run_cell
 from ablate.training.checkpoints import EpochEnd
 
 from ..cells import frozen, tiny_cell

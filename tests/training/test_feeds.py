@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ablate import DataSet, Framing, InputError, Samples, Split, Splits
-from ablate.training.feeds import check_splits, is_resident
+from ablate.training.loading import check_splits, is_resident
 
 from ..cells import tiny_cell
 

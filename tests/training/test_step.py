@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ablate import InputError
 from ablate.analysis import judge
-from ablate.cell import run_cell
-from ablate.store import Store, load_results
-from ablate.study import plan_study
-from ablate.training.loss import training_loss
+from ablate.cell.run import run_cell
+from ablate.network.loss import training_loss
+from ablate.run.store import Store, load_results
+from ablate.study.plan import plan_study
 from ablate.training.numerics import Numerics
 from ablate.training.step import build_step
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ablate import Augment, Framing, InputError, Samples, Split, Splits, Window, registry
-from ablate.config import prepare
+from ablate.config.compose import prepare
 from ablate.training.feed import Feed
 from ablate.training.resident import ResidentData
 from ablate.training.streaming import StreamedData

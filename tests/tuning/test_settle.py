@@ -11,8 +11,8 @@ import pytest
 from ablate import Engine, InputError, register, registry
 from ablate.report.inputs import gather
 from ablate.report.tables import reproduction
-from ablate.store import Store, load_results, load_study
-from ablate.study import Study, plan_study
+from ablate.run.store import Store, load_results, load_study
+from ablate.study.plan import Study, plan_study
 from ablate.tuning import settle
 
 from ..cells import TINY

@@ -1,0 +1,1 @@
+"""One cell: from its frozen config to its result."""

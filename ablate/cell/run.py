@@ -1,0 +1,136 @@
+"""Run one cell: from its frozen config to its result."""
+
+from __future__ import annotations
+
+import math
+import platform
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ablate import __version__, registry
+from ablate.interfaces.data import Augment, DataSet, Evaluation
+from ablate.interfaces.training import Optim, Schedule
+from ablate.network.build import build_model, count_flops, count_parameters
+from ablate.registry.discovery import discover
+from ablate.system.files import read_yaml, write_json
+from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
+from ablate.training.history import Row
+from ablate.training.loading import build_feed
+from ablate.training.module import Training
+from ablate.training.numerics import Numerics
+from ablate.training.options import threshold, threshold_name
+
+
+def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback) -> dict[str, Any]:
+    """Train the cell in `folder`, from its checkpoint where it has one, and write its result.
+
+    Args:
+        folder: holds `cell.yaml`; gets `history.csv`, and `result.json` last.
+        device: such as `cpu` or `cuda:1`.
+        callbacks: of Lightning, to look on.
+
+    Returns:
+        What `result.json` holds: `status` (`done` or `diverged`), `metrics`, and what they were made with.
+    """
+    discover()
+    cell = read_yaml(folder / "cell.yaml")
+    config, code = cell["config"], cell["code"]
+    training = build_training(config, torch.device(device))
+    trainer = build_trainer(config, device, EpochEnd(folder, code), *callbacks)
+    trainer.fit(training, ckpt_path=resumable(folder, code), weights_only=True)
+    result = {
+        "id": cell["id"],
+        "status": "diverged" if training.diverged else "done",
+        "reason": f"the loss was not finite in epoch {len(training.history)}" if training.diverged else "",
+        "metrics": _metrics(config, training),
+        "code": code,
+        "versions": versions(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "host": socket.gethostname(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder / "result.json", result)
+    (folder / NAME).unlink(missing_ok=True)
+    (folder / "failure.json").unlink(missing_ok=True)
+    return result
+
+
+def build_training(config: Mapping[str, Any], device: torch.device) -> Training:
+    """The network, data, optimiser and schedule of a frozen config, ready to fit."""
+    data: DataSet = registry.build("data", config["data"])
+    augment: Augment = registry.build("augment", config["augment"])
+    evaluation: Evaluation = registry.build("evaluation", config["evaluation"])
+    optim: Optim = registry.build("optim", config["optim"])
+    schedule: Schedule = registry.build("schedule", config["schedule"])
+    options = config["trainer"]
+    numerics = Numerics.of(options)
+    model = build_model(config, data)
+    if numerics.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Training(
+        model,
+        build_feed(data, augment, evaluation, options, config["seed"], device),
+        evaluation,
+        optim,
+        schedule,
+        batch_size=data.batch_size,
+        epochs=options["epochs"],
+        eval_every=options["eval_every"],
+        numerics=numerics,
+    )
+
+
+def build_trainer(config: Mapping[str, Any], device: str, *callbacks: pl.Callback) -> pl.Trainer:
+    """A Trainer that does nothing per step and writes nothing by itself."""
+    checkpoints = any(isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks)
+    kind, _, index = device.partition(":")
+    return pl.Trainer(
+        accelerator="gpu" if kind == "cuda" else kind,
+        devices=[int(index or 0)] if kind == "cuda" else 1,
+        max_epochs=config["trainer"]["epochs"],
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=checkpoints,  # else Lightning adds one of its own
+        plugins=[LocalFile()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of what a result depends on."""
+    return {
+        "ablate": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "pytorch-lightning": version("pytorch-lightning"),
+    }
+
+
+def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float | None]:
+    """The values after the last epoch; null where training diverged or a threshold was not reached."""
+    last = training.history[-1]
+    names = ("train/loss", "train/error", "test/loss", "test/error")
+    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in names}
+    metrics["params"] = count_parameters(training.model)
+    data: DataSet = registry.build("data", config["data"])
+    metrics["flops"] = count_flops(training.model, (1, data.channels, *data.size))
+    metrics["seconds"] = sum(row["seconds"] for row in training.history)
+    for text in config["trainer"]["epochs_to"]:
+        metric, value = threshold(text)
+        metrics[f"epochs_to/{threshold_name(text)}"] = _first_below(training.history, metric, value)
+    return metrics
+
+
+def _first_below(history: list[Row], metric: str, value: float) -> float | None:
+    reached = [row["epoch"] for row in history if row.get(metric, math.inf) < value]
+    return reached[0] if reached else None

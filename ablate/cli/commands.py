@@ -1,0 +1,143 @@
+"""What each verb of the command line does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ablate import __version__
+from ablate.errors import InputError, nearest, unknown
+
+# Where nothing says how wide the output is (a pipe, a log), rich takes 80 columns, which breaks tables.
+CONSOLE = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+
+
+def dispatch(arguments: Sequence[str]) -> None:
+    """Run the verb that the arguments name, or else the study that they describe.
+
+    Raises:
+        AblateError: with the exit code that says how it ended.
+    """
+    from ablate.config.overrides import quote_arms
+
+    arguments = [quote_arms(argument) for argument in arguments]
+    verb = arguments[0] if arguments else ""
+    if verb in VERBS:
+        VERBS[verb](arguments[1:])
+    elif verb == "--version":
+        print(f"ablate {__version__}")
+    elif verb and not verb.startswith(("-", "+", "~")) and "=" not in verb:
+        near = nearest(verb, VERBS)
+        raise InputError(
+            f"'{verb}' is neither a command nor an override; commands: {', '.join(VERBS)}"
+            + (f"; did you mean '{near}'?" if near else "")
+        )
+    elif any(argument.startswith(("-", "hydra")) for argument in arguments):
+        from ablate.cli.hydra_flags import through_hydra
+
+        through_hydra(arguments, run)
+    else:
+        run(arguments)
+
+
+def run(overrides: Sequence[str]) -> None:
+    """Run the study that these overrides describe."""
+    from ablate.run.execution import run_study
+    from ablate.study.plan import plan_study
+
+    run_study(plan_study(overrides), CONSOLE)
+
+
+def plan(arguments: list[str]) -> None:
+    """Show what a study would train, what it costs, and what it can show, without training."""
+    parser = _parser("plan", plan)
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument("overrides", nargs="*", help="as for a run, such as +exp=degradation depth=56")
+    options = parser.parse_intermixed_args(arguments)
+    from ablate.plan import show_plan
+    from ablate.study.plan import plan_study
+
+    show_plan(plan_study(options.overrides), CONSOLE, as_json=options.json)
+
+
+def list_plugins(arguments: list[str]) -> None:
+    """List plugins and experiments, or those of one KIND, with their one-line descriptions."""
+    parser = _parser("list", list_plugins)
+    parser.add_argument("kind", nargs="?", help="such as block, shortcut, arch, exp")
+    kind = parser.parse_args(arguments).kind
+    from ablate.cli.catalogue import catalogue
+    from ablate.registry.kinds import FILE_GROUPS, KINDS
+
+    kinds = [*KINDS, *FILE_GROUPS]
+    if kind is not None and kind not in kinds:
+        raise unknown("kind", kind, kinds)
+    for name in [kind] if kind else kinds:
+        rows = catalogue(name)
+        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+        columns = [column for column in rows[0] if any(row[column] for row in rows)] if rows else []
+        for column in columns:
+            table.add_column(column, justify="right" if column == "parameters" else "left")
+        for row in rows:
+            table.add_row(*(escape(row[column]) for column in columns))
+        CONSOLE.print(table, "")
+
+
+def describe(arguments: list[str]) -> None:
+    """Show one network as a table by stage: output shape, parameters, multiply-adds, receptive field."""
+    parser = _parser("describe", describe)
+    parser.add_argument("overrides", nargs="*", help="such as arch=resnet50, or depth=56 order=pre width=0.5")
+    from ablate.network.describe import show
+
+    show(parser.parse_args(arguments).overrides, CONSOLE)
+
+
+def report(arguments: list[str]) -> None:
+    """Rebuild verdicts and report of a study from the store."""
+    parser = _parser("report", report)
+    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    from ablate.run.execution import report_study
+
+    report_study(parser.parse_args(arguments).folder, CONSOLE)
+
+
+def bench(arguments: list[str]) -> None:
+    """Print this machine's figures: overhead over a bare PyTorch loop, start of a cell, cells per hour, speedup."""
+    parser = _parser("bench", bench)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs for each figure (default: 3)")
+    parser.add_argument("--only", default="", metavar="NAME", help="just the parts whose names begin so, as overhead")
+    parser.add_argument("--all", action="store_true", help="also the parts that take longer; some ten minutes")
+    options = parser.parse_args(arguments)
+    if options.pairs < 1:
+        raise InputError(f"--pairs {options.pairs}: must be at least 1")
+    from ablate.bench.run import run_bench
+
+    run_bench(CONSOLE, as_json=options.json, pairs=options.pairs, only=options.only, everything=options.all)
+
+
+VERBS: dict[str, Callable[[list[str]], None]] = {
+    "plan": plan,
+    "list": list_plugins,
+    "describe": describe,
+    "report": report,
+    "bench": bench,
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong argument as every other wrong input."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Raise instead of printing the usage."""
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _parser(verb: str, does: Callable[[list[str]], None]) -> _Parser:
+    return _Parser(prog=f"python -m ablate {verb}", description=does.__doc__, allow_abbrev=False)

@@ -1,0 +1,112 @@
+"""Command lines with flags of Hydra's own: -m, --help, --cfg, --info, shell completion."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+import hydra
+import yaml
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.config.compose import HYDRA_VERSION_BASE, prepare
+from ablate.config.messages import as_input_error
+from ablate.errors import AblateError, InputError
+from ablate.system.paths import conf_dir
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+COMMANDS = {
+    "run": "--run",
+    "multirun": "-m",
+    "cfg": "--cfg",
+    "info": "--info",
+    "shell_completion": "--shell-completion",
+}
+
+
+def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]) -> None:
+    """Let Hydra act on the flags, with `run` as what each of its jobs does with the job's overrides.
+
+    Raises:
+        AblateError: a flag or an override is wrong, or a job failed; all jobs of a multirun are tried.
+    """
+    # argparse takes overrides only from one place; they may stand before and after the flags.
+    arguments = sorted(arguments, key=lambda argument: "=" in argument and not argument.startswith("-"))
+    _refuse_bad_flags(arguments)
+    prepare()
+    process = os.getpid()
+    failures: list[tuple[str, Exception]] = []
+
+    def job(config: DictConfig) -> None:
+        overrides = list(HydraConfig.get().overrides.task)
+        try:
+            run(overrides)
+        except Exception as error:
+            if os.getpid() != process:
+                raise  # from a launcher's own process only what is raised comes back
+            failures.append((" ".join(overrides), error))
+
+    with _command_line(arguments), _one_line_errors():
+        hydra.main(version_base=HYDRA_VERSION_BASE, config_path=str(conf_dir()), config_name="config")(job)()
+    if failures:
+        _raise_first(failures)
+
+
+def _refuse_bad_flags(arguments: Sequence[str]) -> None:
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    flags = vars(parser.parse_args(arguments))
+    chosen = [name for key, name in COMMANDS.items() if flags[key]]
+    if len(chosen) > 1:
+        _refuse(f"{' and '.join(chosen)} exclude each other")
+    if flags["resolve"] and not (flags["cfg"] or flags["help"]):
+        _refuse("--resolve goes with --cfg or --help")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InputError(f"{message}; see python -m ablate --help")
+
+
+@contextmanager
+def _command_line(arguments: Sequence[str]) -> Iterator[None]:
+    """Hydra reads its flags from `sys.argv`, and lets errors through to us where the variable is set."""
+    argv, full_error = sys.argv, os.environ.get(FULL_ERROR)
+    sys.argv, os.environ[FULL_ERROR] = ["ablate", *arguments], "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        del os.environ[FULL_ERROR]
+        if full_error is not None:
+            os.environ[FULL_ERROR] = full_error
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError) as error:
+        raise as_input_error(error) from error
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):
+            raise
+        raise as_input_error(error) from error
+    except OSError as error:
+        reason = f"cannot write to {error.filename}: {error.strerror}"
+        raise InputError(f"{reason}; choose another store with runs=FOLDER") from error
+
+
+def _raise_first(failures: Sequence[tuple[str, Exception]]) -> NoReturn:
+    """One line for all: the first failure, and how many more there are."""
+    overrides, error = failures[0]
+    if not isinstance(error, AblateError):
+        raise error
+    more = f" (and {len(failures) - 1} more of the jobs failed)" if len(failures) > 1 else ""
+    raise type(error)(f"job '{overrides}': {error}{more}") from error

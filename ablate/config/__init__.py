@@ -1,0 +1,1 @@
+"""From overrides to a checked config, and from a config to a cell's identity."""

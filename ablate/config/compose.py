@@ -1,0 +1,248 @@
+"""From overrides to a checked config: Hydra's composition, with the plugins' schemas and one-line errors."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, Node, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate import registry
+from ablate.config.messages import as_input_error
+from ablate.config.overrides import leaves, parse
+from ablate.config.presets import replaced_parts, store_none, store_without
+from ablate.config.schema import RootSchema
+from ablate.errors import InputError, unknown, unknown_key
+from ablate.registry.discovery import discover
+from ablate.system.paths import conf_dir
+
+HYDRA_VERSION_BASE = "1.3"
+RERUN = ("none", "stale")
+
+
+class WorkingDirectoryConf(SearchPathPlugin):
+    """Adds `conf/` of the working directory behind the built-in configs."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Called by Hydra while it sets up."""
+        local = local_conf_dir()
+        if local is not None:
+            search_path.append("working directory", f"file://{local}")
+
+
+def local_conf_dir() -> Path | None:
+    """`conf/` of the working directory, where it exists and is not the built-in one."""
+    local = Path.cwd() / "conf"
+    return local if local.is_dir() and local.resolve() != conf_dir().resolve() else None
+
+
+def prepare() -> None:
+    """Import the plugins and make schemas and search path known to Hydra; repeated calls cost little.
+
+    Raises:
+        InputError: a plugin does not import, or a local config has the name of a built-in one.
+    """
+    discover()
+    ConfigStore.instance().store(name="ablate_schema", node=RootSchema, provider="ablate")
+    Plugins.instance().register(WorkingDirectoryConf)
+    _refuse_shadowing()
+
+
+def compose(overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose and check the config that these Hydra overrides describe.
+
+    Args:
+        overrides: as on the command line, such as `["arch=resnet50", "data.batch_size=64"]`.
+
+    Raises:
+        InputError: an override names what does not exist, or a value of the wrong type.
+    """
+    prepare()
+    parse(overrides)
+    with hydra_context():
+        return compose_in_context(overrides)
+
+
+def compose_in_context(overrides: Sequence[str]) -> DictConfig:
+    """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
+    try:
+        config = hydra.compose("config", overrides=_fitted(overrides))
+        _check(config)
+    except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
+        raise as_input_error(error) from error
+    return config
+
+
+def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
+    """A copy of a composed config with other values in it, which is much faster than to compose again.
+
+    Raises:
+        InputError: no such key, or a value of the wrong type.
+    """
+    config = copy.deepcopy(config)
+    try:
+        for key, value in values.items():
+            OmegaConf.update(config, key, value, merge=False)
+        _check(config)
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
+    return config
+
+
+def node_at(config: DictConfig, key: str) -> Node:
+    """The node that a dotted key of a composed config names.
+
+    Raises:
+        InputError: there is none; says which part of the key is unknown.
+    """
+    node: Any = config
+    parts = key.split(".")
+    for place, part in enumerate(parts, start=1):
+        if not isinstance(node, DictConfig) or part not in node:
+            raise unknown_key(".".join(parts[:place]), map(str, node) if isinstance(node, DictConfig) else [])
+        node = node._get_node(part)
+    assert isinstance(node, Node)
+    return node
+
+
+def is_group(key: str) -> bool:
+    """Whether an override of this key chooses a plugin or a file, rather than setting a value."""
+    return key in registry.KINDS or bool(config_names(key))
+
+
+def settings_of(group: str, name: str) -> dict[str, Any]:
+    """What a file of a config group sets, by itself or through the files it builds on: key or group -> value.
+
+    Raises:
+        InputError: there is no such file, or it is broken YAML.
+    """
+    files = config_names(group)
+    if name not in files:
+        raise unknown(group, name, files)
+    content = read_config(files[name])
+    settings: dict[str, Any] = {}
+    for default in content.pop("defaults", []):
+        if isinstance(default, Mapping):
+            settings |= {str(key).removeprefix("override ").lstrip("/"): value for key, value in default.items()}
+        elif default != "_self_":
+            settings |= settings_of(group, default)
+    return settings | leaves(content)
+
+
+@contextmanager
+def hydra_context() -> Iterator[None]:
+    """A Hydra of our own, also inside a job that Hydra itself started."""
+    outer = Singleton._instances.pop(GlobalHydra, None)
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), version_base=HYDRA_VERSION_BASE, job_name="ablate"):
+            yield
+    finally:
+        Singleton._instances.pop(GlobalHydra, None)
+        if outer is not None:
+            Singleton._instances[GlobalHydra] = outer
+
+
+def config_names(group: str) -> dict[str, Path]:
+    """The files of a config group, built in and local: name -> file."""
+    folders = [folder / group for folder in (conf_dir(), local_conf_dir()) if folder]
+    files = [(file.relative_to(folder), file) for folder in folders for file in sorted(folder.rglob("*.yaml"))]
+    return {relative.with_suffix("").as_posix(): file for relative, file in files}
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The content of a config file, as it stands there.
+
+    Raises:
+        InputError: it is broken YAML; names the line.
+    """
+    try:
+        with file.open(encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+    except yaml.MarkedYAMLError as error:
+        raise as_input_error(error) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _fitted(overrides: Sequence[str]) -> list[str]:
+    """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
+    fitted = list(overrides)
+    for place, text in enumerate(overrides):
+        name = text.removeprefix("arch=")
+        if text == "arch=null":
+            fitted[place] = f"arch={store_none()}"
+        elif name != text and name in config_names("arch"):
+            settings = settings_of("arch", name)
+            if replaced := replaced_parts(overrides, settings):
+                fitted[place] = f"arch={store_without(name, settings, replaced)}"
+    return fitted
+
+
+def _check(config: DictConfig) -> None:
+    """Hold a composed config against what Hydra does not check."""
+    _check_keys(config, RootSchema)
+    for kind in registry.KINDS:
+        _check_plugin(kind, config[kind])
+    if config.rerun not in RERUN:
+        raise unknown("value of rerun", config.rerun, RERUN)
+    if not config.runs.strip():
+        raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
+    if config.seed < 0:
+        raise InputError(f"seed={config.seed}: must be at least 0")
+    if not 0 < config.width < math.inf:
+        raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0")
+
+
+def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
+    """Hydra lets `+key=value` add anything, which nothing would read, and `~key` take away what is needed."""
+    known = {one.name: one for one in fields(schema)}
+    for key in node:
+        if key not in known:
+            raise unknown_key(path + str(key), known)
+    for name, one in known.items():
+        if name not in node:
+            raise InputError(f"{path}{name} has no value; it can be set, and not deleted")
+        if isinstance(one.default_factory, type) and is_dataclass(one.default_factory):
+            _check_keys(node[name], one.default_factory, f"{path}{name}.")
+
+
+def _check_plugin(kind: str, node: Any) -> None:
+    """A node must come from choosing a plugin, which brings its schema: with it, types and defaults are right."""
+    if not isinstance(node, DictConfig):
+        raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`")
+    schema = OmegaConf.get_type(node)
+    if not is_dataclass(schema):
+        raise InputError(f"a config of {kind} builds on a plugin: begin its file with `defaults: [NAME, _self_]`")
+    (chosen,) = (one.default for one in fields(schema) if one.name == "name")
+    if node.name != chosen:
+        in_file = f"in a file by `defaults: [override /{kind}: {node.name}]`"
+        raise InputError(f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options")
+    registry.check_node(kind, node)
+
+
+def _refuse_shadowing() -> None:
+    """A local file of a built-in name would change what every study of that name means, in silence."""
+    local = local_conf_dir()
+    if local is None:
+        return
+    for file in sorted(local.rglob("*.yaml")):
+        relative = file.relative_to(local)
+        if (conf_dir() / relative).exists():
+            raise InputError(f"{file} has the name of the built-in config {relative}; rename it")
+        kind = relative.parent.as_posix()
+        if kind in registry.KINDS and file.stem in {entry.name for entry in registry.entries(kind)}:
+            raise InputError(f"{file} has the name of the plugin {kind}={file.stem}; rename it")

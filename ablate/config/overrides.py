@@ -1,0 +1,113 @@
+"""What the user typed, read as Hydra overrides: which keys it names, and what becomes of them in a study."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
+
+from ablate.config.messages import as_input_error
+from ablate.errors import InputError
+from ablate.registry.kinds import FILE_GROUPS, KINDS
+
+ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One override: its text, the key it names without `+` or `~`, and the value (None where it deletes)."""
+
+    text: str
+    key: str
+    value: Any
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it takes its key away."""
+        return self.text.startswith("~")
+
+    @property
+    def leaves(self) -> dict[str, Any]:
+        """The keys that it sets, with their values: several where the value is a mapping, as in `image={size:8}`."""
+        return leaves({self.key: self.value})
+
+
+def parse(overrides: Sequence[str]) -> list[Typed]:
+    """Read overrides with Hydra's grammar.
+
+    Raises:
+        InputError: one of them is not an override.
+    """
+    parser = OverridesParser.create()
+    return [_parse(parser, text) for text in overrides]
+
+
+def overruled(typed: Sequence[Typed]) -> list[str]:
+    """A line for each override whose key is typed again: Hydra lets the last one win, and says nothing.
+
+    To take a key away and add it anew is no repetition.
+    """
+    owners: dict[str, str] = {}
+    lines: dict[str, str] = {}
+    for override in typed:
+        for key in {} if override.deletes else override.leaves:
+            if key in owners and owners[key] != override.text:
+                lines[owners[key]] = f"'{owners[key]}' is overruled by '{override.text}', which comes later"
+            owners[key] = override.text
+    return list(lines.values())
+
+
+def leaves(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """A nested mapping as a flat one with dotted keys; an empty mapping is a value."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        is_nested = isinstance(value, Mapping) and value
+        flat |= leaves(value, f"{path}{key}.") if is_nested else {f"{path}{key}": value}
+    return flat
+
+
+def quote_arms(text: str) -> str:
+    """`study.arms.NAME=[order=pre]` as Hydra's grammar wants it, which knows no `=` inside a list unless quoted."""
+    match = ARM.fullmatch(text)
+    if not match:
+        return text
+    # Commas inside quotes, brackets or braces belong to an element.
+    elements = re.findall(r"""(?:"[^"]*"|'[^']*'|\[[^\]]*\]|\{[^}]*\}|[^,])+""", match[2])
+    return f"{match[1]}[{','.join(_quoted(element.strip()) for element in elements)}]"
+
+
+def _parse(parser: OverridesParser, text: str) -> Typed:
+    try:
+        override = parser.parse_overrides([text])[0]
+    except HydraException as error:
+        raise as_input_error(error) from error
+    key = str(override.key_or_group) + (f"@{override.package}" if override.package else "")
+    if not key:
+        raise InputError(f"cannot read '{text}': no key in front of '='")
+    if override.is_sweep_override():
+        raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
+    value = _value(override)
+    if not override.is_delete():
+        _check_choice(text, key, value)
+    return Typed(text, key, value)
+
+
+def _check_choice(text: str, key: str, value: Any) -> None:
+    is_named = isinstance(value, str) or (key in (*KINDS, "trainer") and isinstance(value, dict))
+    is_no_preset = key == "arch" and value is None
+    if key in (*KINDS, *FILE_GROUPS) and not is_named and not is_no_preset:
+        raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
+
+
+def _quoted(text: str) -> str:
+    return text if text[:1] in ("'", '"') else '"' + text.replace('"', r"\"") + '"'
+
+
+def _value(override: Override) -> Any:
+    value = override.value()
+    return value.text if isinstance(value, QuotedString) else value

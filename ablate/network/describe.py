@@ -1,0 +1,199 @@
+"""A network as a table by stage, read off the network itself: shapes, parameters, multiply-adds, receptive field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ablate.config.compose import compose
+from ablate.config.overrides import overruled, parse
+from ablate.errors import InputError
+from ablate.interfaces.backbone import Backbone
+from ablate.network.build import Noted, build_model, count_flops, count_parameters, eval_mode, image_shape
+from ablate.network.receptive_field import Field, ReceptiveFields
+from ablate.preflight.unused import refuse_unasked
+from ablate.registry.blame import blaming
+from ablate.study.section import container, varies
+
+COLUMNS = ("part", "output", "parameters", "multiply-adds", "receptive field", "its stride")
+LEGEND = (
+    "Multiply-adds of one image in eval mode. Receptive field: pixels of the image, along each side, that one output "
+    "pixel far from the border sees on the widest path; its stride: pixels between the fields of two neighbours."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A part of a network.
+
+    Attributes:
+        name: what the network calls it.
+        shape: of its output for one image, such as (64, 56, 56).
+        params: trainable parameters.
+        flops: multiply-adds for one image.
+        field: the receptive field of its output, None where that is no map.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    params: int
+    flops: int
+    field: Field | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network.
+
+    Attributes:
+        image: (C, H, W) of its images.
+        rows: its parts in the order in which they run.
+        aux: its auxiliary classifiers, which run while it trains.
+        params: trainable parameters, those of auxiliary classifiers among them.
+        flops: multiply-adds for one image in eval mode.
+    """
+
+    image: tuple[int, int, int]
+    rows: list[Row]
+    aux: list[Row]
+    params: int
+    flops: int
+
+
+def describe(cfg: Mapping[str, Any]) -> Description:
+    """The network of a composed config, part by part; nothing is computed.
+
+    Raises:
+        InputError: the config does not make a network.
+    """
+    with blaming(cfg, "building and running the network"):
+        channels, (height, width), _ = image_shape(cfg)
+        with torch.device("meta"):
+            model = build_model(cfg)
+        return describe_network(model, (channels, height, width))
+
+
+def describe_network(model: nn.Module, image: tuple[int, int, int]) -> Description:
+    """A network part by part, in eval mode.
+
+    The parts of a backbone with stages are its stem, its stages, what follows them, and its head; those of any other
+    network are its children. What they do not hold is a row of its own, so that the rows add up to the network.
+
+    Args:
+        model: it is left as it was.
+        image: (C, H, W).
+    """
+    aux = model.aux_heads if isinstance(model, Backbone) else {}
+    params, flops = count_parameters(model), count_flops(model, (1, *image))
+    rows = _run(model, _parts(model), image)
+    shapes = {row.name: row.shape for row in rows}
+    heads = [_aux_row(tap, head, shapes[tap]) for tap, head in aux.items()]
+    rest = Row("other", (), params - sum(row.params for row in [*rows, *heads]), flops - sum(row.flops for row in rows))
+    return Description(image, [*rows, rest] if rest.params or rest.flops else rows, heads, params, flops)
+
+
+def show(overrides: Sequence[str], console: Console) -> None:
+    """Print the network of the config that these overrides describe.
+
+    Raises:
+        InputError: they describe a study of several networks, or no network.
+    """
+    typed = parse(overrides)
+    for line in overruled(typed):
+        console.print(line, style="yellow", highlight=False, markup=False)
+    config = compose(overrides)
+    if varies(config.study):
+        raise InputError(f"study {config.study.name} has several networks: leave it out here, or see `plan`")
+    noted = Noted(container(config))
+    description = describe(noted)
+    refuse_unasked(typed, noted.read, [config.backbone.name])
+    chosen, image = " ".join(overrides) or "defaults", " x ".join(map(str, description.image))
+    console.print(f"[bold]{config.backbone.name}[/] ({escape(chosen)}), images of {image}", highlight=False)
+    console.print(_table(description))
+    console.print(LEGEND, style="dim", highlight=False)
+
+
+def _parts(model: nn.Module) -> dict[str, nn.Module]:
+    if not isinstance(model, Backbone):
+        return dict(model.named_children())
+    stages = {name: model.stages.get_submodule(name) for name in model.taps}
+    return {"stem": model.stem, **stages, "final": model.final, "head": model.head}
+
+
+def _run(model: nn.Module, parts: Mapping[str, nn.Module], image: Sequence[int]) -> list[Row]:
+    """A row for each part that makes something of its input, in the order in which they ran."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    x = torch.zeros(1, *image, device=device)
+    counter, fields = FlopCounterMode(display=False), ReceptiveFields(x)
+    rows: list[Row] = []
+    spent: dict[str, int] = {}
+
+    def before(name: str, module: nn.Module, inputs: Any) -> None:
+        spent[name] = counter.get_total_flops()
+
+    def after(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if output is inputs[0]:
+            return
+        field = fields.of(output) if output.dim() == 4 else None
+        flops = (counter.get_total_flops() - spent[name]) // 2
+        rows.append(Row(name, tuple(output.shape[1:]), count_parameters(module), flops, field))
+
+    with _hooks(parts, before, after), eval_mode(model), torch.no_grad(), counter, fields:
+        model(x)
+    return rows
+
+
+@contextmanager
+def _hooks(parts: Mapping[str, nn.Module], before: Callable[..., None], after: Callable[..., None]) -> Iterator[None]:
+    with ExitStack() as hooks:
+        for name, module in parts.items():
+            hooks.enter_context(module.register_forward_pre_hook(partial(before, name)))
+            hooks.enter_context(module.register_forward_hook(partial(after, name)))
+        yield
+
+
+def _aux_row(tap: str, head: nn.Module, shape: tuple[int, ...]) -> Row:
+    (row,) = _run(nn.Sequential(head), {f"aux at {tap}": head}, shape)
+    return row
+
+
+def _table(description: Description) -> Table:
+    first, *others = COLUMNS
+    table = Table(first, box=None, pad_edge=False)
+    for column in others:
+        table.add_column(column, justify="right")
+    rows, aux = description.rows, description.aux
+    for row in rows:
+        table.add_row(*_cells(row), end_section=row is rows[-1])
+    aux_params, aux_flops = sum(row.params for row in aux), sum(row.flops for row in aux)
+    table.add_row("total", "", f"{description.params - aux_params:,}", f"{description.flops:,}", style="bold")
+    for row in aux:
+        table.add_row(*_cells(row))
+    if aux:
+        trained = [f"{description.params:,}", f"{description.flops + aux_flops:,}"]
+        table.add_row("total in training", "", *trained, style="bold")
+    return table
+
+
+def _cells(row: Row) -> list[str]:
+    shape = " x ".join(map(str, row.shape))
+    size = "" if row.field is None else _sides([span.size for span in row.field])
+    jump = "" if row.field is None else _sides([span.jump for span in row.field])
+    return [row.name, shape, f"{row.params:,}", f"{row.flops:,}", size, jump]
+
+
+def _sides(sides: Sequence[float]) -> str:
+    """Along height and width: one number where they are the same."""
+    texts = list(dict.fromkeys("image" if math.isinf(side) else f"{side:g}" for side in sides))
+    return " x ".join(texts)

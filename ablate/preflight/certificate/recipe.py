@@ -1,0 +1,217 @@
+"""Which parts of the recipe train a network otherwise: each part is tried out, since an option may do nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ablate import registry
+from ablate.errors import InputError
+from ablate.interfaces.data import Augment, DataSet, Evaluation, Samples, Split, Splits
+from ablate.interfaces.training import Optim, Schedule
+from ablate.network.profile import NETWORK, split_sizes
+from ablate.preflight.certificate.changes import WITHOUT_EFFECT
+from ablate.preflight.certificate.sharing import SEED, counterparts
+from ablate.system.streams import generator
+from ablate.training.resident import ResidentData
+
+PARTS = ("init", "optim", "schedule", "augment", "data", "evaluation")
+STEPS = 3  # momentum shows in the second step, and what builds on it in the third
+LEAST_STEPS = 1000  # where the data is not here: the schedule is looked at as finely as this over the whole training
+IMAGES = 256
+SAME_SPREAD = 6.0  # standard errors of a spread within which two draws may come from one distribution
+
+Config = Mapping[str, Any]
+
+
+def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The parts of the recipe, but for initial values and optimiser, that differ in effect; and what nothing can try.
+
+    Args:
+        baseline: its frozen config.
+        arm: its frozen config.
+        difference: the dotted keys that differ.
+    """
+    keys = list(difference)
+    checks: dict[str, Callable[[], bool]] = {
+        "epochs": lambda: baseline["trainer"]["epochs"] != arm["trainer"]["epochs"],
+        "precision": lambda: baseline["trainer"]["precision"] != arm["trainer"]["precision"],
+        "batch size": lambda: "data.batch_size" in keys,
+        "data": lambda: _data_differs(baseline["data"], arm["data"]),
+        "schedule": lambda: _schedule_differs(baseline, arm),
+        "augmentation": lambda: _augmentation_differs(baseline, arm),
+        "evaluation": lambda: _evaluation_differs(baseline, arm),
+    }
+    groups = {"epochs": "trainer", "precision": "trainer", "batch size": "data", "augmentation": "augment"}
+    touched = {key.split(".")[0] for key in keys}
+    found: list[str] = []
+    unchecked = [key for key in keys if not _is_known(key)]
+    for name, check in checks.items():
+        if groups.get(name, name) in touched:
+            try:
+                found += [name] if check() else []
+            except Exception as error:  # a plugin's: what it does in a cell is that cell's result
+                unchecked.append(f"{name} ({reason(error)})")
+    return found, unchecked
+
+
+def reason(error: Exception) -> str:
+    """An error in one line: that of wrong input as it stands, any other with its kind."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
+def initial_values_differ(first: nn.Module, second: nn.Module) -> bool:
+    """Whether parameters and buffers that two freshly built networks share start otherwise.
+
+    What has one name in both comes from one stream and is equal to the bit, or differs. Under another name the draw is
+    another one anyway: then the distributions count, as far as mean and spread show them.
+    """
+    for ours, theirs in (
+        (dict(first.named_parameters()), dict(second.named_parameters())),
+        (dict(first.named_buffers()), dict(second.named_buffers())),
+    ):
+        for other, name in counterparts(ours, theirs).items():
+            same = torch.equal if other == name else _same_distribution
+            if not same(ours[name].detach(), theirs[other].detach()):
+                return True
+    return False
+
+
+def optimisers_differ(baseline: Mapping[str, Any], arm: Mapping[str, Any], model: nn.Module) -> bool:
+    """Whether two optimisers move the parameters of a network otherwise, over a few steps with fixed gradients.
+
+    Args:
+        baseline: its node of the config.
+        arm: its node.
+        model: its parameters are replaced by small ones, of the same number of dimensions, in double precision.
+    """
+    paths = [_path(registry.build("optim", node), model) for node in (baseline, arm)]
+    return not all(torch.equal(a, b) for a, b in zip(*paths, strict=True))
+
+
+def _is_known(key: str) -> bool:
+    top = key.split(".")[0]
+    return top in NETWORK or top in PARTS or key in ("trainer.epochs", "trainer.precision") or key in WITHOUT_EFFECT
+
+
+def _path(optim: Optim, model: nn.Module) -> list[Tensor]:
+    """Where the parameters are after each step, from the same start, at the rate that training sets."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            shape = [min(2, side) for side in parameter.shape]
+            parameter.data = _draw(shape, name, "start")
+    optimizer = optim.build(model)
+    found: list[Tensor] = []
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = optim.lr
+        for name, parameter in model.named_parameters():
+            parameter.grad = _draw(list(parameter.shape), name, "gradient", step)
+        optimizer.step()
+        found += [parameter.detach().clone() for parameter in model.parameters()]
+    return found
+
+
+def _draw(shape: Sequence[int], *names: str | int) -> Tensor:
+    stream = generator(SEED, "certificate", "optimiser", *names)
+    return torch.randn(list(shape), generator=stream, dtype=torch.float64)
+
+
+def _same_distribution(a: Tensor, b: Tensor) -> bool:
+    a, b = a.double().flatten(), b.double().flatten()
+    if len(a) < 2 or bool((a == a[0]).all()) or bool((b == b[0]).all()):
+        return torch.equal(a, b)
+    spread = min(float(a.std()), float(b.std()))
+    error = SAME_SPREAD * spread * math.sqrt(2 / len(a))
+    return abs(float(a.mean() - b.mean())) <= error and abs(float(a.std() - b.std())) <= error
+
+
+def _data_differs(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
+    """Whether the images or labels differ, where more is set otherwise than the batch size and the folder."""
+    first, second = (_data(node) for node in (baseline, arm))
+    if first is second:
+        return False
+    if (first.channels, first.size, first.classes) != (second.channels, second.size, second.classes):
+        return True
+    ours, theirs = first.load(), second.load()
+    return any(_split_differs(a, b) for a, b in ((ours.train, theirs.train), (ours.test, theirs.test)))
+
+
+def _split_differs(one: Split | Samples, other: Split | Samples) -> bool:
+    """Whether a split has other images or labels.
+
+    Raises:
+        InputError: it has the same labels, and images that are read one by one; all of them would have to be.
+    """
+    if not torch.equal(one.labels, other.labels):
+        return True
+    if isinstance(one, Split) and isinstance(other, Split):
+        return not torch.equal(one.images, other.images)
+    raise InputError("the images are read from files one by one, and were not compared")
+
+
+def _data(node: Mapping[str, Any]) -> DataSet:
+    """The data set of a node, one object for all nodes that differ in batch size or folder alone."""
+    paths = [p.name for p in registry.lookup("data", node["name"]).parameters if p.is_path]
+    return _data_of(json.dumps({k: v for k, v in node.items() if k not in ("batch_size", *paths)}, default=str))
+
+
+@cache
+def _data_of(text: str) -> DataSet:
+    data: DataSet = registry.build("data", json.loads(text))
+    return data
+
+
+def _schedule_differs(baseline: Config, arm: Config) -> bool:
+    """Whether any step has another factor; over training as a whole, where that is not as long in both."""
+    return _factors(baseline) != _factors(arm)
+
+
+def _factors(config: Config) -> list[float]:
+    schedule: Schedule = registry.build("schedule", config["schedule"])
+    epochs = int(config["trainer"]["epochs"])
+    steps = epochs * _steps_per_epoch(config["data"])
+    return [schedule.factor(step / steps, epochs * step / steps) for step in range(steps)]
+
+
+def _steps_per_epoch(node: Mapping[str, Any]) -> int:
+    samples = split_sizes(node)
+    data: DataSet = registry.build("data", node)
+    return LEAST_STEPS if samples is None else math.ceil(samples[0] / data.batch_size)
+
+
+def _augmentation_differs(baseline: Config, arm: Config) -> bool:
+    """Whether an epoch's draw changes a fixed batch otherwise."""
+    data: DataSet = registry.build("data", arm["data"])
+    pixels = torch.randint(256, (IMAGES, data.channels, *data.size), generator=generator(SEED, "certificate", "pixels"))
+    splits = Splits(*[Split(pixels.to(torch.uint8), torch.zeros(IMAGES, dtype=torch.int64))] * 2)
+    ours, theirs = (_augmented(registry.build("augment", config["augment"]), splits) for config in (baseline, arm))
+    return not torch.equal(ours, theirs)
+
+
+def _augmented(augment: Augment, splits: Splits) -> Tensor:
+    feed = ResidentData(splits, augment, SEED, torch.device("cpu"))
+    return feed.training_batch(feed.start_epoch(0))[0]
+
+
+def _evaluation_differs(baseline: Config, arm: Config) -> bool:
+    """Whether the network is shown something else of a fixed batch when it is measured."""
+    data: DataSet = registry.build("data", arm["data"])
+    both: list[Evaluation] = [registry.build("evaluation", config["evaluation"]) for config in (baseline, arm)]
+    most = max(one.margin for one in both)
+    shape = (2, data.channels, *(side + 2 * most for side in data.size))
+    whole = torch.randn(*shape, generator=generator(SEED, "certificate", "views"))
+    ours, theirs = (list(one.views(_inner(whole, most - one.margin))) for one in both)
+    return len(ours) != len(theirs) or not all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _inner(images: Tensor, less: int) -> Tensor:
+    """Images without so many pixels on each side."""
+    return images[:, :, less : images.shape[2] - less, less : images.shape[3] - less]

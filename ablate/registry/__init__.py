@@ -1,0 +1,7 @@
+"""Plugins by kind and name: what the kinds are, registration, discovery, and building from a config node."""
+
+from ablate.registry.kinds import KINDS
+from ablate.registry.registration import Entry, build, check_node, entries, isolated, lookup, register
+from ablate.registry.signatures import Parameter
+
+__all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]

@@ -1,0 +1,66 @@
+"""Errors out of plugins, as one line that names the plugin, its file and the line in it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import AblateError, InputError
+from ablate.registry.kinds import KINDS, passed
+from ablate.registry.registration import Entry, lookup
+from ablate.system.paths import plugin_dir
+
+
+@contextmanager
+def blaming(nodes: Mapping[str, Any], what: str) -> Iterator[None]:
+    """Turn an exception that these plugins raise, or that using them together raises, into one for the user.
+
+    Not for what runs inside a cell's process, whose log keeps the whole traceback.
+
+    Args:
+        nodes: the config of a cell, or its nodes of the plugins at work, by kind.
+        what: what is being done, as in "building the network".
+
+    Raises:
+        InputError: in place of any exception that is not one of ours; the traceback stays behind it.
+    """
+    try:
+        yield
+    except AblateError:
+        raise
+    except Exception as error:
+        entries = [lookup(kind, nodes[kind]["name"]) for kind in KINDS if kind in nodes]
+        raise InputError(_account(error, entries, what)) from error
+
+
+def _account(error: Exception, entries: list[Entry], what: str) -> str:
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    place = _place(error, entries)
+    text = f"{what} fails: {said}" + (f" ({_named(place[0])} line {place[1]})" if place else "")
+    # Where a part only breaks what is built around it, its own lines are not in the traceback.
+    suspects = [_named(entry) + f", passed ({', '.join(passed(entry.kind))})" for entry in entries if _is_own(entry)]
+    if not suspects or (place and _is_own(place[0])):
+        return text
+    return f"{text}; not built in: {'; '.join(suspects)}"
+
+
+def _place(error: Exception, entries: list[Entry]) -> tuple[Entry, int] | None:
+    """The plugin and the line that are nearest to where the exception was raised; those of one's own come first."""
+    places = [
+        (entry, frame.lineno)
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+        for entry in entries
+        if frame.filename == entry.file and frame.lineno is not None
+    ]
+    return next((place for place in places if _is_own(place[0])), places[0] if places else None)
+
+
+def _named(entry: Entry) -> str:
+    return f"{entry.kind} '{entry.name}', {entry.file}"
+
+
+def _is_own(entry: Entry) -> bool:
+    return plugin_dir() not in Path(entry.file).resolve().parents

@@ -1,0 +1,87 @@
+"""Finding plugins: built in, from entry points, and in `plugins/` of the working directory."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+
+from ablate.errors import InputError
+from ablate.system.paths import plugin_dir
+
+ENTRY_POINTS = "ablate.plugins"
+
+
+def discover() -> None:
+    """Import every plugin file, so that it registers what it holds; what is already imported costs little.
+
+    Raises:
+        InputError: a plugin does not import; names the file, the line and the reason.
+    """
+    _import_folder(plugin_dir(), "ablate.plugins")
+    for point in _installed(frozenset(os.path.abspath(folder) for folder in sys.path)):
+        try:
+            module = point.load()
+        except (Exception, SystemExit) as error:
+            raise InputError(f"plugin entry point '{point.name}' ({point.value}) fails: {_reason(error)}") from error
+        for folder in getattr(module, "__path__", []):
+            _import_folder(Path(folder), module.__name__)
+    local = Path.cwd().resolve() / "plugins"
+    if local.is_dir() and local.resolve() != plugin_dir().resolve():
+        _import_folder(local, _local_package(local))
+
+
+@cache
+def _installed(folders: frozenset[str]) -> EntryPoints:
+    """Entry points of what is installed where modules are looked for; to read those of all packages takes a while."""
+    return entry_points(group=ENTRY_POINTS)
+
+
+def _import_folder(folder: Path, package: str) -> None:
+    for file in _plugin_files(folder):
+        name = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
+        if name in sys.modules:
+            continue
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            raise InputError(f"plugin {file} does not import: {_reason(error, folder)}") from error
+
+
+def _plugin_files(folder: Path) -> Iterator[Path]:
+    """Python files below `folder`; a leading underscore marks what others import and is no plugin by itself."""
+    for file in sorted(folder.rglob("*.py")):
+        parts = file.relative_to(folder).parts
+        if not any(part.startswith(("_", ".")) for part in parts):
+            yield file
+
+
+def _local_package(folder: Path) -> str:
+    """A package name for a folder outside `sys.path`, so that its files can import each other relatively."""
+    name = "ablate_local_" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    if name not in sys.modules:
+        package = types.ModuleType(name, "Plugins of a working directory.")
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
+
+
+def _reason(error: BaseException, folder: Path | None = None) -> str:
+    """The error in one line, with the line of the file that is to blame: of the plugin's folder rather than beyond."""
+    if isinstance(error, InputError):
+        return str(error)
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno))
+    beyond = [place for place in places if place[0] != __file__ and "importlib" not in place[0]]
+    inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
+    message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]
+    return " ".join(message.split()) + "".join(where)

@@ -1,0 +1,1 @@
+"""A planned study, executed: engines, looks, progress, the store."""

@@ -1,0 +1,1 @@
+"""From what the user typed to cells: sections, arms, designs, seeds, claims."""

@@ -1,0 +1,68 @@
+"""Claims, held against the cells that a study has: what a selector names exists, and an average is like for like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.analysis.selectors import Selector, parse_selector
+from ablate.config.schema import Claim
+from ablate.errors import InputError
+from ablate.study.points import Exclusions, is_excluded, point_text
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a study has cells: each arm at each point, but for what is excluded."""
+
+    arms: Collection[str]
+    points: Sequence[Mapping[str, Any]]
+    exclusions: Exclusions
+
+    def of(self, selector: Selector, *, excluded: bool) -> list[str]:
+        """The places that a selector names and that are excluded, or are not, by the factors that it leaves open."""
+        return [
+            point_text({factor: value for factor, value in point.items() if not selector.pins(factor)})
+            for arm in self.arms
+            for point in self.points
+            if selector.matches(arm, point) and is_excluded(self.exclusions, arm, point) == excluded
+        ]
+
+
+def refuse_empty_selectors(claims: Sequence[Claim], designs: Sequence[Places]) -> None:
+    """A selector names a cell of the study, though its arm and values exist one by one.
+
+    Args:
+        claims: of the study.
+        designs: the study as its file has it, and as the user changed it; a cell of either will do.
+
+    Raises:
+        InputError: what a selector names is left out, or is no position of the zip.
+    """
+    for claim in claims:
+        for text in claim.contrast:
+            selector = parse_selector(text)
+            if not any(places.of(selector, excluded=False) for places in designs):
+                raise InputError(
+                    f"claim '{claim.id}', selector '{text}': the study has no such cell, by study.zip or study.exclude"
+                )
+
+
+def refuse_lopsided_averages(claims: Sequence[Claim], places: Places) -> None:
+    """Selectors that leave a factor open average over its cells, so each must have lost the same ones to `exclude`.
+
+    Raises:
+        InputError: an exclusion would make a claim compare averages over different points.
+    """
+    for claim in claims:
+        selectors = {text: parse_selector(text) for text in claim.contrast}
+        if not all(places.of(selector, excluded=False) for selector in selectors.values()):
+            continue  # this run lacks an arm or a point, and does not test the claim
+        lost = {text: places.of(selector, excluded=True) for text, selector in selectors.items()}
+        if any(others != one for one in lost.values() for others in lost.values()):
+            text = next(text for text, points in lost.items() if points)
+            raise InputError(
+                f"claim '{claim.id}' averages over different grid points: study.exclude takes "
+                f"{'; '.join(lost[text])} from {text}; name the points in the contrast, as ARM@FACTOR=VALUE"
+            )

@@ -1,0 +1,179 @@
+"""From what the user typed to a study: arms x grid x seeds, each cell with its frozen config."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ablate.analysis import STATIC, as_claim, check_metrics, recorded_metrics, speaks_of, validate_claims
+from ablate.config.compose import hydra_context, prepare
+from ablate.config.overrides import Typed, overruled, parse
+from ablate.config.schema import Claim
+from ablate.study import conflicts
+from ablate.study.arms import Arm
+from ablate.study.cells import Cell, Matches, expand, read_back
+from ablate.study.places import Places, refuse_empty_selectors, refuse_lopsided_averages
+from ablate.study.points import Factors, check_exclusions
+from ablate.study.section import as_filed, composed, name_of, varies, with_typed
+from ablate.study.seeds import Seeds, seeds_of
+from ablate.study.written_arms import NO_ARM, arms_of
+from ablate.training.options import threshold_name
+from ablate.tuning import settled
+
+__all__ = ["Cell", "Study", "plan_study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as it was planned.
+
+    Attributes:
+        arms: by name; one arm `base` where nothing is compared.
+        seeds: those of all looks, and the looks.
+        grid: the values that each factor takes, after the user's pins; those that vary together are there, too.
+        zipped: the factors that vary together, with the values that each takes at every position.
+        exclude: what is left out: an arm, values of factors, or both together.
+        typed: the overrides from the command line.
+        notes: what the user should know of what was typed.
+        chosen: what `trainer=auto` picked for all cells, and what that rests on; empty where nothing was left to it.
+        open: no arms and no factors were given, so each run adds its cells to those of earlier runs of that name.
+        cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
+        matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
+    """
+
+    name: str
+    question: str
+    source: str
+    scale: str
+    arms: dict[str, Arm]
+    grid: dict[str, list[Any]]
+    seeds: Seeds
+    claims: list[Claim]
+    typed: list[str]
+    strict: bool
+    open: bool
+    runs: str
+    rerun: str
+    engine: dict[str, Any]
+    cells: list[Cell]
+    zipped: dict[str, list[Any]] = field(default_factory=dict)
+    exclude: list[dict[str, Any]] = field(default_factory=list)
+    matched: Matches = field(default_factory=dict)
+    chosen: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def once(self) -> list[Cell]:
+        """The cells to train and count, those that arms share once."""
+        return list({cell.id: cell for cell in self.cells}.values())
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is to be trained: not where every claim is about the networks as they are built."""
+        return not self.claims or trains(self.claims)
+
+    def cells_of(self, seeds: Collection[int], claims: Collection[Claim] | None = None) -> list[Cell]:
+        """The cells of these seeds, of those that these claims speak of (None: all)."""
+        return [
+            cell
+            for cell in self.cells
+            if cell.seed in seeds
+            and (claims is None or any(speaks_of(claim, cell.arm, cell.factors) for claim in claims))
+        ]
+
+
+def plan_study(typed: Sequence[str]) -> Study:
+    """Compose every cell of the study that these overrides describe.
+
+    Raises:
+        InputError: a name or value is wrong, an override collides with an arm, two arms are the same,
+            or a claim names what the study does not have.
+    """
+    prepare()
+    overrides = parse(typed)
+    with hydra_context():
+        return _plan(overrides)
+
+
+def _plan(typed: list[Typed]) -> Study:
+    # What is compared composes with each arm below: an option may fit what the arms choose and not the default.
+    around = [o for o in typed if conflicts.is_around(o.key)]
+    compared = [o for o in typed if o not in around and not o.deletes]
+    base = composed([o.text for o in around])
+    filed = as_filed(base, around)
+    section = with_typed(filed, base["study"], around)
+    is_open = not varies(section)
+    arms, factors = arms_of(section), Factors.of(section)
+    _refuse_conflicts(compared, arms, factors)
+    pins = {key: value for o in compared for key, value in o.leaves.items()}
+    pinned = factors.pinned(pins)
+    points, exclude = pinned.points(), section["exclude"]
+    claims = _claims(filed, section)
+    refuse_lopsided_averages(claims, Places(arms, points, exclude))
+    seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
+    if claims and not trains(claims):
+        seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
+    fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
+    cells, matched = expand(arms, points, seeds.values, fixed, exclude)
+    check_metrics(claims, _recorded(cells))
+    name = name_of(section, typed, is_open=is_open)
+    cells, chosen = settled(cells, Path(base["runs"]) / name)
+    if is_open:
+        label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
+        cells = [replace(cell, arm=label, factors=read_back(pins, cell.config)) for cell in cells]
+    conflicts.refuse_twins(cells, arms)
+    return Study(
+        name=name, typed=[o.text for o in typed], open=is_open,
+        question=section["question"], source=section["source"], strict=section["strict"],
+        scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
+        arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
+        seeds=seeds, claims=claims, cells=cells, matched=matched, chosen=chosen, notes=overruled(typed),
+    )  # fmt: skip
+
+
+def _refuse_conflicts(compared: Sequence[Typed], arms: Mapping[str, Arm], factors: Factors) -> None:
+    """What the user typed, what the arms set, what varies and what is matched do not get in each other's way."""
+    set_by_arm = {name: conflicts.parse_own(f"arm '{name}'", arm.overrides) for name, arm in arms.items()}
+    conflicts.refuse_typed_arms(compared, set_by_arm, [arm.design for arm in arms.values()])
+    conflicts.refuse_swept_arms(factors.places, set_by_arm)
+    conflicts.refuse_overruled_preset(compared, factors.levels(), set_by_arm)
+    knobs = {name: arm.knob for name, arm in arms.items() if arm.knob is not None}
+    conflicts.refuse_taken_knobs(knobs, compared, factors.places, set_by_arm)
+
+
+def _claims(filed: Mapping[str, Any], section: Mapping[str, Any]) -> list[Claim]:
+    """The claims, held against the arms and the factors of the study's file and of the user; exclusions, too.
+
+    What the user took away can still be named: such a claim is not tested, and no error.
+    """
+    claims = [as_claim(claim) for claim in section["claims"]]
+    designs = [Places(arms_of(one), Factors.of(one).points(), one["exclude"]) for one in (filed, section)]
+    arms = [name for places in designs for name in places.arms]
+    levels: dict[str, list[Any]] = {}
+    for one in (filed, section):
+        for factor, values in Factors.of(one).levels().items():
+            levels.setdefault(factor, []).extend(values)
+    check_exclusions(section["exclude"], arms, levels)
+    validate_claims(claims, arms, levels)
+    refuse_empty_selectors(claims, designs)
+    return claims
+
+
+def trains(claims: Sequence[Claim]) -> bool:
+    """Whether some claim is about what training does."""
+    return any(claim.metric not in STATIC for claim in claims)
+
+
+def _recorded(cells: Sequence[Cell]) -> set[str]:
+    """The metrics that some of these cells record."""
+    thresholds = {text for cell in cells for text in cell.config["trainer"]["epochs_to"]}
+    return set(recorded_metrics(map(threshold_name, thresholds)))
+
+
+def _scaled(section: Mapping[str, Any], scale: str, typed: Sequence[Typed]) -> list[str]:
+    """The study's overrides at this scale, without those that the user typed otherwise."""
+    named = {key for o in typed for key in o.leaves}
+    parsed = conflicts.parse_own(f"study.scales.{scale}.overrides", section["overrides"])
+    return [o.text for o in parsed if not named & set(o.leaves)]

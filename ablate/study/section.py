@@ -1,0 +1,114 @@
+"""The `study` section of a config: what its file says, what it changes at a scale, and what the user typed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.config.compose import compose_in_context
+from ablate.config.messages import as_input_error
+from ablate.config.overrides import Typed
+from ablate.config.schema import StudySchema
+from ablate.errors import unknown
+
+MADE_OF_OVERRIDES = ("arms", "leave_one_out", "add_one_in")  # parts of the section that make arms
+VARYING = (*MADE_OF_OVERRIDES, "grid", "zip")
+
+
+def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]:
+    """The section as its file has it at the scale chosen, without what the user typed in it.
+
+    Args:
+        base: `composed` with all of `around`.
+        around: what the user typed around the comparison.
+
+    Raises:
+        InputError: it changes a claim that it does not have.
+    """
+    others = [o.text for o in around if not _is_of_section(o.key)]
+    config = base if len(others) == len(around) else composed(others)
+    return _at_scale(config["study"], config["scale"])
+
+
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """The plain config of these overrides; `${seed}` in a study's own overrides is left for each cell to resolve.
+
+    Raises:
+        InputError: it does not compose.
+    """
+    config = compose_in_context(overrides)
+    plain = container(config)
+    for part in (*MADE_OF_OVERRIDES, "scales"):
+        plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
+    return plain
+
+
+def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequence[Typed]) -> dict[str, Any]:
+    """The section with what the user typed in it, which wins over what a scale changes, too.
+
+    Args:
+        filed: the section as `as_filed` gives it.
+        base: the section composed with all that was typed: where the values are found.
+        typed: what the user typed.
+    """
+    section = {**filed, **{part: dict(filed[part]) for part in VARYING}}
+    for key in [key for o in typed if _is_of_section(o.key) for key in o.leaves]:
+        part, _, entry = key.removeprefix("study.").partition(".")
+        if part in MADE_OF_OVERRIDES:
+            entry = entry.partition(".")[0]  # behind it comes a field of an arm or a part
+        if part not in VARYING or not entry:
+            section[part] = base[part]
+        elif entry in base[part]:
+            section[part][entry] = base[part][entry]
+        else:
+            section[part].pop(entry, None)
+    return section
+
+
+def varies(section: Mapping[str, Any]) -> bool:
+    """Whether a study compares anything: it has arms, or factors that vary."""
+    return any(section[part] for part in VARYING)
+
+
+def name_of(section: Mapping[str, Any], typed: Sequence[Typed], *, is_open: bool) -> str:
+    """The study's name; where it has none, that of its file, and never the one that all single cells share."""
+    name = str(section["name"])
+    if is_open or name != StudySchema.name:
+        return name
+    return next((str(o.value).rpartition("/")[2] for o in typed if o.key == "exp"), "unnamed")
+
+
+def container(config: DictConfig) -> dict[str, Any]:
+    """A config as plain dictionaries and values, with interpolations resolved.
+
+    Raises:
+        InputError: an interpolation names what does not exist.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise as_input_error(error) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _is_of_section(key: str) -> bool:
+    """Whether a typed key changes the section itself; what it says for a scale is read like the file."""
+    return key == "study" or (key.startswith("study.") and not key.startswith("study.scales."))
+
+
+def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """The section with its changes at a scale: grid, zip, exclusions, seeds, claims by id, further overrides."""
+    changes = filed["scales"].get(scale) or {}
+    section = {**filed, "overrides": changes.get("overrides", [])}
+    section |= {key: changes[key] for key in ("grid", "zip", "exclude", "seeds") if changes.get(key) is not None}
+    section["claims"] = [dict(claim) for claim in filed["claims"]]
+    by_id = {claim["id"]: claim for claim in section["claims"]}
+    for name, change in changes.get("claims", {}).items():
+        if name not in by_id:
+            raise unknown(f"claim in study.scales.{scale}.claims", name, by_id)
+        by_id[name].update(change)
+    return section

@@ -1,0 +1,94 @@
+"""The arms of a study: those written in its file, and those that its designs make, each with its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ablate.errors import InputError, unknown
+from ablate.study.arms import KNOB, METRICS, Arm
+from ablate.study.conflicts import parse_own
+from ablate.study.fields import mapping, texts
+from ablate.study.recipe_parts import add_one_in, leave_one_out
+
+NO_ARM = "base"  # the one arm where nothing is compared
+FIELDS = ("overrides", "baseline", "match", "knob", "changes")
+
+
+def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
+    """The arms by name: those written, then those of `leave_one_out` and `add_one_in`; `base` where there is none.
+
+    A written arm without a `baseline` of its own has the study's, or else the first that is written. What a design
+    makes is compared with the baseline of that design.
+
+    Raises:
+        InputError: an arm is not written as one, two have a name, or a baseline does not exist or leads in a circle.
+    """
+    written = [_written(str(name), node) for name, node in section["arms"].items()]
+    made = [*leave_one_out(section["leave_one_out"]), *add_one_in(section["add_one_in"])]
+    arms: dict[str, Arm] = {}
+    for arm in [*written, *made]:
+        if arm.name in arms:
+            raise InputError(
+                f"arm '{arm.name}' is written in study.arms, and study.{arm.design} makes one of that name"
+            )
+        if not arm.name or "@" in arm.name:
+            raise InputError(f"arm '{arm.name}': a name has at least one letter and no '@'")
+        arms[arm.name] = arm
+    default = _default_baseline(section["baseline"], written, arms)
+    arms = {name: _with_baseline(arm, default) if arm.design == "arms" else arm for name, arm in arms.items()}
+    _check_baselines(arms)
+    return arms or {NO_ARM: Arm(NO_ARM, [])}
+
+
+def _written(name: str, given: Any) -> Arm:
+    where = f"study.arms.{name}"
+    fields: dict[str, Any] = (
+        {"overrides": texts(where, given)} if isinstance(given, list) else mapping(where, given, FIELDS)
+    )
+    overrides = texts(f"{where}.overrides", fields.get("overrides", []))
+    match, knob = fields.get("match"), fields.get("knob")
+    if match is not None and match not in METRICS:
+        raise unknown(f"match of arm '{name}'", str(match), METRICS)
+    if match is None and knob is not None:
+        raise InputError(f"arm '{name}' has the knob {knob} and nothing to match; add match: params or match: flops")
+    knob = KNOB if match is not None and knob is None else knob
+    own = [override.key for override in parse_own(f"arm '{name}'", overrides)]
+    default = [*own, *([] if knob is None else [str(knob)])]
+    changes = texts(f"{where}.changes", fields.get("changes", default), "[order]")
+    return Arm(name, overrides, fields.get("baseline"), changes, match, None if knob is None else str(knob))
+
+
+def _default_baseline(named: str | None, written: Sequence[Arm], arms: Mapping[str, Arm]) -> str | None:
+    if named is None:
+        return written[0].name if written else None
+    if named not in arms:
+        raise unknown("arm in study.baseline", named, arms)
+    if not written and named not in {arm.baseline for arm in arms.values()}:
+        raise InputError(
+            f"study.baseline={named}: it is that of the arms in study.arms, and there are none; "
+            "leave_one_out compares with full, add_one_in with bare"
+        )
+    return named
+
+
+def _with_baseline(arm: Arm, default: str | None) -> Arm:
+    if arm.baseline is not None or arm.name == default:
+        return arm
+    return replace(arm, baseline=default)
+
+
+def _check_baselines(arms: Mapping[str, Arm]) -> None:
+    for arm in arms.values():
+        if arm.baseline is not None and arm.baseline not in arms:
+            raise unknown(f"baseline of arm '{arm.name}'", str(arm.baseline), arms)
+        if arm.match is not None and arm.baseline is None:
+            raise InputError(f"arm '{arm.name}' is the baseline itself: there is no other to match {arm.match} with")
+    for arm in arms.values():
+        way = [arm.name]
+        while (onward := arms[way[-1]].baseline) is not None:
+            if onward in way:
+                circle = " -> ".join([*way[way.index(onward) :], onward])
+                raise InputError(f"baselines lead in a circle: {circle}; name another with study.baseline")
+            way.append(onward)

@@ -1,0 +1,91 @@
+"""Processes that start with torch and Lightning imported."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
+
+from ablate.system.paths import PACKAGE
+
+PRELOAD = "ablate.run.preload"
+
+# Options of glibc's mallopt, from malloc.h: no block has a mapping of its own (M_MMAP_MAX, -4), all come from the heap,
+# of which M_TRIM_THRESHOLD (-1) bytes may lie free at its end, and which grows by M_TOP_PAD (-2) at a time.
+MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
+
+
+def preloaded_context() -> BaseContext:
+    """A context whose processes are forked from a server with the imports done (spawned where there is no fork).
+
+    The first call starts the server and returns at once; the imports go on beside the caller.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOAD])
+    # The server is a fresh Python that must find this package, also in a checkout that is not installed.
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    resource_tracker.ensure_running()  # by itself, since it lets interrupts through when it has started
+    with _environment("PYTHONPATH", path), _interrupts_held():
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment, set for the processes that are started inside."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, this one sees it afterwards.
+
+    A server that is interrupted while it imports would print a traceback. The mask of this thread is what such a
+    process inherits; another thread of this process may still take the signal, so it is kept for later besides.
+    """
+    held: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()  # no other thread may set or run handlers
+    handler = signal.signal(signal.SIGINT, lambda number, frame: held.append(number)) if in_main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+        if held:
+            signal.raise_signal(signal.SIGINT)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that tensors free, for the tensors of the next step.
+
+    By default glibc hands large blocks back to the system, which then has to clear every page of them anew: a fifth of
+    the time of a ResNet-20's step on a CPU. Where another C library is in use, nothing is changed.
+    """
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    if library is None or not hasattr(library, "mallopt"):
+        return
+    for option, value in MALLOC.items():
+        library.mallopt(option, value)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()

@@ -1,0 +1,146 @@
+"""Mistakes in plugins: one line that names the plugin, its file and the line, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ablate import InputError, registry
+from ablate.__main__ import main
+from ablate.config.compose import prepare
+from ablate.interfaces.run import Job
+from ablate.registry.blame import blaming
+from ablate.run.process import FAILED, attempt
+from ablate.run.store import Store
+
+from .cells import frozen, tiny_cell
+
+prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
+
+Refused = Callable[..., str]
+BLOCK = '''
+from torch import nn
+from ablate import Block, register
+
+@register("block", "mine")
+class Mine(Block):
+    """Two convolutions."""
+
+    depth = 2
+
+    def layers(self, in_channels, width, stride):
+        {layers}
+'''
+CONVOLUTIONS = """return [
+            nn.Conv2d(in_channels, width, 3, {stride}, padding=1),
+            nn.Conv2d(width, width, 3, padding=1),
+        ]"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins").mkdir()
+    with registry.isolated():
+        yield tmp_path
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Run a command that must end as wrong input, with one line."""
+
+    def run(*arguments: str) -> str:
+        assert main(list(arguments)) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return err.removeprefix("ablate: ").rstrip("\n")
+
+    return run
+
+
+def plugin(here: Path, text: str) -> Path:
+    file = here / "plugins" / "mine.py"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_wrong_signature_names_the_file_and_what_the_framework_passes(refused: Refused, here: Path) -> None:
+    file = plugin(here, 'from ablate import register\n@register("norm", "mine")\ndef f(c, *, a: int = 3): pass\n')
+    line = refused("plan", "depth=8", "norm=mine")
+    assert str(file) in line
+    assert "norm 'mine' takes (c), and the framework passes (parts, channels)" in line
+
+
+def test_a_block_without_layers_names_the_file(refused: Refused, here: Path) -> None:
+    text = 'from ablate import Block, register\n@register("block", "mine")\nclass Mine(Block): depth = 2\n'
+    file = plugin(here, text)
+    line = refused("describe", "block=mine")
+    assert str(file) in line
+    assert line.endswith("block 'mine' lacks layers(), which its base declares")
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["describe"], []])
+def test_an_error_in_a_plugin_names_the_plugin_and_the_line(verb: list[str], refused: Refused, here: Path) -> None:
+    file = plugin(here, BLOCK.format(layers="return [nn.Conv2d(in_channels, wdth, 3)]"))
+    assert refused(*verb, "depth=8", "block=mine") == (
+        f"building and running the network fails: NameError: name 'wdth' is not defined (block 'mine', {file} line 12)"
+    )
+    assert not (here / "runs").exists()
+
+
+def test_an_error_that_a_plugin_causes_elsewhere_names_it_too(refused: Refused, here: Path) -> None:
+    file = plugin(here, BLOCK.format(layers=CONVOLUTIONS.format(stride=1)))
+    line = refused("plan", "depth=8", "block=mine")
+    assert line.startswith("building and running the network fails: RuntimeError: ")
+    assert "(shortcut 'identity', " in line
+    assert line.endswith(f"; not built in: block 'mine', {file}, passed (parts)")
+
+
+def test_a_sound_plugin_is_no_error(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin(here, BLOCK.format(layers=CONVOLUTIONS.format(stride="stride")))
+    assert main(["describe", "depth=8", "block=mine"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"), [("augment", "Augment"), ("optim", "Optim"), ("schedule", "Schedule"), ("engine", "Engine")]
+)
+def test_a_constructor_that_fails_names_its_plugin(kind: str, base: str, refused: Refused, here: Path) -> None:
+    methods = "".join(
+        f"    def {name}(self, *arguments): pass\n" for name in ("draw", "apply", "build", "factor", "run")
+    )
+    file = plugin(
+        here,
+        f'from ablate import {base}, register\n@register("{kind}", "mine")\nclass Mine({base}):\n{methods}'
+        "    def __init__(self): self.rate = 1 / 0\n",
+    )
+    line = f"building {'the ' if kind == 'engine' else ''}{kind} fails: ZeroDivisionError: division by zero "
+    assert refused("plan", f"{kind}=mine") == f"{line}({kind} 'mine', {file} line 9)"
+
+
+def test_the_traceback_is_shown_where_asked(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin(here, BLOCK.format(layers="raise LookupError('no such layer')"))
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert main(["describe", "block=mine"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback")
+    assert "\nLookupError: no such layer\n" in error
+
+
+def test_in_a_cells_process_the_traceback_is_in_the_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin(here, BLOCK.format(layers="raise LookupError('no such layer')"))
+    cell = tiny_cell("block=mine")
+    job = Job(cell.id, frozen(here / "runs", cell), Store(here / "runs", "tiny").lock_file(cell.id), 1.0)
+    assert attempt(job, "cpu", 1) == FAILED
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback")
+    assert error.endswith("LookupError: no such layer\n")
+
+
+def test_our_own_errors_stay_as_they_are() -> None:
+    with pytest.raises(InputError, match=r"^as it was$"), blaming({"act": {"name": "relu"}}, "nothing"):
+        raise InputError("as it was")
