@@ -40,7 +40,7 @@ class DataConformance(FeedingConformance):
     _where: ClassVar[dict[str, Any]] = {}
 
     def prepare(self, folder: Path) -> dict[str, Any]:
-        """Write what the data set reads into an empty folder; called once for all tests of the class.
+        """Write what the data set reads into an empty folder; the tests of a class share it.
 
         Returns:
             The options that say where it lies. `pytest.skip(...)` here where a package is missing.
@@ -50,7 +50,7 @@ class DataConformance(FeedingConformance):
     @pytest.fixture(autouse=True)
     def _prepared(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         cls = type(self)
-        if "_where" not in vars(cls):  # a fixture of the class's scope could not call a method that a subclass has
+        if "_where" not in vars(cls):  # once a class; but `prepare` is an instance's method, and so is this fixture
             cls._where = self.prepare(tmp_path_factory.mktemp("data"))
 
     def make(self, **options: Any) -> DataSet:
@@ -117,8 +117,10 @@ class DataConformance(FeedingConformance):
 
     def test_what_is_missing_is_said_in_one_line_before_any_cell_starts(self, tmp_path: Path) -> None:
         """Or it is made; then `load` finds it."""
-        where = self.prepare(tmp_path / "data")
-        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        folder = tmp_path / "data"
+        folder.mkdir()
+        where = self.prepare(folder)
+        shutil.rmtree(folder)
         data = cast(DataSet, registry.build(self.kind, {**self.node, **where}))
         said = refusal(data.check)
         assert "\n" not in said

@@ -308,7 +308,6 @@ class TestEagerData(testing.DataConformance):
     }
 
     def prepare(self, folder: Path) -> dict[str, Any]:
-        folder.mkdir(exist_ok=True)
         (folder / "noise").write_text("7")
         return {"root": folder / "noise"}
 
