@@ -77,11 +77,13 @@ def check_splits(data: DataSet, splits: Splits) -> None:
     """Hold what a data set loaded against the shape and the classes that it promises.
 
     Raises:
-        InputError: a split is empty, an image is of another shape, or a label is out of range; says which.
+        InputError: a split is empty, an image is of another shape, or a label of another type or out of range; says
+            which.
     """
     name = type(data).__name__
     for part, split in (("train", splits.train), ("test", splits.test)):
         what = f"data set {name}: its {part} split"
+        _check_type(what, split.labels)
         if len(split.labels) == 0:
             raise InputError(f"{what} is empty")
         if isinstance(split, Split):
@@ -89,6 +91,14 @@ def check_splits(data: DataSet, splits: Splits) -> None:
         _check_labels(what, split.labels, data.classes)
     if isinstance(splits.train, Samples) != isinstance(splits.test, Samples):
         raise InputError(f"data set {name}: one split is in memory and the other is not")
+
+
+def _check_type(what: str, labels: Tensor) -> None:
+    """The loss would refuse others only in training, and in the words of its kernels."""
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.dim() != 1:
+        kind = str(getattr(labels, "dtype", type(labels).__name__)).removeprefix("torch.")
+        shape = f" {tuple(labels.shape)}" if hasattr(labels, "shape") else ""
+        raise InputError(f"{what} has labels of {kind}{shape}, not int64 (N,): a class's number for each image")
 
 
 def _check_images(what: str, data: DataSet, images: Tensor, samples: int) -> None:

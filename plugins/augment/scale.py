@@ -87,6 +87,7 @@ class ResizedCrop(Windowed):
         low = torch.minimum(narrowest.clamp(min=-limit), widest)
         high = torch.maximum(widest.clamp(max=limit), narrowest)
         log_ratio = low + aspect * (high - low)
+        # Rounding may make a side that just fits longer than the image.
         tall = (area / log_ratio.exp()).sqrt().clamp(max=height)
         wide = (area * log_ratio.exp()).sqrt().clamp(max=width)
         return torch.stack([top * (height - tall), left * (width - wide), tall, wide], dim=1)

@@ -50,6 +50,7 @@ class Shift(Augment):
             choices: (N, 2 or more), the window's offsets first.
             columns: (W,) or (N, W), which of the window's columns stand where.
         """
+        # One gather of numbered pixels for the batch, where slices would be an operation an image.
         samples, channels, height, width = images.shape
         padded = F.pad(images, [self.pixels] * 4)
         rows = choices[:, :1] + torch.arange(height, device=images.device)

@@ -35,7 +35,7 @@ def units_per_stage(parts: Parts, layout: Layout, block: Block) -> tuple[int, ..
 def _cifar(unit_depth: int, depth: int) -> dict[int, tuple[int, ...]]:
     """Units by depth, for the depths that exist around `depth`."""
     layers = unit_depth * CIFAR_STAGES
-    n = max(1, (depth - 2) // layers)
+    n = max(1, (depth - 2) // layers)  # the depth below, or the one that was asked for, and the next above
     return {count * layers + 2: (count,) * CIFAR_STAGES for count in (n, n + 1)}
 
 
@@ -51,6 +51,8 @@ def stage_strides(stages: int, strides: list[int] | None, downsample: Downsample
         InputError: there is not one stride a stage, or one is below 1.
     """
     if strides is None:
+        # A stage that halves the size at its end does it in place of the next one's beginning, so that the sizes in
+        # between are the same; the last stage has no next one, as the first one has none before it.
         halving = [2] * (stages - 1)
         return [1, *halving] if downsample == "first" else [*halving, 1]
     if len(strides) != stages or min(strides) < 1:
@@ -71,14 +73,14 @@ def unit_shapes(
         downsample: the unit of a stage that has its stride.
     """
     stages: list[list[UnitShape]] = []
-    for stage, (channels, count, stride) in enumerate(zip(outputs, units, strides, strict=True)):
+    for out_channels, count, stride in zip(outputs, units, strides, strict=True):
         strided = 0 if downsample == "first" else count - 1
-        before = [in_channels, *[channels] * (count - 1)]
-        stages.append(
-            [
-                UnitShape(inside, channels, stride if unit == strided else 1, first=stage == unit == 0)
-                for unit, inside in enumerate(before)
-            ]
-        )
-        in_channels = channels
+        shapes = []
+        for place in range(count):
+            # Channels change in a stage's first unit, also where the last one has the stride (Keras, v2).
+            inside = in_channels if place == 0 else out_channels
+            first = not stages and place == 0
+            shapes.append(UnitShape(inside, out_channels, stride if place == strided else 1, first=first))
+        stages.append(shapes)
+        in_channels = out_channels
     return stages

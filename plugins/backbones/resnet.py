@@ -16,10 +16,21 @@ Listed = Literal["after_branch", "before_branch", "first"]
 class ResNet(Backbone):
     """Stem, stages of residual units, classifier (He et al. 2015, arXiv 1512.03385, Table 1 and section 4.2).
 
+    The maps behind each part, with its usual stem and blocks of two layers (bottlenecks give four times the channels):
+
+        layout="cifar"              layout="imagenet"
+        image   (N,  3, 32, 32)     image   (N,   3, 224, 224)
+        stem    (N, 16, 32, 32)     stem    (N,  64,  56,  56)
+        stage1  (N, 16, 32, 32)     stage1  (N,  64,  56,  56)
+        stage2  (N, 32, 16, 16)     stage2  (N, 128,  28,  28)
+        stage3  (N, 64,  8,  8)     stage3  (N, 256,  14,  14)
+                                    stage4  (N, 512,   7,   7)
+
     Args:
         layout: "cifar", three stages of 16, 32, 64 channels, or "imagenet", four of 64 to 512; says which depths exist.
-        channels: of the first stage, where they are not the layout's; each stage doubles them.
-        stem_channels: of the stem, where they are not those of the first stage.
+        channels: width of the first stage, where it is not the layout's; each stage doubles it.
+        stem_channels: of the stem, where they are not the width of the first stage (source 000: a stem of 64 before
+            bottlenecks of width 16, which have 64 channels outside).
         strides: of each stage; null halves height and width between every two stages.
         downsample: the unit that has its stage's stride: the "first" (the paper), or the "last", one stage earlier, so
             that a stage ends at the size of the next (Keras, v2).
@@ -44,29 +55,37 @@ class ResNet(Backbone):
         units = units_per_stage(parts, layout, block)
         strides = stage_strides(len(units), strides, downsample)
         check_image_size(parts, math.prod(strides), f"backbone resnet with strides {strides}")
-        channels = CHANNELS[layout] if channels is None else channels
-        widths = [parts.scaled(channels * 2**stage) for stage in range(len(units))]
+        first_width = CHANNELS[layout] if channels is None else channels
+        # A stage's width is that of its 3x3 convolutions; what its units give is `block.expansion` times as wide.
+        widths = [parts.scaled(first_width * 2**doublings) for doublings in range(len(units))]
         outputs = [width * block.expansion for width in widths]
-        stem_channels = channels if stem_channels is None else stem_channels
-        self.stem: Stem = parts.make("stem", parts.scaled(stem_channels), order)
+        stem_width = first_width if stem_channels is None else stem_channels
+        # The order says what follows the stem's convolution: nothing before units that norm their input themselves.
+        self.stem: Stem = parts.make("stem", parts.scaled(stem_width), order)
         shapes = unit_shapes(self.stem.out_channels, outputs, units, strides, downsample)
-        for place, (width, channels, stage) in enumerate(zip(widths, outputs, shapes, strict=True), start=1):
+        for number, (width, out_channels, stage) in enumerate(zip(widths, outputs, shapes, strict=True), start=1):
             module = nn.Sequential(*(_unit(block, order, width, shape, shortcut_listed) for shape in stage))
-            self.add_stage(f"stage{place}", module, channels)
+            self.add_stage(f"stage{number}", module, out_channels)
         self.final = order.after_stages(outputs[-1])
         self.attach_aux(parts)
         self.head: Head = parts.make("head", outputs[-1])
 
 
 def _unit(block: Block, order: Order, width: int, shape: UnitShape, listed: Listed) -> nn.Module:
+    """A residual unit, whose parts are listed as in the network that it is to be like.
+
+    Published weights are read one after the other, in the order of their own state_dict, and the initial values do not
+    depend on it: each is drawn for its name.
+    """
     layers = block.layers(shape.in_channels, width, shape.stride)
     unit = order.unit(layers, block.tail(shape.out_channels), shape)
     children = dict(unit.named_children())
+    # An order of the user's own may call its parts otherwise; then they stay as it lists them.
     if listed == "after_branch" or not {"branch", "shortcut"} <= set(children):
         return unit
     names = [name for name in children if name != "shortcut"]
     names.insert(0 if listed == "first" else names.index("branch"), "shortcut")
-    for name in names:  # the order of assignment is the order of the state_dict
+    for name in names:  # a module lists its children as they were assigned
         delattr(unit, name)
         setattr(unit, name, children[name])
     return unit

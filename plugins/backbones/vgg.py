@@ -46,6 +46,7 @@ class VGG(Backbone):
         small = min(parts.size) < full_size
         if not small:
             check_image_size(parts, 2**STAGES, f"backbone vgg with {STAGES} poolings")
+        # Of a side of 2^n pixels n halvings leave one.
         poolings = min(STAGES, min(parts.size).bit_length() - 1)
         inside, numbers = parts.channels, count(1)
         for place, sizes in enumerate(kernels, start=1):

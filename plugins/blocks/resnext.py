@@ -32,6 +32,7 @@ class ResNeXt(Block):
 
     def layers(self, in_channels: int, width: int, stride: int) -> list[nn.Module]:
         first, second = (stride, 1) if self.stride_at == "1x1" else (1, stride)
+        # At width 64 a path has its base width; a network that is scaled down keeps its paths, of one channel at least.
         inner = self.cardinality * max(1, round(width * self.base_width / 64))
         return [
             nn.Conv2d(in_channels, inner, 1, first, bias=False),

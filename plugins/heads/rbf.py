@@ -31,6 +31,7 @@ class RadialBasis(Head):
         super().__init__()
         units = [*(parts.scaled(count) for count in hidden), CODE]
         self.hidden, _ = dense_layers(parts, in_channels, units, grid, 0.0, "outputs")
+        # Not in the state_dict: it follows from the number of classes.
         self.register_buffer("code", torch.tensor([_code(number) for number in range(parts.classes)]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

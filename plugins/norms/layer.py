@@ -14,4 +14,5 @@ def layer(parts: Parts, channels: int, *, eps: float = 1e-5) -> nn.Module:
         channels: of the feature maps.
         eps: added to the variance.
     """
+    # One group of all channels: torch's LayerNorm would want to know the maps' size, and learn a factor for each pixel.
     return nn.GroupNorm(1, channels, eps)

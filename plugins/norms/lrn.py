@@ -24,4 +24,5 @@ def lrn(
     """
     if n < 1 or k <= 0:
         raise InputError(f"norm lrn needs n of at least 1 and k above 0, not {n} and {k:g}")
+    # torch takes the mean of the squares where the paper takes their sum.
     return nn.LocalResponseNorm(n, alpha=alpha * n, beta=beta, k=k)

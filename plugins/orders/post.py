@@ -15,6 +15,7 @@ class Post(Order):
         return PostUnit(self.branch(layers, tail, "norm"), self.shortcut(shape), self.parts.act())
 
     def after_stem(self, channels: int) -> nn.Module:
+        # Units take x as the one before them leaves it, activated; for the first one the stem does that.
         return self.parts.sequence(channels, "norm", "act")
 
     def after_stages(self, channels: int) -> nn.Module:

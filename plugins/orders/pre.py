@@ -20,6 +20,7 @@ class Pre(Order):
         stem_norm: norm and activation of the stem's own, which the first unit's then repeat.
     """
 
+    # The shortcut is to hand x on unchanged; where it must change its shape, it does that and no more (He's code).
     norm_projection = False
 
     def __init__(
@@ -36,7 +37,9 @@ class Pre(Order):
         return PreUnit(preact, self.branch(layers, tail), self.shortcut(shape), shared=shared)
 
     def after_stem(self, channels: int) -> nn.Module:
+        # Nothing, as a rule: the first unit norms and activates before its first weight layer.
         return self.parts.sequence(channels, *self.stem)
 
     def after_stages(self, channels: int) -> nn.Module:
+        # The last unit ends in an addition, and its sum has been neither normed nor activated.
         return self.parts.sequence(channels, *self.final)

@@ -30,6 +30,7 @@ class ReluOnlyPre(Order):
         return PreUnit(preact, self.branch(layers, tail, "norm"), self.shortcut(shape), shared=shared)
 
     def after_stem(self, channels: int) -> nn.Module:
+        # As behind every weight layer; the activation that belongs to it opens the first unit.
         return self.parts.sequence(channels, "norm")
 
     def after_stages(self, channels: int) -> nn.Module:

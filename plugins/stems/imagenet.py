@@ -29,6 +29,7 @@ class ImageNet(Stem):
         super().__init__()
         self.out_channels = out_channels
         small = min(parts.size) < full_size
+        # Zeros make a difference where no activation precedes the pooling, as in v2: they win over negative values.
         padding: nn.Module = nn.ZeroPad2d(1) if zero_padded_pool else nn.Identity()
         pool = nn.Sequential(padding, nn.MaxPool2d(3, stride=2, padding=0 if zero_padded_pool else 1))
         self.conv = nn.Conv2d(parts.channels, out_channels, 7, stride=1 if small else 2, padding=3, bias=bias)

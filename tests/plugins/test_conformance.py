@@ -1,39 +1,106 @@
-"""Every built-in part of a network, augmentation and evaluation keeps the contract of its kind."""
+"""Every built-in plugin keeps the contract of its kind."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
-from ablate import registry, testing, testing_data
+import numpy as np
+import pytest
+
+from ablate import registry, testing
 from ablate.config.compose import prepare
 
-SUITES = {
-    "backbone": testing.BackboneConformance,
-    "aux": testing.AuxConformance,
-    "block": testing.BlockConformance,
-    "shortcut": testing.ShortcutConformance,
-    "order": testing.OrderConformance,
-    "augment": testing_data.AugmentConformance,
-    "evaluation": testing_data.EvaluationConformance,
+from .. import published
+
+# To build a plugin with, where its defaults do not fit the smallest networks or lack a value.
+OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("augment", "chain"): {"steps": ["crop_flip", "color_pca", "resized_crop"]},
+    ("data", "cluttered_digits"): {"train": 30, "test": 20},
+    ("data", "hub"): {"classes": 3, "size": 8, "resize": 10},
+    ("data", "imagefolder"): {"classes": 3, "size": 8, "resize": 10},
+    ("engine", "local"): {"slots": 2},
+    ("head", "fc"): {"hidden": [16, 8], "dropout_at": "inputs"},
+    ("head", "rbf"): {"hidden": [16], "grid": 2},
+    ("norm", "group"): {"groups": 4},
 }
-OPTIONS = {"chain": {"steps": ["crop_flip", "color_pca", "resized_crop"]}}
-CHANGES = {"vgg": {"depth": 11}}
+# What the network around a part needs besides.
+CHANGES: dict[tuple[str, str], dict[str, Any]] = {("backbone", "vgg"): {"depth": 11}}
+# What a plugin cannot pass, and why.
+FEW = {"test_it_has_as_many_samples_as_it_says": "the files that are written here hold a few of its images"}
+EXPECTED_FAILURES: dict[tuple[str, str], dict[str, str]] = {
+    ("data", name): FEW for name in ("cifar10", "cifar100", "fashion_mnist", "imagenet", "mnist", "svhn")
+}
+
+
+def pictures(folder: Path, names: list[str], *, train: str = "train", test: str = "val") -> None:
+    """A picture of noise in each class of both splits."""
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow")
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    image.fromarray(noise).save(buffer, "png")
+    for part in (train, test):
+        for name in names:
+            (folder / part / name).mkdir(parents=True)
+            (folder / part / name / "1.png").write_bytes(buffer.getvalue())
+
+
+def write(name: str, folder: Path) -> dict[str, Any]:
+    """Tiny files in the format of a data set, and the options that say where they lie."""
+    match name:
+        case "cifar10":
+            published.write_cifar10(folder)
+        case "cifar100":
+            published.write_cifar100(folder)
+        case "mnist" | "fashion_mnist":
+            published.write_mnist(folder, name=name)
+        case "svhn":
+            published.write_svhn(folder)
+        case "imagefolder":
+            pictures(folder, ["ant", "bee", "cat"])
+        case "imagenet":
+            pictures(folder, [f"n{number:08}" for number in range(1000)])
+        case "hub":
+            pytest.importorskip("datasets", reason="needs Hugging Face `datasets`")
+            pictures(folder, ["ant", "bee", "cat"], test="test")
+            return {"path": str(folder)}
+        case "cluttered_digits":
+            return {"cache": folder}
+        case _:
+            return {}
+    return {"root": folder}
 
 
 def suites() -> dict[str, type]:
     prepare()
     found: dict[str, type] = {}
-    for kind, suite in SUITES.items():
-        for entry in registry.entries(kind):
-            if (kind, entry.name) == ("aux", "none"):
-                continue  # it is no classifier
-            members: dict[str, Any] = {"name": entry.name, "__module__": __name__}
-            if entry.name in OPTIONS:
-                members["options"] = OPTIONS[entry.name]
-            if entry.name in CHANGES:
-                members["changes"] = CHANGES[entry.name]
-            found[f"Test_{kind}_{entry.name}"] = type(f"Test_{kind}_{entry.name}", (suite,), members)
+    for entry in registry.entries():
+        if entry.kind not in testing.SUITES:
+            continue  # told below
+        key = entry.kind, entry.name
+        suite: type[testing.Conformance] = testing.SUITES[entry.kind]
+        members: dict[str, Any] = {"name": entry.name, "__module__": __name__, "options": OPTIONS.get(key, {})}
+        members["expected_failures"] = EXPECTED_FAILURES.get(key, {})
+        if key in CHANGES:
+            members["changes"] = CHANGES[key]
+        if entry.kind == "data":
+            members["prepare"] = lambda self, folder: write(self.name, folder)
+        if key == ("aux", "none"):
+            suite, members["kind"] = testing.PartConformance, "aux"  # there is no classifier to be tested
+        test = f"Test_{entry.kind}_{entry.name}"
+        found[test] = type(test, (suite,), members)
     return found
 
 
 globals().update(suites())
+
+
+def test_every_kind_has_a_suite() -> None:
+    assert [kind for kind in registry.KINDS if kind not in testing.SUITES] == []
+
+
+@pytest.mark.parametrize("table", [OPTIONS, CHANGES, EXPECTED_FAILURES])
+def test_the_tables_name_plugins(table: dict[tuple[str, str], Any]) -> None:
+    known = {(entry.kind, entry.name) for entry in registry.entries()}
+    assert [key for key in table if key not in known] == []

@@ -234,6 +234,32 @@ def test_arms_that_share_a_parameter_start_equal() -> None:
     assert torch.equal(deeper["stages.stage3.1.branch.conv2.weight"], base["stages.stage3.1.branch.conv2.weight"])
 
 
+@pytest.mark.parametrize(("layout", "arch"), [("cifar", "resnet20_cifar"), ("imagenet", "resnet18")])
+def test_maps_have_the_shapes_that_the_docstring_says(layout: str, arch: str) -> None:
+    text = registry.lookup("backbone", "resnet").factory.__doc__ or ""
+    place = {"cifar": 0, "imagenet": -1}[layout]
+    row = re.compile(r"(\w+) +\(N, +(\d+), +(\d+), +(\d+)\)")
+    rows = [row.findall(line)[place] for line in text.splitlines() if row.search(line)]
+    if layout == "cifar":
+        rows = [(name, *shape) for name, *shape in rows if name != "stage4"]
+    (_, *image), *stated = [(name, *map(int, shape)) for name, *shape in rows]
+    model = meta(f"arch={arch}")
+    x = torch.zeros(1, *image, device="meta")
+    found = []
+    for name, part in [("stem", model.stem), *model.stages.named_children()]:
+        x = part(x)
+        found.append((name, *x.shape[1:]))
+    assert found == stated
+
+
+@pytest.mark.parametrize("arch", ["resnet50_v2_000", "resnet18_d2l"])
+def test_the_first_pooling_is_padded_as_the_preset_says(arch: str) -> None:
+    model = meta(f"arch={arch}")
+    image = torch.zeros(1, model.stem.conv.in_channels, 224, 224, device="meta")
+    assert model.stem(image).shape[2:] == (56, 56)
+    assert "56x56 pixels behind it" in config_names("arch")[arch].read_text(encoding="utf-8")
+
+
 def test_small_images_keep_the_weights_of_an_imagenet_network() -> None:
     cfg = ablate.compose(["arch=resnet18", "width=0.125", "image.classes=10"])
     full = ablate.build_model(cfg)

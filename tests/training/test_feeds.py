@@ -55,6 +55,12 @@ WRONG: list[tuple[Splits, str]] = [
         "its train split has label 10 at image 2; labels are 0 to 9",
     ),
     (replace(WHOLE, test=replace(split(3), labels=torch.tensor([0, -1, 2]))), "its test split has label -1 at image 1"),
+    (
+        replace(WHOLE, train=replace(split(), labels=torch.zeros(5, dtype=torch.int32))),
+        r"its train split has labels of int32 \(5,\), not int64 \(N,\): a class's number for each image",
+    ),
+    (replace(WHOLE, test=replace(split(3), labels=torch.zeros(3, 10).long())), r"labels of int64 \(3, 10\), not int64"),
+    (replace(WHOLE, test=replace(split(3), labels=[0, 1, 2])), "labels of list, not int64"),
     (replace(WHOLE, test=Files()), "one split is in memory and the other is not"),
 ]
 

@@ -1,61 +1,47 @@
-"""Conformance tests for what feeds training: what every augmentation and evaluation must do.
-
-Subclass the class of your plugin's kind in a pytest file, and say which plugin is meant:
-
-    from ablate.testing_data import AugmentConformance
-
-    class TestCutout(AugmentConformance):
-        name = "cutout"
-        options = {"pixels": 4}
-"""
+"""What an augmentation and an evaluation must do."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
 
 from ablate import registry
-from ablate.config.compose import prepare
 from ablate.interfaces.data import Augment, Evaluation
+from ablate.testing._base import Conformance
+from ablate.testing.networks import images, stream
 from ablate.training.feed import rows
 from ablate.training.statistics import PixelStatistics
 
 SAMPLES = 40
 CHANNELS = pytest.mark.parametrize("channels", [1, 3])
+READERS = ("builtins.open", "io.open", "os.open", "os.scandir", "os.listdir")
 
 
-def stream(seed: int = 0) -> torch.Generator:
-    """A generator of its own."""
-    return torch.Generator().manual_seed(seed)
-
-
-def images(samples: int = SAMPLES, channels: int = 3, size: tuple[int, int] = (8, 9)) -> Tensor:
-    """(samples, channels, *size), normalised; the same ones at every call."""
-    return torch.randn(samples, channels, *size, generator=stream())
-
-
-class FeedingConformance:
+class FeedingConformance(Conformance):
     """What holds for every part of the data path; subclass the class of your plugin's kind instead."""
 
-    kind: ClassVar[str]
-    name: ClassVar[str]
-    options: ClassVar[dict[str, Any]] = {}
+    def make(self, **options: Any) -> Any:
+        """The plugin, with further options."""
+        return registry.build(self.kind, {**self.node, **options})
 
-    @pytest.fixture(autouse=True)
-    def _plugins(self) -> None:
-        prepare()
+    def test_building_it_reads_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Plans and lists build it on machines that have no data."""
 
-    def test_it_says_in_one_line_what_it_is(self) -> None:
-        assert registry.lookup(self.kind, self.name).summary
+        def refuse(*arguments: Any, **options: Any) -> None:
+            raise AssertionError(f"building it opens {arguments[0] if arguments else '.'}")
 
-    def test_every_option_is_documented(self) -> None:
-        entry = registry.lookup(self.kind, self.name)
-        text = inspect.getdoc(entry.factory) or ""
-        assert [p.name for p in entry.parameters if f"{p.name}:" not in text] == []
+        with monkeypatch.context() as patch:
+            for reader in READERS:
+                patch.setattr(reader, refuse)
+            self.make()
+
+
+def normalised(channels: int = 3, count: int = SAMPLES, size: tuple[int, int] = (8, 9)) -> Tensor:
+    """(count, channels, *size): no square, so that height and width are not taken for each other."""
+    return images(count, channels, size)
 
 
 class AugmentConformance(FeedingConformance):
@@ -65,14 +51,14 @@ class AugmentConformance(FeedingConformance):
 
     def build(self, channels: int = 3) -> Augment:
         """The augmentation, which knows the statistics of a training split."""
-        augment: Augment = registry.build(self.kind, {"name": self.name, **self.options})
+        augment: Augment = self.make()
         pixels = torch.randint(0, 256, (50, channels, 8, 9), generator=stream(1), dtype=torch.uint8)
         augment.fit(PixelStatistics(lambda: [pixels]))
         return augment
 
     @CHANNELS
     def test_images_keep_their_shape_and_stay_numbers(self, channels: int) -> None:
-        augment, given = self.build(channels), images(channels=channels)
+        augment, given = self.build(channels), normalised(channels)
         choices = augment.draw(SAMPLES, stream())
         for change in (augment.apply, augment.finish):
             made = change(given.clone(), choices)
@@ -80,9 +66,9 @@ class AugmentConformance(FeedingConformance):
             assert made.isfinite().all()
 
     def test_images_are_not_changed_in_place(self) -> None:
-        augment, given = self.build(), images()
+        augment, given = self.build(), normalised()
         augment.apply(given, augment.draw(SAMPLES, stream()))
-        assert torch.equal(given, images())
+        assert torch.equal(given, normalised())
 
     def test_choices_come_from_the_generator_alone(self) -> None:
         before = torch.get_rng_state()
@@ -95,7 +81,7 @@ class AugmentConformance(FeedingConformance):
     def test_an_image_does_not_depend_on_its_batch_to_the_last_bit(
         self, size: int, memory_format: torch.memory_format
     ) -> None:
-        augment, given = self.build(), images().contiguous(memory_format=memory_format)
+        augment, given = self.build(), normalised().contiguous(memory_format=memory_format)
         choices = augment.draw(SAMPLES, stream())
         whole = augment.apply(given, choices)
         order = torch.randperm(SAMPLES, generator=stream(2))
@@ -116,7 +102,7 @@ class AugmentConformance(FeedingConformance):
 
     def _applied(self, seed: int) -> Tensor:
         augment = self.build()
-        return augment.apply(images(), augment.draw(SAMPLES, stream(seed)))
+        return augment.apply(normalised(), augment.draw(SAMPLES, stream(seed)))
 
 
 class EvaluationConformance(FeedingConformance):
@@ -126,18 +112,21 @@ class EvaluationConformance(FeedingConformance):
 
     def build(self) -> Evaluation:
         """The evaluation."""
-        evaluation: Evaluation = registry.build(self.kind, {"name": self.name, **self.options})
-        return evaluation
+        return cast(Evaluation, self.make())
+
+    def given(self, evaluation: Evaluation) -> Tensor:
+        """Images of 8x9 pixels, with the margin that the evaluation asks for."""
+        return normalised(count=3, size=(8 + 2 * evaluation.margin, 9 + 2 * evaluation.margin))
 
     def test_every_view_has_the_shape_of_the_networks_images(self) -> None:
         evaluation = self.build()
-        given = images(3, size=(8 + 2 * evaluation.margin, 9 + 2 * evaluation.margin))
+        given = self.given(evaluation)
         views = list(evaluation.views(given))
         assert views
         assert [view.shape for view in views] == [(3, 3, 8, 9)] * len(views)
 
     def test_views_are_the_same_every_time(self) -> None:
         evaluation = self.build()
-        given = images(3, size=(8 + 2 * evaluation.margin, 9 + 2 * evaluation.margin))
+        given = self.given(evaluation)
         first, again = list(evaluation.views(given)), list(evaluation.views(given))
         assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
