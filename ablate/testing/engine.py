@@ -10,8 +10,9 @@ from typing import ClassVar, cast
 import pytest
 
 from ablate import registry
-from ablate.interfaces.run import Engine, Job, Report, Slot
+from ablate.interfaces.engine import CellPlace, Engine, Job, Listener, Slot
 from ablate.run.process import is_taken
+from ablate.run.scheduling import run_jobs
 from ablate.run.store import Store
 from ablate.study.plan import plan_study
 from ablate.testing._base import Conformance
@@ -30,7 +31,7 @@ class Broken(Augment):
 """
 
 
-class Recorder(Report):
+class Recorder(Listener):
     """Writes down what an engine tells.
 
     Attributes:
@@ -58,9 +59,6 @@ class Recorder(Report):
     def again(self, job: Job, reason: str) -> None:
         self.told.append(("again", job.id))
         self.reasons.append(reason)
-
-    def is_done(self, job: Job) -> bool:
-        return has_result(job)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -95,7 +93,7 @@ class EngineConformance(Conformance):
     def run(self, *jobs: Job) -> Recorder:
         """Let the engine run cells; gives what it told."""
         report = Recorder()
-        self.make().run(jobs, report)
+        run_jobs(self.make(), jobs, report, has_result)
         return report
 
     def test_every_cell_is_trained_and_ends_once(self) -> None:
@@ -138,14 +136,14 @@ class EngineConformance(Conformance):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            self.make().run(jobs, Recorder(interrupt))
+            run_jobs(self.make(), jobs, Recorder(interrupt), has_result)
         assert [job.id for job in jobs if is_taken(job)] == [], "these are still being trained"
 
     def test_telling_its_slots_starts_nothing(self, tmp_path: Path) -> None:
         before = multiprocessing.active_children()
         slots = self.make().slots(5)
         assert len(slots) <= 5
-        assert all(isinstance(slot, Slot) and slot.device and slot.threads >= 1 for slot in slots)
+        assert all(isinstance(slot, Slot) and slot.device and slot.cores >= 1 for slot in slots)
         assert multiprocessing.active_children() == before
         assert list(tmp_path.iterdir()) == []
 
@@ -156,7 +154,7 @@ def job_of(*overrides: str) -> Job:
     (cell,) = plan_study(list(typed.values())).cells
     store = Store("runs", "conformance")
     store.prepare()
-    return Job(cell.id, store.freeze(cell), store.lock_file(cell.id), cost=1.0)
+    return Job((CellPlace(cell.id, store.freeze(cell), store.lock_file(cell.id)),), cost=1.0)
 
 
 def broken_job(draw: str) -> Job:
@@ -169,4 +167,4 @@ def broken_job(draw: str) -> Job:
 
 def has_result(job: Job) -> bool:
     """Whether the cell is finished."""
-    return (job.folder / "result.json").exists()
+    return bool((job.folder / "result.json").exists())

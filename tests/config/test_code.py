@@ -151,7 +151,9 @@ def test_what_a_cell_runs_decides(file: str) -> None:
     assert file in core_files()
 
 
-@pytest.mark.parametrize("folder", ["report", "plan", "run", "study", "cli", "preflight", "analysis", "bench", "testing"])
+@pytest.mark.parametrize(
+    "folder", ["report", "plan", "run", "study", "cli", "preflight", "analysis", "bench", "testing"]
+)
 def test_what_plans_judges_and_draws_does_not(folder: str) -> None:
     assert [file for file in core_files() if file.startswith(f"ablate/{folder}/")] == []
 

@@ -23,9 +23,7 @@ from ablate.study.section import container
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
-GOLDEN: dict[str, dict[str, str]] = json.loads(
-    Path(__file__).with_name("golden_ids.json").read_text(encoding="utf-8")
-)
+GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_ids.json").read_text(encoding="utf-8"))
 USES = ("backbone", "block", "order", "shortcut", "depth")
 NOTHING = Contents()
 
