@@ -19,7 +19,7 @@ from ablate.run.results import read_result
 from ablate.run.store import Store
 from ablate.study.plan import Cell, plan_study
 
-from ..cells import TINY, frozen, last_wins, tiny_cell
+from tests.cells import TINY, frozen, last_wins, tiny_cell
 
 QUICK = ("trainer.epochs=1", "data.batch_size=500")
 

@@ -13,10 +13,10 @@ import pytest
 from ablate import load_results, registry
 from ablate.__main__ import main
 
-from .cells import TINY, last_wins
-from .published import write_cifar10
+from tests.cells import TINY, last_wins
+from tests.published import write_cifar10
 
-SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
+SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500"]
 TWO_ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders"]
 
 

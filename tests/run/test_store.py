@@ -18,7 +18,7 @@ from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
 
-from .cells import tiny_study
+from tests.cells import tiny_study
 
 METRICS = {"train/loss": 0.5, "train/error": 0.25, "test/loss": 0.75, "test/error": 0.5, "params": 10, "flops": 20}
 
