@@ -56,6 +56,12 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
             ["backbone=googlenet", "depth=56"],
             "depth=56 has no effect: backbone googlenet has no depth to choose; what it asks for: backbone, order, ",
         ),
+        *(
+            ([f"arch={net}", "order=pre"], f"order=pre has no effect: backbone {family} uses no order; ")
+            for net, family in [
+                ("googlenet", "googlenet"), ("googlenet_bn", "googlenet"), ("inception_v2", "inception_v2")
+            ]
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
