@@ -73,7 +73,10 @@ def list_plugins(arguments: list[str]) -> None:
     parser.add_argument("kind", nargs="?", help="such as block, shortcut, arch, exp")
     kind = parser.parse_args(arguments).kind
     from ablate.cli.catalogue import catalogue
-    from ablate.registry.kinds import FILE_GROUPS, KINDS
+    from ablate.registry.kinds import FILE_GROUPS, KINDS, kind_of_key
+
+    if kind is not None and (named := kind_of_key(kind)):
+        kind = named.name  # by its key, as it is typed: `probes`
 
     kinds = [*KINDS, *FILE_GROUPS]
     if kind is not None and kind not in kinds:
