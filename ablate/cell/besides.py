@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,15 +164,3 @@ def _others(folder: Path, cells: Mapping[str, str], device: str, cores: int) -> 
         return stored_network(place, read_yaml(place / "cell.yaml")["config"], device, cores, arm=arm)
 
     return of_arm
-
-
-def wanting(cell: Mapping[str, Any], folder: Path, result: Mapping[str, Any]) -> bool:
-    """Whether a finished cell lacks something that it would have if it were trained as its `cell.yaml` says.
-
-    Args:
-        cell: what that file holds.
-        folder: where the result lies.
-        result: what its `result.json` holds.
-    """
-    keep: Sequence[str] = cell.get("keep", ())
-    return bool(Asked.of(cell["config"], keep).alone().lacking(folder, result))

@@ -73,9 +73,7 @@ def _store_schema() -> None:
     ConfigStore.instance().store(name="ablate_schema", node=schema, provider="ablate")
     for kind in registry.KINDS.values():
         if kind.several:  # `tracker=none`, as one would type it: a choice that adds nothing
-            ConfigStore.instance().store(
-                group=kind.group, name=NONE, node={}, package="_global_", provider="ablate"
-            )
+            ConfigStore.instance().store(group=kind.group, name=NONE, node={}, package="_global_", provider="ablate")
 
 
 def compose(overrides: Sequence[str] = ()) -> DictConfig:

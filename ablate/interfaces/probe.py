@@ -164,13 +164,13 @@ class Probe(abc.ABC):
 @contextmanager
 def kept(model: nn.Module) -> Iterator[None]:
     """Put a network back as it was, to the bit: values, gradients, modes; and all random generators."""
-    tensors = [*model.parameters(), *model.buffers()]
+    tensors: list[Tensor] = [*model.parameters(), *model.buffers()]
     values = [one.detach().clone() for one in tensors]
     gradients = [one.grad for one in model.parameters()]
     requires = [one.requires_grad for one in model.parameters()]
     modes = [(one, one.training) for one in model.modules()]
-    for one in model.parameters():
-        one.grad = None
+    for parameter in model.parameters():
+        parameter.grad = None
     with random_kept(next(iter(tensors)).device if tensors else torch.device("cpu")):
         try:
             yield

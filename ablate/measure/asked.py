@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ablate import registry
 from ablate.config.code import plugin_fingerprint
+from ablate.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from ablate.interfaces.measurement import Measurement
@@ -62,16 +63,19 @@ class Asked:
         probes: name -> config node.
         measurements: name -> config node.
         keep: parts of it that stay, of `KEPT`.
+        same_code: what other code of a probe or a measurement has given does not count (`rerun=stale`).
     """
 
     probes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
+    same_code: bool = False
 
     @classmethod
     def of(cls, config: Mapping[str, Any], keep: Sequence[str] = ()) -> Asked:
         """Of a frozen config, which may be older than probes and measurements are."""
-        return cls(config.get(PROBES) or {}, config.get(MEASUREMENTS) or {}, tuple(keep))
+        probes, measurements = config.get(PROBES) or {}, config.get(MEASUREMENTS) or {}
+        return cls(probes, measurements, tuple(keep), same_code=config.get("rerun") == "stale")
 
     def __bool__(self) -> bool:
         return bool(self.probes or self.measurements or self.keep)
@@ -82,26 +86,73 @@ class Asked:
             return self
         return replace(self, measurements={k: v for k, v in self.measurements.items() if not needs_others(k)})
 
-    def lacking(self, folder: Path, result: Mapping[str, Any], *, same_code: bool = False) -> Lacking:
+    def lacking(self, folder: Path, result: Mapping[str, Any]) -> Lacking:
         """What a finished cell lacks of this.
 
         Args:
             folder: of the cell.
             result: what its `result.json` holds.
-            same_code: what other code of a probe or a measurement has given does not count.
         """
         if not self:
             return Lacking()
-        probes = [name for name, node in self.probes.items() if not _has(folder, result, PROBES, node, same_code)]
-        taken = MEASUREMENTS, self.measurements
-        measurements = [name for name, node in taken[1].items() if not _has(folder, result, taken[0], node, same_code)]
+        lacks = {
+            key: tuple(name for name, node in nodes.items() if not _has(folder, result, key, node, self.same_code))
+            for key, nodes in ((PROBES, self.probes), (MEASUREMENTS, self.measurements))
+        }
         has_weights = (folder / WEIGHTS).is_file()
-        return Lacking(tuple(probes), tuple(measurements), "weights" in self.keep and not has_weights, has_weights)
+        return Lacking(**lacks, weights="weights" in self.keep and not has_weights, has_weights=has_weights)
+
+
+def kept_parts(given: Any) -> tuple[str, ...]:
+    """What `study.keep` names: one part, or a list of them.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    names = [given] if isinstance(given, str) else list(given or [])
+    for name in names:
+        if name not in KEPT:
+            raise unknown("part of a cell in study.keep", name, KEPT)
+    return tuple(dict.fromkeys(names))
 
 
 def needs_others(measurement: str) -> bool:
     """Whether a measurement asks for the networks of other arms."""
     return bool(getattr(registry.lookup("measurement", measurement).factory, "needs_others", False))
+
+
+def with_earlier(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """A frozen config that also asks for the probes and measurements of an earlier result, as far as they exist."""
+    found = dict(config)
+    for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS)):
+        known = {entry.name for entry in registry.entries(kind)}
+        earlier = {
+            name: {"name": name, **note["options"]} for name, note in result.get(key, {}).items() if name in known
+        }
+        if earlier:
+            found[key] = {**earlier, **(config.get(key) or {})}
+    return found
+
+
+def check_looking_on(config: Mapping[str, Any]) -> None:
+    """Refuse probes that cannot look at how steps are computed, and what is neither a probe nor a measurement.
+
+    Raises:
+        InputError: there is one.
+    """
+    if not config.get(PROBES) and not config.get(MEASUREMENTS):
+        return
+    from ablate.measure.measuring import build_measurement
+    from ablate.measure.probing import build_probe
+
+    for node in (config.get(MEASUREMENTS) or {}).values():
+        build_measurement(node)
+    for name, node in (config.get(PROBES) or {}).items():
+        if build_probe(node).reads_forward and config["trainer"]["compile"] == "inductor":
+            raise InputError(
+                f"probe '{name}' looks into the forward pass, and trainer.compile=inductor rewrites it: "
+                f"set trainer.compile=none or cudagraphs"
+            )
 
 
 def note_of(kind: str, node: Mapping[str, Any], *, table: bool) -> dict[str, Any]:

@@ -12,9 +12,7 @@ from ablate.errors import unknown
 DECIDES_NUMBERS = False
 
 
-def finite(
-    what: str, columns: Iterable[str], values: Mapping[str, float | Tensor]
-) -> dict[str, float | None]:
+def finite(what: str, columns: Iterable[str], values: Mapping[str, float | Tensor]) -> dict[str, float | None]:
     """A value for each column; None where there is none, or where it is no finite number.
 
     Args:

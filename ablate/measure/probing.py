@@ -36,9 +36,7 @@ class Probing(Watcher):
         trained: the network, as a probe is given it at an epoch's end.
     """
 
-    def __init__(
-        self, nodes: Mapping[str, Mapping[str, Any]], course: Course, folder: Path, trained: Trained
-    ) -> None:
+    def __init__(self, nodes: Mapping[str, Mapping[str, Any]], course: Course, folder: Path, trained: Trained) -> None:
         self.nodes, self.course, self._trained = nodes, course, trained
         self.probes = {name: build_probe(node) for name, node in nodes.items()}
         self._steps = {name: _steps_of(name, probe, course) for name, probe in self.probes.items()}

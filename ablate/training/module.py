@@ -283,4 +283,3 @@ class Training(pl.LightningModule):
         rates = [self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch) for epoch in epochs]
         self._pass.rate = rates[-1]
         return rates
-

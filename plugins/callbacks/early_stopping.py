@@ -25,7 +25,9 @@ class EarlyStopping(LightningEarlyStopping):
         self, *, monitor: Literal["train/loss", "train/error"] = "train/loss", patience: int = 3, min_delta: float = 0.0
     ) -> None:
         if patience < 1 or min_delta < 0:
-            raise InputError(f"callbacks.early_stopping: patience={patience} and min_delta={min_delta} must be positive")
+            raise InputError(
+                f"callbacks.early_stopping: patience={patience} and min_delta={min_delta} must be positive"
+            )
         super().__init__(monitor, min_delta=min_delta, patience=patience, mode="min", check_on_train_epoch_end=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

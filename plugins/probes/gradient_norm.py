@@ -1,5 +1,7 @@
 """How large gradients are, layer by layer."""
 
+from collections.abc import Mapping
+
 import torch
 
 from ablate import Course, InputError, Probe, StepLook, register
@@ -51,7 +53,7 @@ class GradientNorm(Probe):
     def state(self) -> dict[str, float]:
         return self.values()
 
-    def load(self, state: dict[str, float]) -> None:
+    def load(self, state: Mapping[str, float]) -> None:
         self._norms = dict(state)
 
     def _latest(self) -> dict[str, float]:
