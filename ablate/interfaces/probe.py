@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +74,7 @@ class StepLook(_Rows):
 
     def __init__(
         self, epoch: int, step: int, course: Course, model: nn.Module, optimizer: torch.optim.Optimizer,
-        batch: tuple[Tensor, Tensor], rate: float,
+        batch: tuple[Tensor, Tensor], *, rate: float,
     ) -> None:  # fmt: skip
         super().__init__()
         self.epoch, self.step, self.course = epoch, step, course
@@ -115,7 +114,7 @@ class EpochLook(_Rows):
     rows: list[dict[str, Value]] = field(default_factory=list)
 
 
-class Probe(abc.ABC):
+class Probe:
     """Something that is looked at while a cell trains. Built as `Probe(*, options)`, anew for each cell.
 
     A step is looked at where some probe asks for it; all others run as if there were no probes. What a probe may do:
@@ -134,19 +133,19 @@ class Probe(abc.ABC):
         """The optimiser steps to look at, from 0 to `course.steps - 1`; by default none."""
         return ()
 
-    def before_step(self, look: StepLook) -> None:  # noqa: B027 - most look at one moment only
+    def before_step(self, look: StepLook) -> None:
         """Before the forward pass; gradients are still those of the step before."""
 
-    def after_forward(self, look: StepLook) -> None:  # noqa: B027
+    def after_forward(self, look: StepLook) -> None:
         """Between the forward pass and the backward pass: `look.loss` has its graph."""
 
-    def after_backward(self, look: StepLook) -> None:  # noqa: B027
+    def after_backward(self, look: StepLook) -> None:
         """Each parameter's `grad` is there, and nothing is updated yet."""
 
-    def after_update(self, look: StepLook) -> None:  # noqa: B027
+    def after_update(self, look: StepLook) -> None:
         """The step is done."""
 
-    def epoch_end(self, look: EpochLook) -> None:  # noqa: B027
+    def epoch_end(self, look: EpochLook) -> None:
         """An epoch has ended and was measured."""
 
     def values(self) -> Mapping[str, float]:
@@ -157,7 +156,7 @@ class Probe(abc.ABC):
         """What `values` and later looks need of earlier ones, as plain values: kept in the cell's checkpoint."""
         return {}
 
-    def load(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - there is nothing to load without `state`
+    def load(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave, in the process that goes on with the cell."""
 
 

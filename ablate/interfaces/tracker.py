@@ -52,9 +52,9 @@ class FollowedCell:
 class Tracker(abc.ABC):
     """Follows a study. Built as `Tracker(*, options)`, once a run of the study; building it reaches out to nothing.
 
-    All methods are called from one thread that is the tracker's own, so one that waits for a server delays no cell. What
-    was told is written down in the study's folder, and is told once, whatever becomes of the process in between; only
-    what was being told when the process was killed is told again. An exception is said in one line, and ends the
+    All methods are called from one thread that is the tracker's own, so one that waits for a server delays no cell.
+    What was told is written down in the study's folder, and is told once, whatever becomes of the process in between;
+    only what was being told when the process was killed is told again. An exception is said in one line, and ends the
     tracker for this run; the next run of the study tells it what is missing.
     """
 

@@ -55,7 +55,7 @@ class Probing(Watcher):
     ) -> Tensor:  # fmt: skip
         """Take a step, and let the probes that ask for it look at it."""
         looks = {
-            name: StepLook(epoch + 1, number, self.course, model, optimizer, batch, rate)
+            name: StepLook(epoch + 1, number, self.course, model, optimizer, batch, rate=rate)
             for name, steps in self._steps.items()
             if number in steps
         }
