@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ablate import registry
 from ablate.config.code import plugin_fingerprint
 from ablate.errors import InputError, unknown
+from ablate.registry.blame import blaming
 
 if TYPE_CHECKING:
     from ablate.interfaces.measurement import Measurement
@@ -134,27 +135,6 @@ def with_earlier(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[s
     return found
 
 
-def check_looking_on(config: Mapping[str, Any]) -> None:
-    """Refuse probes that cannot look at how steps are computed, and what is neither a probe nor a measurement.
-
-    Raises:
-        InputError: there is one.
-    """
-    if not config.get(PROBES) and not config.get(MEASUREMENTS):
-        return
-    from ablate.measure.measuring import build_measurement
-    from ablate.measure.probing import build_probe
-
-    for node in (config.get(MEASUREMENTS) or {}).values():
-        build_measurement(node)
-    for name, node in (config.get(PROBES) or {}).items():
-        if build_probe(node).reads_forward and config["trainer"]["compile"] == "inductor":
-            raise InputError(
-                f"probe '{name}' looks into the forward pass, and trainer.compile=inductor rewrites it: "
-                f"set trainer.compile=none or cudagraphs"
-            )
-
-
 def note_of(kind: str, node: Mapping[str, Any], *, table: bool) -> dict[str, Any]:
     """What a result says of a probe or a measurement: how it was set, by which code, and whether it has a table."""
     return {"options": _options(node), "code": plugin_fingerprint(kind, str(node["name"])), "table": table}
@@ -164,14 +144,37 @@ def columns_of(config: Mapping[str, Any]) -> list[str]:
     """The columns of results that the probes and measurements of a config give.
 
     Raises:
-        InputError: an option makes no sense.
+        InputError: an option makes no sense, or one is neither.
     """
-    found: list[str] = []
-    for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS)):
+    return [f"{name}/{column}" for name, plugin in _built(config) for column in plugin.columns]
+
+
+def check_looking_on(config: Mapping[str, Any]) -> None:
+    """Refuse probes that cannot look at how steps are computed, and what is neither a probe nor a measurement.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name, plugin in _built(config):
+        if getattr(plugin, "reads_forward", False) and config["trainer"]["compile"] == "inductor":
+            raise InputError(
+                f"probe '{name}' looks into the forward pass, and trainer.compile=inductor rewrites it: "
+                f"set trainer.compile=none or cudagraphs"
+            )
+
+
+def _built(config: Mapping[str, Any]) -> Iterator[tuple[str, Probe | Measurement]]:
+    """The probes and measurements of a config; where there are none, nothing is imported for them."""
+    if not config.get(PROBES) and not config.get(MEASUREMENTS):
+        return
+    from ablate.measure.measuring import build_measurement
+    from ablate.measure.probing import build_probe
+
+    for key, build in ((PROBES, build_probe), (MEASUREMENTS, build_measurement)):
         for name, node in (config.get(key) or {}).items():
-            plugin = cast("Probe | Measurement", registry.build(kind, node))
-            found += [f"{name}/{column}" for column in plugin.columns]
-    return found
+            with blaming({key: config[key]}, f"building {name}"):
+                plugin = build(node)
+            yield name, plugin
 
 
 def _has(folder: Path, result: Mapping[str, Any], key: str, node: Mapping[str, Any], same_code: bool) -> bool:

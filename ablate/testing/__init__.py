@@ -16,8 +16,8 @@ What a plugin cannot pass, because its source has it otherwise, it declares:
 import pytest
 
 _MODULES = (
-    "_base", "act", "backbone", "data", "engine", "feeding", "head", "init", "networks", "norm", "parts", "stem",
-    "training", "units",
+    "_base", "act", "backbone", "data", "engine", "feeding", "head", "init", "looking", "networks", "norm", "parts",
+    "stem", "tracker", "training", "units",
 )  # fmt: skip
 # Before they are imported: then a failing assert shows its values, as in a test file.
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
@@ -37,10 +37,12 @@ from ablate.testing.feeding import (
 )
 from ablate.testing.head import HeadConformance
 from ablate.testing.init import InitConformance
+from ablate.testing.looking import CallbackConformance, LookingConformance, MeasurementConformance, ProbeConformance
 from ablate.testing.networks import IMAGE, SIZES, all_logits, images, make_parts, network_config, stream, untrained
 from ablate.testing.norm import NormConformance
 from ablate.testing.parts import PartConformance
 from ablate.testing.stem import StemConformance
+from ablate.testing.tracker import TrackerConformance
 from ablate.testing.training import OptimConformance, ScheduleConformance
 from ablate.testing.units import SHAPES, BlockConformance, OrderConformance, ShortcutConformance
 
@@ -63,6 +65,7 @@ __all__ = [
     "AuxConformance",
     "BackboneConformance",
     "BlockConformance",
+    "CallbackConformance",
     "Conformance",
     "DataConformance",
     "EngineConformance",
@@ -70,14 +73,18 @@ __all__ = [
     "FeedingConformance",
     "HeadConformance",
     "InitConformance",
+    "LookingConformance",
+    "MeasurementConformance",
     "NormConformance",
     "OptimConformance",
     "OrderConformance",
     "PartConformance",
+    "ProbeConformance",
     "Recorder",
     "ScheduleConformance",
     "ShortcutConformance",
     "StemConformance",
+    "TrackerConformance",
     "all_logits",
     "broken_job",
     "has_result",
