@@ -15,7 +15,6 @@ from ablate import DataSet, InputError, Samples, Split, Window, registry
 from ablate.config.compose import prepare
 from ablate.training.loading import build_feed
 from ablate.training.streaming import StreamedData
-
 from tests.cells import tiny_cell
 
 COLORS = {"ant": (200, 30, 30), "bee": (30, 200, 30), "cat": (30, 30, 200)}
@@ -73,7 +72,7 @@ def test_another_number_of_classes_is_named(names: Path) -> None:
 
 
 def test_the_extra_is_named_where_pillow_is_missing(names: Path, without_pillow: None) -> None:
-    with pytest.raises(InputError, match=r"needs Pillow: pip install 'ablate\[images\]'"):
+    with pytest.raises(InputError, match=r"needs Pillow: pip install 'pillow>=11'"):
         build(names).check()
 
 

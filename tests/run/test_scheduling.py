@@ -13,7 +13,6 @@ from ablate.interfaces.engine import Attempt, CellPlace, Ending, Engine, Job, Sl
 from ablate.run import scheduling
 from ablate.run.scheduling import run_jobs
 from ablate.testing.engine import Recorder
-
 from tests.cells import job_of, tiny_cell
 
 GIB = 2**30
@@ -262,7 +261,7 @@ def test_an_engine_that_cannot_start_a_job_ends_the_study_and_what_runs(
         return start(job, slot)
 
     monkeypatch.setattr(engine, "start", refuse)
-    with pytest.raises(InputError, match="^no such queue$"):
+    with pytest.raises(InputError, match=r"^no such queue$"):
         run(engine, jobs("a", "b"))
     assert [one.asked for one in engine.attempts] == [["stop", "kill"]]
 

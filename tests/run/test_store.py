@@ -7,7 +7,6 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,10 +18,8 @@ from ablate.run.store import Store
 from ablate.run.takeover import take_over
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
-
 from tests.cells import tiny_study
-
-METRICS = {"train/loss": 0.5, "train/error": 0.25, "test/loss": 0.75, "test/error": 0.5, "params": 10, "flops": 20}
+from tests.stores import METRICS, finish, store, tree
 
 
 @pytest.fixture
@@ -35,23 +32,6 @@ def study() -> Study:
 @pytest.fixture
 def cell(study: Study) -> Cell:
     return study.cells[0]
-
-
-def store(runs: Path, name: str = "mine") -> Store:
-    made = Store(runs, name)
-    made.prepare()
-    return made
-
-
-def finish(store: Store, cell: Cell, status: str = "done", **changes: Any) -> Path:
-    """As the process of a cell leaves it."""
-    folder = store.freeze(cell)
-    metrics = {**METRICS, "seconds": 1.5, "epochs_to/train/loss<0.1": None}
-    write_json(
-        folder / "result.json", {"status": status, "reason": "", "metrics": metrics, "code": cell.code, **changes}
-    )
-    (folder / "history.csv").write_text("epoch,lr,train/loss,seconds\n1,0.1,0.9,1\n2,0.1,0.5,0.5\n")
-    return folder
 
 
 def test_a_frozen_cell_says_all_that_its_process_needs(tmp_path: Path, cell: Cell) -> None:
@@ -74,11 +54,6 @@ def test_a_result_is_found_again(tmp_path: Path, cell: Cell) -> None:
     assert found is not None
     assert found.folder == here.cell(cell.id)
     assert found.result["metrics"]["train/loss"] == 0.5
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """All that lies below a folder, with its content."""
-    return {str(one.relative_to(folder)): one.read_bytes() if one.is_file() else None for one in folder.rglob("*")}
 
 
 def test_a_result_of_another_study_is_found_where_it_lies_and_nothing_is_written(tmp_path: Path, cell: Cell) -> None:
@@ -217,6 +192,14 @@ def test_an_open_study_gathers_the_cells_of_all_its_runs(tmp_path: Path) -> None
     cells = load_study(here.folder).cells
     assert len(cells) == 3
     assert load_study(here.folder).seeds == [0, 1]
+
+
+def test_a_cell_that_has_another_id_today_stands_there_once(tmp_path: Path) -> None:
+    here, study = store(tmp_path), open_study("seed=0")
+    (cell,) = study.cells
+    here.write_study(replace(study, cells=[replace(cell, id="older")]))
+    here.write_study(replace(study, cells=[replace(cell, earlier=("older", cell.id))]))
+    assert [one.id for one in load_study(here.folder).cells] == [cell.id]
 
 
 def test_open_studies_that_write_at_once_lose_no_cell(tmp_path: Path) -> None:
