@@ -9,6 +9,7 @@ full name, and what lies beside a file that loads or reads by itself. A module t
 from __future__ import annotations
 
 import hashlib
+import os
 import site
 import sys
 import sysconfig
@@ -122,10 +123,9 @@ def _imported(file: Path, homes: Sequence[Path], level: int, module: str, name: 
         bases = [file.parents[level - 1].joinpath(*steps)]
     else:
         bases = [home.joinpath(*steps) for home in homes]
-    for base in bases:
-        for place in (base, base / name) if name else (base,):
-            yield place.with_name(f"{place.name}.py")
-            yield place / "__init__.py"
+    for base in map(str, bases):
+        for place in (base, f"{base}/{name}") if name else (base,):
+            yield from (Path(one) for one in (f"{place}.py", f"{place}/__init__.py") if os.path.isfile(one))
 
 
 def _public(names: Iterable[str]) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ def compose(overrides: Sequence[str] = ()) -> DictConfig:
 
 def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
+    _set_up()
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
         _check(config)
@@ -155,15 +156,29 @@ def settings_of(group: str, name: str) -> dict[str, Any]:
 
 @contextmanager
 def hydra_context() -> Iterator[None]:
-    """A Hydra of our own, also inside a job that Hydra itself started."""
+    """A Hydra of our own, also inside a job that Hydra itself started; it is set up when something is composed."""
     outer = Singleton._instances.pop(GlobalHydra, None)
     try:
-        with hydra.initialize_config_dir(str(conf_dir()), version_base=HYDRA_VERSION_BASE, job_name="ablate"):
+        with ExitStack() as waiting:
+            _waiting.append(waiting)
             yield
     finally:
+        _waiting.pop()
         Singleton._instances.pop(GlobalHydra, None)
         if outer is not None:
             Singleton._instances[GlobalHydra] = outer
+
+
+_waiting: list[ExitStack] = []  # for each `hydra_context` that is entered, what is to be undone on leaving
+
+
+def _set_up() -> None:
+    """Set up the Hydra of the innermost `hydra_context`, once."""
+    if _waiting and not GlobalHydra.instance().is_initialized():
+        registry.store_schemas()
+        _waiting[-1].enter_context(
+            hydra.initialize_config_dir(str(conf_dir()), version_base=HYDRA_VERSION_BASE, job_name="ablate")
+        )
 
 
 def config_names(group: str) -> dict[str, Path]:

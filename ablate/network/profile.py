@@ -20,12 +20,13 @@ from ablate import registry
 from ablate.config.code import fingerprint
 from ablate.config.roles import network_keys, shape_text
 from ablate.errors import InputError
-from ablate.interfaces.data import DataSet
 from ablate.registry.blame import blaming
 from ablate.system.files import write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ablate.interfaces.data import DataSet
 
 VERSION = 1  # of what is kept; a change makes the kept ones worthless
 

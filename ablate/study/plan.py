@@ -13,7 +13,8 @@ from ablate.config.roles import is_comparable
 from ablate.config.schema import Claim
 from ablate.study import conflicts
 from ablate.study.arms import Arm
-from ablate.study.cells import Cell, Matches, expand, read_back
+from ablate.study.cells import Cell, read_back
+from ablate.study.expansion import Matches, expand
 from ablate.study.places import Places, refuse_empty_selectors, refuse_lopsided_averages
 from ablate.study.points import Factors, check_exclusions
 from ablate.study.section import as_filed, composed, name_of, varies, with_typed
