@@ -62,7 +62,16 @@ PARTS = {
 }
 
 
-def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", everything: bool = False) -> None:
+def run_bench(
+    console: Console,
+    *,
+    as_json: bool,
+    pairs: int,
+    only: str = "",
+    everything: bool = False,
+    fit_seconds: float = 0.0,
+    smallest: bool = False,
+) -> None:
     """Measure and print; every ratio is the median over interleaved pairs taken in this run.
 
     Args:
@@ -71,11 +80,13 @@ def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", ev
         pairs: repetitions of each ratio.
         only: measure just the parts whose names begin so.
         everything: also the parts that take longer.
+        fit_seconds: that a fit whose overhead is measured is to last; 0 for a fixed number of epochs.
+        smallest: everything as small as it goes, to see that it works.
 
     Raises:
         InputError: no part has such a name, or one needs a package that is not installed.
     """
-    setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs)
+    setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs, fit_seconds, smallest)
     chosen = parts(only, everything)
     machine = _machine(setting.device)
     quieten_lightning()

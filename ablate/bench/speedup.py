@@ -25,18 +25,19 @@ MIB = 2**20
 
 def speedup(setting: Setting) -> Iterator[Figure]:
     """Training of ResNet-20 on 32x32 images, batch 128, on all cores: one-core bf16 slots against the plain loop."""
-    fast, plain = noise(20, EPOCHS, IMAGES, *setting.fast), noise(20, EPOCHS, IMAGES)
+    images = 256 if setting.smallest else IMAGES
+    fast, plain = noise(20, EPOCHS, images, *setting.fast), noise(20, EPOCHS, images)
     slots = cores() if setting.device == "cpu" else 1
     memory: list[float] = []
 
     def ours() -> float:
         answers = _side_by_side([(train_in_slot, fast, setting.device, 1)] * slots)
         memory.append(max(peak for _, peak in answers))
-        return sum(IMAGES / seconds for seconds, _ in answers)
+        return sum(images / seconds for seconds, _ in answers)
 
     def theirs() -> float:
         ((seconds, _),) = _side_by_side([(train_in_loop, plain, setting.device, cores())])
-        return IMAGES / seconds
+        return images / seconds
 
     first, second, ratios = interleaved(ours, theirs, setting.pairs)
     yield Figure(f"ResNet-20, 32x32, bf16, slots: {slots}", "images/s", first)
