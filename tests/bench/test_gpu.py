@@ -1,4 +1,4 @@
-"""`make gpu`, everything that needs a GPU: its parts, its limits, and what it keeps; on a CPU each part at its smallest."""
+"""`make gpu`: its parts, its limits, and what it keeps; on a CPU each part at its smallest."""
 
 from __future__ import annotations
 
