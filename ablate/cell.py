@@ -22,7 +22,7 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network import build_model, count_flops, count_parameters
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
 from ablate.training.feeds import build_feed
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.module import Training
 from ablate.training.numerics import Numerics
 from ablate.training.options import threshold, threshold_name
@@ -119,8 +119,7 @@ def versions() -> dict[str, str]:
 def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float | None]:
     """The values after the last epoch; null where training diverged or a threshold was not reached."""
     last = training.history[-1]
-    names = ("train/loss", "train/error", "test/loss", "test/error")
-    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in names}
+    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in METRICS}
     metrics["params"] = count_parameters(training.model)
     data: DataSet = registry.build("data", config["data"])
     metrics["flops"] = count_flops(training.model, (1, data.channels, *data.size))

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 SHARED = ("cell.yaml", "history.csv")  # what another study takes over of a finished cell besides its result
 
-# Columns of every results frame, also while no cell has a result.
-MEASURED = ("train/loss", "train/error", "test/loss", "test/error", "params", "flops", "seconds")
-
 
 class Store:
     """The folder of one study inside the store of all studies.
@@ -261,8 +258,10 @@ def _read_history(path: Path) -> pd.DataFrame:
 
 def _row(folder: Path, cell: Mapping[str, Any], without: str) -> dict[str, Any]:
     """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
+    from ablate.analysis import recorded_metrics  # behind pandas, which only results need
+
     row = {**_columns(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
-    row |= dict.fromkeys(MEASURED, math.nan) | cell.get("static", {})
+    row |= dict.fromkeys(recorded_metrics(), math.nan) | cell.get("static", {})
     if (folder / "result.json").exists():
         result = read_result(folder / "result.json")
         row |= {"status": result["status"], "reason": result.get("reason", "")}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
-from ablate.analysis.metrics import STATIC, worst_value
+from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
 from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
 from ablate.errors import InputError
 from ablate.schema import Claim
@@ -219,7 +219,7 @@ def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: It
 def _ranks_worst(metric: str, status: str, value: float) -> bool:
     if metric in STATIC:
         return False
-    never_reached = metric.startswith("epochs_to/") and math.isnan(value)
+    never_reached = metric.startswith(EPOCHS_TO) and math.isnan(value)
     return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
 
 

@@ -17,7 +17,7 @@ from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
 from ablate.streams import seed_device, stream_seed
 from ablate.training.feed import Feed
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.loss import autocast
 from ablate.training.numerics import Numerics
 from ablate.training.step import build_step
@@ -161,11 +161,8 @@ class Training(pl.LightningModule):
 
     def measure(self) -> Row:
         """`train/loss`, `train/error`, `test/loss`, `test/error` as they stand."""
-        train_loss, train_error = self._evaluate(self.data.train)
-        test_loss, test_error = self._evaluate(self.data.test)
-        return {
-            "train/loss": train_loss, "train/error": train_error, "test/loss": test_loss, "test/error": test_error,
-        }  # fmt: skip
+        measured = (*self._evaluate(self.data.train), *self._evaluate(self.data.test))
+        return dict(zip(METRICS, measured, strict=True))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the rows so far."""
