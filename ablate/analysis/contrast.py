@@ -225,7 +225,7 @@ def _ranks_worst(metric: str, status: str, value: float) -> bool:
 
 def _why_missing(claim: Claim, status: str, value: float) -> str:
     """Why a cell has no value on the claim's scale; empty where it has one."""
-    if not math.isfinite(value) or (status not in ("done", "diverged") and claim.metric not in STATIC):
+    if not math.isfinite(value) or (status != "done" and claim.metric not in STATIC):
         return f"no {claim.metric} recorded" if status == "done" else status
     if claim.scale == "ratio" and value <= 0:
         return f"{claim.metric} {value:g} has no logarithm"

@@ -123,4 +123,4 @@ def _compared(criterion: Criterion, effect: float) -> str:
         return "inconclusive"
     size = abs(effect)
     within = size <= criterion.margin * (1 + 1e-9) if criterion.expect == "zero" else size < criterion.margin
-    return str(decide(criterion, effect, math.nan if effect == 0 else 0.0, 0.0 if within else 1.0))
+    return str(decide(criterion, effect, p_difference=0.0, p_equivalence=float(not within)))
