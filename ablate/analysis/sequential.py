@@ -79,7 +79,8 @@ class Look:
 
     def adjusted_one_sided(self, p: ArrayLike) -> FloatArray:
         """The same for one-sided p values, whose boundary is that of half the level; none gets less than it was."""
-        return np.maximum(p, self.adjusted(np.minimum(1.0, 2 * np.asarray(p, dtype=np.float64))) / 2)
+        given = np.asarray(p, dtype=np.float64)
+        return np.maximum(given, self.adjusted(2 * given) / 2)
 
 
 @functools.lru_cache(maxsize=512)
@@ -116,7 +117,7 @@ def _bound(mass: FloatArray, grid: FloatArray, sd: float, part: float, most: flo
         beyond = special.ndtr((grid - bound) / sd) + special.ndtr((-grid - bound) / sd)
         return float(mass @ beyond - part)
 
-    return float(optimize.brentq(excess, 0.0, most)) if excess(0.0) > 0 else 0.0
+    return float(optimize.brentq(excess, 0.0, most))
 
 
 def _simpson(grid: FloatArray) -> FloatArray:
