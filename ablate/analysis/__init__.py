@@ -8,7 +8,7 @@ from ablate.analysis.claims import as_claim, check_metrics, speaks_of, validate_
 from ablate.analysis.contrast import ContrastValues, contrast_values
 from ablate.analysis.factorial import Anova, anova
 from ablate.analysis.judge import judge
-from ablate.analysis.metrics import STATIC, recorded_metrics, worst_value
+from ablate.analysis.metrics import COSTS, STANDARD, STATIC, Metric, metric_of, recorded_metrics, worst_value
 from ablate.analysis.power import (
     decision_power,
     power,
@@ -31,11 +31,14 @@ from ablate.analysis.statistics import (
 from ablate.analysis.verdict import Verdict
 
 __all__ = [
+    "COSTS",
+    "STANDARD",
     "STATIC",
     "Anova",
     "ContrastValues",
     "Criterion",
     "Look",
+    "Metric",
     "PairedT",
     "Selector",
     "Verdict",
@@ -49,6 +52,7 @@ __all__ = [
     "equivalence_p",
     "holm",
     "judge",
+    "metric_of",
     "paired_t",
     "parse_selector",
     "planned_looks",

@@ -158,7 +158,7 @@ def _rank_p_above(values: FloatArray) -> float:
         flipped = np.zeros_like(chance)
         flipped[rank:] = chance[:-rank]
         chance = (chance + flipped) / 2
-    return float(min(1.0, chance[int(doubled[moved > 0].sum()) :].sum()))
+    return float(chance[int(doubled[moved > 0].sum()) :].sum())
 
 
 def holm(p: ArrayLike) -> FloatArray:

@@ -22,7 +22,7 @@ from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
 from ablate.system.files import read_yaml, write_json
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.loading import build_feed
 from ablate.training.module import Training
 from ablate.training.numerics import Numerics
@@ -122,8 +122,7 @@ def versions() -> dict[str, str]:
 def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float | None]:
     """The values after the last epoch; null where training diverged or a threshold was not reached."""
     last = training.history[-1]
-    names = ("train/loss", "train/error", "test/loss", "test/error")
-    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in names}
+    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in METRICS}
     metrics["params"] = count_parameters(training.model)
     data: DataSet = registry.build("data", config["data"])
     metrics["flops"] = count_flops(training.model, (1, data.channels, *data.size))

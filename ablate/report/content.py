@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ablate.analysis.metrics import STANDARD
 from ablate.report import figures, summary, tables
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
 from ablate.report.certificates import certificate_rows, certificates_of, mark_lines
-from ablate.report.inputs import STANDARD_METRICS, Inputs
+from ablate.report.inputs import Inputs
 
 VERDICTS = {
     "supported": "the effect has the expected sign, zero is excluded (p after Holm below 0.05), and it reaches the "
@@ -29,11 +30,11 @@ RULES = (
 
 def headline(inputs: Inputs) -> str:
     """The answer in one line: how many claims have which verdict."""
-    if not inputs.outcomes:
+    if not inputs.verdicts:
         return "This study makes no claim: it measures, and tests nothing."
-    counts = Counter(outcome.word for outcome in inputs.outcomes)
+    counts = Counter(verdict.word for verdict in inputs.verdicts)
     parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
-    return f"{fmt.plural(len(inputs.outcomes), 'claim')}: {', '.join(parts)}."
+    return f"{fmt.plural(len(inputs.verdicts), 'claim')}: {', '.join(parts)}."
 
 
 def design(inputs: Inputs) -> str:
@@ -70,7 +71,7 @@ def warnings(inputs: Inputs) -> list[str]:
     if stale:
         text = "ran with other code than today's (stale); `rerun=stale` runs them again."
         found.append(f"{fmt.plural(stale, 'cell')} {text}")
-    odd = ", ".join(outcome.id for outcome in inputs.outcomes if outcome.disagreement)
+    odd = ", ".join(verdict.id for verdict in inputs.verdicts if verdict.disagreement)
     if odd:
         found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
     return found + mark_lines(certificates_of(inputs.study))
@@ -215,12 +216,12 @@ def _reproduce(inputs: Inputs) -> list[Block]:
 
 
 def _reading(inputs: Inputs) -> list[Block]:
-    lines = [f"{name.capitalize()}: {meaning}." for name, meaning in VERDICTS.items()] if inputs.outcomes else []
+    lines = [f"{name.capitalize()}: {meaning}." for name, meaning in VERDICTS.items()] if inputs.verdicts else []
     lines.append(
         "Metrics are read after the last epoch, in evaluation mode, over the whole split; never at the best epoch. "
         "Errors are in per cent, differences between errors in percentage points."
     )
-    if inputs.outcomes:
+    if inputs.verdicts:
         lines.append(
             "An effect is a contrast within each seed, averaged over the seeds: arms of one seed start from the same "
             "shared weights and see the same batches. Holm's p accounts for all claims of the study; intervals do not."
@@ -232,13 +233,13 @@ def _reading(inputs: Inputs) -> list[Block]:
     scale = inputs.study.get("scale")
     if scale not in (None, "paper"):
         lines.append(f"Networks and training have the sizes of scale={scale}, which are not those of the source.")
-    lines += [RULES] if inputs.outcomes else []
+    lines += [RULES] if inputs.verdicts else []
     return [Items(lines + _not_drawn(inputs))]
 
 
 def _not_drawn(inputs: Inputs) -> list[str]:
     drawn = {*inputs.headline, *inputs.others}
-    absent = ", ".join(fmt.metric_name(name) for name in STANDARD_METRICS if name not in inputs.measured)
+    absent = ", ".join(fmt.metric_name(name) for name in STANDARD if name not in inputs.measured)
     tabled = ", ".join(fmt.metric_name(name) for name in inputs.measured if name not in drawn)
     lines = [f"Not measured: {absent}."] if absent else []
     return lines + ([f"In the table of means only, without a chart: {tabled}."] if tabled else [])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ablate.analysis import anova
+from ablate.analysis import COSTS, STATIC, anova
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.blocks import Table
-from ablate.report.inputs import COSTS, Inputs
+from ablate.report.inputs import Inputs
 
 
 def arms(inputs: Inputs) -> Table:
@@ -67,13 +67,13 @@ def costs(inputs: Inputs) -> Table:
     found: dict[tuple[str, str | None], dict[str, float]] = {}
     for point, arm, group in _places(inputs):
         finished = group[group["status"] == "done"]  # a diverged cell ended early
-        found[point, arm] = {name: (finished if name == "seconds" else group)[name].mean() for name in have}
+        found[point, arm] = {name: (group if name in STATIC else finished)[name].mean() for name in have}
     rows: list[list[str]] = []
     for (point, name), values in found.items():
         base = found.get((point, inputs.baseline(str(name))), {})
-        cells = [_COST_TEXT[cost](values[cost], base.get(cost)) for cost in have]
+        cells = [_cost(cost, values[cost], base.get(cost)) for cost in have]
         rows.append([*_point_columns(inputs, point), str(name), *cells])
-    header = [*_point_header(inputs), "arm", *(_COST_NAMES[name] for name in have)]
+    header = [*_point_header(inputs), "arm", *map(_cost_name, have)]
     return Table(header, rows if have else [], names=len(_point_header(inputs)) + 1)
 
 
@@ -171,6 +171,15 @@ def _mean(metric: str, found: summary.Interval | None, absent: str, count: bool 
     return f"{text} (n {found.n})" if count else text
 
 
+def _cost_name(cost: str) -> str:
+    """The heading of a column of costs; a duration says its unit itself."""
+    return fmt.metric_axis(cost) if cost in STATIC else fmt.metric_name(cost)
+
+
+def _cost(cost: str, value: float, base: float | None) -> str:
+    return _count(value, base) if cost in STATIC else fmt.duration(value)
+
+
 def _finished(group: Any) -> str:
     done = int((group["status"] == "done").sum())
     return f"{done} of {len(group)}"
@@ -182,11 +191,3 @@ def _count(value: float, base: float | None) -> str:
         return text
     change = 100 * (value / base - 1)
     return f"{text} ({fmt.number(change, max(fmt.significant(change, 1), 1), sign=True)} %)"
-
-
-_COST_NAMES = {"params": "parameters", "flops": "FLOPs per image (multiply-adds)", "seconds": "time per cell"}
-_COST_TEXT: dict[str, Callable[[float, float | None], str]] = {
-    "params": _count,
-    "flops": _count,
-    "seconds": lambda value, _: fmt.duration(value),
-}

@@ -9,6 +9,8 @@ from pathlib import Path
 from ablate.system.files import append_text, write_text
 
 Row = dict[str, float]
+# Declared in `ablate.analysis.metrics` (a test holds the two together), which a cell neither waits for nor depends on.
+METRICS = ("train/loss", "train/error", "test/loss", "test/error")
 
 
 class HistoryFile:

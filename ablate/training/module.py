@@ -19,7 +19,7 @@ from ablate.network.loss import autocast
 from ablate.system.streams import seed_device, stream_seed
 from ablate.training.choose_step import build_step
 from ablate.training.feed import Feed
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.numerics import Numerics
 
 STEPS_PER_CHUNK = 64
@@ -161,11 +161,8 @@ class Training(pl.LightningModule):
 
     def measure(self) -> Row:
         """`train/loss`, `train/error`, `test/loss`, `test/error` as they stand."""
-        train_loss, train_error = self._evaluate(self.data.train)
-        test_loss, test_error = self._evaluate(self.data.test)
-        return {
-            "train/loss": train_loss, "train/error": train_error, "test/loss": test_loss, "test/error": test_error,
-        }  # fmt: skip
+        measured = (*self._evaluate(self.data.train), *self._evaluate(self.data.test))
+        return dict(zip(METRICS, measured, strict=True))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the rows so far."""
