@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ablate.analysis.metrics import metric_of
-from ablate.analysis.power import MOST_SEEDS
+from ablate.analysis.power_analysis import MOST_SEEDS
 from ablate.analysis.statistics import least_seeds
 from ablate.analysis.subject import subject_of
 from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
@@ -227,6 +226,8 @@ def check_node(kind: str, node: Mapping[str, Any]) -> Entry:
 @contextmanager
 def isolated() -> Iterator[None]:
     """Forget, on leaving, the plugins registered and the kinds declared inside (for tests)."""
+    from hydra.core.config_store import ConfigStore
+
     schemas = ConfigStore.instance().repo
     before, groups = dict(_entries), {kind.group: dict(schemas.get(kind.group, {})) for kind in KINDS.values()}
     try:
@@ -241,6 +242,8 @@ def isolated() -> Iterator[None]:
 
 
 def _store(entry: Entry) -> None:
+    from hydra.core.config_store import ConfigStore  # what only looks at plugins need not wait for Hydra
+
     try:
         kind = KINDS[entry.kind]
         package = f"{kind.group}.{entry.name}" if kind.several else None

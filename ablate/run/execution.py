@@ -15,6 +15,7 @@ from ablate.interfaces.engine import CellPlace, Engine, Job, Listener
 from ablate.network.profile import Profile
 from ablate.preflight.certificate import load_certificates, write_certificates
 from ablate.preflight.check import check, check_data
+from ablate.run.current import remember, told_before
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
@@ -56,7 +57,9 @@ def run_study(study: Study, console: Console) -> None:
     if checked.certificates:
         write_certificates(store.folder, checked.certificates)
     failures = _train_by_looks(study, store, checked.engine, checked.profiles, console)
-    verdicts = report_study(store.folder, console)
+    verdicts = told_before(store.folder, console)
+    if verdicts is None:
+        verdicts = report_study(store.folder, console, remembered=True)
     if failures:
         raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
@@ -96,8 +99,16 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
     return [cell for cell in once.values() if store.find(cell, cell.code if study.rerun == "stale" else None) is None]
 
 
-def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
+def report_study(
+    folder: Path, console: Console, *, show: bool = True, remembered: bool = False
+) -> list[dict[str, Any]]:
     """Judge what the store holds of a study, write its report and print the table; returns the verdicts as dicts.
+
+    Args:
+        folder: of the study.
+        console: where to print.
+        show: print it.
+        remembered: keep what was printed for a run that finds nothing changed.
 
     Raises:
         InputError: no study there, or a file of it is broken.
@@ -112,8 +123,12 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:
-        terminal_table(console, study, frame, verdicts)
-        console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+        with console.capture() as capture:
+            terminal_table(console, study, frame, verdicts)
+            console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+        console.file.write(capture.get())
+        if remembered:
+            remember(folder, console, capture.get(), verdicts)
     return verdicts
 
 

@@ -11,7 +11,7 @@ from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.contrast import contrast
 from ablate.analysis.finding import Finding, gather, tested_margin
 from ablate.analysis.limits import limits_of
-from ablate.analysis.power import seeds_to_decide
+from ablate.analysis.power_analysis import seeds_to_decide
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.sequential import Look, Looks
 from ablate.analysis.statistics import ALPHA, holm, least_seeds
