@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test gpu gpu-test lint format wheel-test clean
+.PHONY: help demo test coverage gpu gpu-test lint format wheel-test clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ test: $(STAMP)  ## Run the tests but for the wheel's; those of browser, gpu, ray
 
 gpu:  ## What needs a GPU: tests, bench, memory; from the source tree, without .venv. DEVICE=cpu: all at its smallest.
 	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m ablate.bench.gpu --device $(DEVICE) --folder $(FIGURES)
+
+coverage: $(STAMP)  ## Run the tests with branch coverage of ablate/, and print it, the least covered files last.
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)" -q --cov --cov-branch --cov-report=
+	$(BIN)/python -m coverage report --sort=-cover
 
 gpu-test: $(STAMP)  ## Run every part of `make gpu` at its smallest on the CPU, and look at all that it keeps.
 	$(BIN)/python -m pytest -m gpu_on_cpu tests/bench

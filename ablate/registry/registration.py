@@ -228,6 +228,7 @@ def isolated() -> Iterator[None]:
     """Forget, on leaving, the plugins registered and the kinds declared inside (for tests)."""
     from hydra.core.config_store import ConfigStore
 
+    store_schemas()  # those that wait are known outside, too
     schemas = ConfigStore.instance().repo
     before, groups = dict(_entries), {kind.group: dict(schemas.get(kind.group, {})) for kind in KINDS.values()}
     try:
