@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ablate.cell.run import build_trainer, build_training
 from ablate.config.compose import prepare
+from ablate.interfaces.engine import CellPlace, Job
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study, plan_study
 from ablate.training.module import Training
@@ -40,6 +41,12 @@ def frozen(runs: Path, cell: Cell, study: str = "tiny") -> Path:
     store = Store(runs, study)
     store.prepare()
     return store.freeze(cell)
+
+
+def job_of(runs: Path, cell: Cell, study: str = "tiny", cost: float = 1.0) -> Job:
+    """The cell as a job of its own, ready for an engine."""
+    place = CellPlace(cell.id, frozen(runs, cell, study), Store(runs, study).lock_file(cell.id))
+    return Job((place,), cost, threads=cell.config["trainer"]["threads"])
 
 
 def training_of(*overrides: str) -> Training:

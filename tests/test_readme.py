@@ -50,7 +50,7 @@ def test_plugin_and_study_run_as_written(folder):
     assert (frame["status"] == "done").all()
     more = frame.groupby("arm")["params"].first()
     assert more["squeeze"] > more["basic"]
-    assert load_study(runs)["claims"][0]["id"] == "squeeze_helps"
+    assert load_study(runs).claims[0]["id"] == "squeeze_helps"
     assert {"report.html", "report.md", "results.csv", "verdicts.json"} <= {path.name for path in runs.iterdir()}
 
 

@@ -16,7 +16,7 @@ from ablate.config.schema import TrainerSchema
 from ablate.network.build import build_model, count_parameters
 from ablate.training.options import check_options, threshold
 
-from .cells import frozen, tiny_cell
+from tests.cells import frozen, tiny_cell
 
 
 def strict_json(path: Path) -> Any:

@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 
-from ablate import InputError, Job, __version__, commands, execution, load_results, registry
+from ablate import InputError, Job, __version__, load_results, registry
 from ablate.__main__ import main
+from ablate.cli import commands
 from ablate.config.compose import prepare
 from ablate.registry.kinds import FILE_GROUPS
+from ablate.run import execution
 from ablate.system.interrupts import in_order
 from ablate.system.paths import PACKAGE
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
-TINY = ["width=0.25", "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
+TINY = ["width=0.25", "trainer.epochs=1", "data.batch_size=500"]
 Run = Callable[..., tuple[int, str, str]]
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import ablate
-from ablate import InputError, commands
+from ablate import InputError
+from ablate.cli import commands
 from ablate.config.compose import prepare
 from ablate.network.build import build_model
 from ablate.network.describe import Row, describe, describe_network

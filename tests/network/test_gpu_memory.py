@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from ablate import free_gpu_memory
-from ablate.network.memory import PROCESS_BYTES, memory_of_cell, step_bytes, training_bytes
+from ablate.network.memory import PROCESS_BYTES, training_memory, training_memory_of
+from ablate.network.profile import MetaNetwork
 
-from .cells import frozen, tiny_cell, training_of
-from .memory import saved_bytes
+from tests.cells import frozen, tiny_cell, training_of
+from tests.memory import saved_bytes
 
 OPTIONS = ("depth=14", "data.batch_size=32")
 
@@ -31,22 +32,22 @@ def taken(*overrides: str, tensors_of_state: int) -> int:
 
 @pytest.mark.parametrize(("override", "tensors_of_state"), [("optim=sgd", 1), ("optim=adamw", 2)])
 def test_a_step_is_counted_without_being_computed(override: str, tensors_of_state: int) -> None:
-    estimate = step_bytes(tiny_cell(*OPTIONS, override).config)
+    estimate = MetaNetwork(tiny_cell(*OPTIONS, override).config).step_bytes
     assert estimate == pytest.approx(taken(override, tensors_of_state=tensors_of_state), rel=0.02)
 
 
 def test_what_takes_less_memory_is_estimated_at_less() -> None:
     deep = ["depth=32", "width=1", "data.batch_size=128"]
-    full = step_bytes(tiny_cell(*deep).config)
-    assert step_bytes(tiny_cell(*deep, "trainer.precision=bf16").config) < 0.7 * full
-    assert step_bytes(tiny_cell(*deep, "trainer.checkpoint_blocks=true").config) < 0.6 * full
-    assert step_bytes(tiny_cell(*deep, "data.batch_size=64").config) < 0.7 * full
+    full = MetaNetwork(tiny_cell(*deep).config).step_bytes
+    assert MetaNetwork(tiny_cell(*deep, "trainer.precision=bf16").config).step_bytes < 0.7 * full
+    assert MetaNetwork(tiny_cell(*deep, "trainer.checkpoint_blocks=true").config).step_bytes < 0.6 * full
+    assert MetaNetwork(tiny_cell(*deep, "data.batch_size=64").config).step_bytes < 0.7 * full
 
 
 def test_a_process_takes_more_than_its_step(tmp_path: Path) -> None:
     cell = tiny_cell(*OPTIONS)
-    assert memory_of_cell(frozen(tmp_path, cell)) == step_bytes(cell.config) + PROCESS_BYTES
-    assert training_bytes(cell.config) == training_bytes({**cell.config, "seed": 7})
+    assert training_memory_of(frozen(tmp_path, cell)) == MetaNetwork(cell.config).step_bytes + PROCESS_BYTES
+    assert training_memory(cell.config) == training_memory({**cell.config, "seed": 7})
 
 
 def test_free_memory_is_asked_of_every_gpu() -> None:

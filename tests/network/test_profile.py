@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ablate import registry
 from ablate.config.compose import prepare
-from ablate.network.profile import inspect_network, split_sizes
+from ablate.network.profile import profile, split_sizes
 
-from .cells import tiny_cell
+from tests.cells import tiny_cell
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
@@ -21,5 +21,5 @@ def test_data_that_is_not_here_says_its_size_all_the_same() -> None:
 
 
 def test_how_a_network_is_trained_does_not_make_another_of_it() -> None:
-    network = inspect_network(tiny_cell().config)
-    assert inspect_network(tiny_cell("optim.lr=0.01", "schedule=cosine", "augment=none").config) is network
+    network = profile(tiny_cell().config)
+    assert profile(tiny_cell("optim.lr=0.01", "schedule=cosine", "augment=none").config) is network

@@ -79,7 +79,7 @@ def scratch() -> Iterator[Path]:
 def wheel(scratch: Path) -> Path:
     """Built the way a release is: the sdist from the checkout, the wheel from the sdist."""
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", scratch / "dist", ROOT, cwd=scratch)
-    (built,) = (scratch / "dist").glob("ablate-*.whl")
+    (built,) = (scratch / "dist").glob("ablate_study-*.whl")
     return built
 
 

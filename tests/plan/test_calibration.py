@@ -8,10 +8,10 @@ import pytest
 from torch import Tensor, nn
 
 from ablate.interfaces.engine import Slot
-from ablate.network.profile import Network
+from ablate.network.profile import Profile
 from ablate.plan import calibration
 
-from ..cells import tiny_cell
+from tests.cells import tiny_cell
 
 
 class Late(nn.Module):
@@ -36,6 +36,6 @@ def test_a_part_that_joins_later_is_measured_like_any_other(monkeypatch: pytest.
         return models[-1]
 
     monkeypatch.setattr(calibration, "build_model", build)
-    speed = calibration.measure(tiny_cell().config, Network(1300, 1280), Slot("cpu", 1))
+    speed = calibration.measure(tiny_cell().config, Profile(1300, 1280), Slot("cpu", 1))
     assert models[0].steps > 3
     assert min(speed.step, speed.overhead, speed.evaluation) > 0

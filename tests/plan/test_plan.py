@@ -14,21 +14,22 @@ from typing import Any
 
 import pytest
 import torch
-from ablate.plan.machine import SpeedCache
 
 from ablate import Slot, registry
 from ablate.__main__ import main
 from ablate.config.compose import prepare
-from ablate.network.profile import inspect_network
+from ablate.network.profile import profile
 from ablate.plan import calibration, load, times
 from ablate.plan.calibration import Speed
 from ablate.plan.times import START_S, Timer, cell_seconds, makespan
+from ablate.system.processes import cores
+from ablate.tuning.measured import MeasuredCache
 
-from ..cells import tiny_cell, tiny_study
+from tests.cells import tiny_cell, tiny_study
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
-TINY = ["depth=8", "width=0.25", "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
+TINY = ["depth=8", "width=0.25", "trainer.epochs=1", "data.batch_size=500"]
 ARMS = ["+study.arms.post=[order=post]", "+study.arms.pre=[order=pre]", "study.name=orders"]
 BET = """# @package _global_
 study:
@@ -45,7 +46,7 @@ Run = Callable[..., str]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ablate.report.write_report", lambda *arguments: None)
-    monkeypatch.setattr(times, "others_busy", lambda slots: nullcontext())  # the tests beside this one are busy enough
+    monkeypatch.setattr(times, "others_busy", lambda slots, threads: nullcontext())  # the tests beside this one are busy enough
     with registry.isolated():
         yield tmp_path
 
@@ -85,7 +86,7 @@ def test_marks_stand_below_the_certificates(plan: Run) -> None:
 def test_its_json_has_the_same(plan: Run) -> None:
     found = in_json(plan, *ARMS, "study.seeds=3", "engine.slots=2")
     assert (found["cells"], found["stored"], len(found["points"])) == (6, 0, 2)
-    assert found["slots"] == [{"device": "cpu", "threads": 1}] * 2
+    assert found["slots"] == [{"device": "cpu", "cores": max(1, cores() // 2)}] * 2
     assert [one["point"] for one in found["certificates"]] == [{}]
     seconds = [point["time"]["seconds"] for point in found["points"]]
     assert min(seconds) > START_S
@@ -188,7 +189,7 @@ SLOTS = [Slot("cpu", 1)]
 
 
 def looks(*overrides: str) -> list[tuple[Any, Any]]:
-    return [(cell, inspect_network(cell.config)) for cell in tiny_study(*overrides).cells]
+    return [(cell, profile(cell.config)) for cell in tiny_study(*overrides).cells]
 
 
 @pytest.fixture
@@ -209,13 +210,15 @@ def test_each_network_is_measured_once_and_never_again_on_this_machine(speeds: P
     # Rates and seeds do not change how long a step takes.
     cells = [*looks("study.seeds=3"), *looks("optim.lr=0.03"), *looks("schedule=cosine")]
     for _ in range(2):
-        timer = Timer(SLOTS, SpeedCache(speeds))
+        timer = Timer(SLOTS, 1, MeasuredCache(speeds))
         timer.measure(cells)
         assert timer.time_of(cells[0][0]).source == "measured"
     assert len(measured) == 1
-    timer = Timer([Slot("cpu", 2)], SpeedCache(speeds))
-    timer.measure(cells)
-    assert len(measured) == 2, "other threads are another machine"
+    for others in (looks("trainer.threads=2"), looks("trainer.precision=bf16")):
+        Timer(SLOTS, 2, MeasuredCache(speeds)).measure(others)
+    assert len(measured) == 3, "threads and precision do"
+    Timer(SLOTS * 2, 1, MeasuredCache(speeds)).measure(cells)
+    assert len(measured) == 4, "beside others a cell is slower"
 
 
 def test_what_the_budget_leaves_out_is_extrapolated_from_the_nearest(
@@ -223,7 +226,7 @@ def test_what_the_budget_leaves_out_is_extrapolated_from_the_nearest(
 ) -> None:
     monkeypatch.setattr(times, "BUDGET_S", 0.0)
     small, large = looks("width=0.25", "trainer.epochs=1"), looks("width=0.5", "trainer.epochs=1")
-    timer = Timer(SLOTS, SpeedCache(speeds))
+    timer = Timer(SLOTS, 1, MeasuredCache(speeds))
     timer.measure([*large, *small])
     assert len(measured) == 1, "the cheapest is measured whatever it takes"
     times_of = [timer.time_of(cells[0][0]) for cells in (small, large)]
@@ -241,7 +244,7 @@ def test_what_other_work_disturbed_is_said_and_not_kept(
 ) -> None:
     monkeypatch.setattr(times, "UNDISTURBED", math.inf)
     for _ in range(2):
-        timer = Timer(SLOTS, SpeedCache(speeds))
+        timer = Timer(SLOTS, 1, MeasuredCache(speeds))
         timer.measure(looks())
         assert timer.notes[0].startswith("other work runs on this machine (measuring got ")
     assert len(measured) == 2
@@ -249,7 +252,7 @@ def test_what_other_work_disturbed_is_said_and_not_kept(
 
 def test_a_cache_that_cannot_be_written_is_noted(tmp_path: Path, measured: list[int]) -> None:
     (tmp_path / "file").write_text("")
-    timer = Timer(SLOTS, SpeedCache(tmp_path / "file" / "speeds"))
+    timer = Timer(SLOTS, 1, MeasuredCache(tmp_path / "file" / "speeds"))
     timer.measure(looks())
     assert timer.time_of(looks()[0][0]).source == "measured"
     assert timer.notes[0].startswith("speeds are measured anew each time: cannot make the folder ")
@@ -282,8 +285,11 @@ class Mine(DataSet):
 
 @register("engine", "mine")
 class Cluster(Engine):
-    def run(self, jobs, report):
+    def start(self, job, slot):
         raise InputError("no")
+
+    def slots(self, jobs, threads=1):
+        return []
 """
 
 
@@ -296,7 +302,7 @@ def test_what_nobody_knows_is_not_estimated(plan: Run) -> None:
 def test_an_engine_that_does_not_say_where_cells_run_still_has_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     Path("plugins").mkdir()
     Path("plugins/mine.py").write_text(UNKNOWN)
-    assert main(["plan", *TINY[:-1], "engine=mine", "study.seeds=2"]) == 0
+    assert main(["plan", *TINY, "engine=mine", "study.seeds=2"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "one after the other on this machine; the engine does not say where cells run" in out
 
@@ -317,8 +323,8 @@ def test_the_other_slots_are_busy_while_one_is_measured_and_no_longer(monkeypatc
     popen = subprocess.Popen
     monkeypatch.setattr(load, "cores", lambda: 8)
     monkeypatch.setattr(load.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
-    with load.others_busy([Slot("cpu", 2), Slot("cpu", 2)]):
+    with load.others_busy([Slot("cpu", 2), Slot("cpu", 2)], 2):
         assert [loop.poll() for loop in started] == [None, None], "as many as the other slot has threads"
     assert all(loop.poll() is not None for loop in started)
-    with load.others_busy([Slot("cuda:0", 4), Slot("cuda:0", 4)]):
+    with load.others_busy([Slot("cuda:0", 4), Slot("cuda:0", 4)], 4):
         assert len(started) == 2, "a GPU's slots leave the CPU alone"

@@ -18,7 +18,7 @@ from ablate import DataSet, InputError, registry
 from ablate.config.compose import prepare
 
 from .. import published
-from ..cells import tiny_cell
+from tests.cells import tiny_cell
 
 
 def build(name: str, root: Path, **options: Any) -> DataSet:

@@ -16,7 +16,7 @@ import torch
 from ablate import DataSet, InputError, Split, registry
 from ablate.config.compose import prepare
 
-from ..cells import fit, tiny_cell, training_of
+from tests.cells import fit, tiny_cell, training_of
 
 SMALL = {"train": 600, "test": 200}
 

@@ -14,7 +14,7 @@ import torch
 from ablate import DataSet, InputError, Splits, registry
 from ablate.config.compose import prepare
 
-from ..published import as_python_2_wrote_it, batch, write_cifar10
+from tests.published import as_python_2_wrote_it, batch, write_cifar10
 
 
 def build(name: str, **options: Any) -> DataSet:

@@ -20,7 +20,7 @@ import pytest
 from ablate import InputError, registry
 from ablate.config.compose import prepare
 
-from ..published import cifar10_archive
+from tests.published import cifar10_archive
 
 CONTENT = bytes(range(256)) * 4096  # a megabyte
 

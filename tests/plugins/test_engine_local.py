@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,73 +10,45 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from filelock import FileLock
 
-from ablate import InputError, Job, Report, cores, is_taken, registry
+from ablate import InputError, Job, Slot, cores, registry
 from ablate.config.compose import prepare
+from ablate.run import scheduling
+from ablate.run.process import is_taken
 from ablate.run.results import read_result
-from ablate.run.store import Store
-from ablate.study.plan import Cell, plan_study
+from ablate.run.scheduling import run_jobs
+from ablate.study.plan import plan_study
+from ablate.testing.engine import Recorder, has_result
 
-from ..cells import TINY, frozen, last_wins, tiny_cell
+from tests.cells import TINY, job_of, last_wins, tiny_cell
 
 QUICK = ("trainer.epochs=1", "data.batch_size=500")
 
 
 def engine(**options: Any) -> Any:
     prepare()
-    return registry.build("engine", {"name": "local", "threads": 1, **options})
+    return registry.build("engine", {"name": "local", **options})
 
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks often, so that what a test does to a cell comes before the cell's end."""
-    monkeypatch.setattr(f"{type(engine()).__module__}.POLL_SECONDS", 0.02)
+    monkeypatch.setattr(scheduling, "POLL_SECONDS", 0.02)
 
 
-class Recorder(Report):
-    """Writes down what it is told."""
-
-    def __init__(self, on_tick: Callable[[], None] = lambda: None, done: Callable[[Job], bool] | None = None) -> None:
-        self.told: list[tuple[str, str]] = []
-        self.reasons: list[str] = []
-        self.on_tick = on_tick
-        self.done = done or (lambda job: (job.folder / "result.json").exists())
-
-    def started(self, job: Job) -> None:
-        self.told.append(("started", job.id))
-
-    def ended(self, job: Job) -> None:
-        self.told.append(("ended", job.id))
-
-    def failed(self, job: Job, reason: str) -> None:
-        self.told.append(("failed", job.id))
-        self.reasons.append(reason)
-
-    def again(self, job: Job, reason: str) -> None:
-        self.told.append(("again", job.id))
-        self.reasons.append(reason)
-
-    def is_done(self, job: Job) -> bool:
-        return self.done(job)
-
-    def tick(self) -> None:
-        self.on_tick()
-
-    def whats(self, job: Job) -> list[str]:
-        return [what for what, which in self.told if which == job.id]
+def run(jobs: list[Job], report: Recorder | None = None, **options: Any) -> Recorder:
+    """Let the engine run jobs; gives what was told."""
+    report = report or Recorder()
+    run_jobs(engine(**options), jobs, report, has_result)
+    return report
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Callable[..., Job]:
     def make(*overrides: str, cost: float = 1.0) -> Job:
-        return job_of(tmp_path / "runs", tiny_cell(*QUICK, *overrides), cost)
+        return job_of(tmp_path / "runs", tiny_cell(*QUICK, *overrides), cost=cost)
 
     return make
-
-
-def job_of(runs: Path, cell: Cell, cost: float = 1.0) -> Job:
-    return Job(cell.id, frozen(runs, cell), Store(runs, "tiny").lock_file(cell.id), cost)
 
 
 def log_of(job: Job) -> str:
@@ -86,8 +57,7 @@ def log_of(job: Job) -> str:
 
 def test_all_cells_are_trained_the_longest_first(job: Callable[..., Job]) -> None:
     jobs = [job(f"seed={seed}", cost=cost) for seed, cost in enumerate([2.0, 3.0, 1.0])]
-    report = Recorder()
-    engine(slots=1).run(jobs, report)
+    report = run(jobs, slots=1)
     order = [jobs[1].id, jobs[0].id, jobs[2].id]
     assert report.told == [(what, one) for one in order for what in ("started", "ended")]
     assert all(read_result(one.folder / "result.json")["status"] == "done" for one in jobs)
@@ -95,8 +65,7 @@ def test_all_cells_are_trained_the_longest_first(job: Callable[..., Job]) -> Non
 
 def test_no_more_cells_than_slots_run_at_a_time(job: Callable[..., Job]) -> None:
     jobs = [job(f"seed={seed}") for seed in range(4)]
-    report = Recorder()
-    engine(slots=2).run(jobs, report)
+    report = run(jobs, slots=2)
     running = [
         sum({"started": 1, "ended": -1}[what] for what, _ in report.told[:n]) for n in range(len(report.told) + 1)
     ]
@@ -108,8 +77,7 @@ def test_a_cell_may_read_its_data_in_processes_of_its_own(tmp_path: Path) -> Non
     found = []
     for n, how in enumerate([(), ("trainer.resident=false", "trainer.workers=2")]):
         one = job_of(tmp_path / str(n), tiny_cell(*QUICK, *how))
-        report = Recorder()
-        engine(slots=1, retries=0).run([one], report)
+        report = run([one], slots=1, retries=0)
         assert report.reasons == []
         metrics = read_result(one.folder / "result.json")["metrics"]
         found.append({name: value for name, value in metrics.items() if name != "seconds"})
@@ -117,24 +85,31 @@ def test_a_cell_may_read_its_data_in_processes_of_its_own(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "jobs", "threads"),
+    ("options", "jobs", "threads", "slots"),
     [
-        ({"slots": 1, "threads": 3}, 1, 3),
-        ({"slots": 1, "threads": None}, 1, cores()),
-        ({"slots": 2 * cores(), "threads": None}, 2 * cores(), 1),
-        ({"slots": None, "threads": None}, 1, cores()),
+        ({"slots": 1}, 1, 3, 1),
+        ({"slots": 4 * cores()}, 4 * cores(), 1, 4 * cores()),
+        ({}, 1, 1, 1),
+        ({}, 10_000, 1, cores()),
+        ({}, 10_000, cores(), 1),
+        ({}, 10_000, 4 * cores(), 1),
+        ({"slots": 2}, 10_000, 4 * cores(), 2),
     ],
 )
-def test_the_cores_are_shared_out_among_the_slots(options: dict[str, Any], jobs: int, threads: int) -> None:
-    local = engine(**options)
-    assert local.threads_of(local.devices(jobs)) == threads
-    assert {slot.threads for slot in local.slots(jobs)} == {threads}
+def test_the_cores_are_shared_out_among_the_slots(options: dict[str, Any], jobs: int, threads: int, slots: int) -> None:
+    """As many as have room for the threads of a cell, each with its share of the cores."""
+    assert engine(**options).slots(jobs, threads) == [Slot("cpu", max(1, cores() // slots))] * slots
 
 
-def test_a_cell_has_the_threads_of_its_slot(job: Callable[..., Job]) -> None:
-    one = job()
-    engine(slots=1, threads=3).run([one], Recorder())
+def test_a_cell_has_its_own_threads_whatever_the_slots(job: Callable[..., Job]) -> None:
+    one = job("trainer.threads=3")
+    run([one], slots=1)
     assert log_of(one).endswith("on cpu, 3 threads\n")
+
+
+def test_the_threads_are_no_option_of_the_engine_any_more() -> None:
+    with pytest.raises(InputError, match=r"engine\.threads.*trainer\.threads"):
+        plan_study([*TINY, "engine.threads=1"])
 
 
 @pytest.mark.parametrize(
@@ -153,21 +128,29 @@ def test_a_cell_has_the_threads_of_its_slot(job: Callable[..., Job]) -> None:
 def test_slots_share_out_the_gpus(
     gpus: int, options: dict[str, Any], jobs: int, devices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    assert engine(**options).devices(jobs) == devices
-    assert [slot.device for slot in engine(**options).slots(jobs)] == devices
+    local = engine(**options)
+    monkeypatch.setattr(type(local), "gpus", lambda self: gpus)
+    assert [slot.device for slot in local.slots(jobs)] == devices
+
+
+def test_torch_is_asked_for_gpus_only_where_there_may_be_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = engine()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    for may, gpus in ((True, 3), (False, 0)):
+        monkeypatch.setattr(f"{type(local).__module__}.may_have_gpus", lambda may=may: may)
+        assert local.gpus() == gpus
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cells_that_share_a_gpu(job: Callable[..., Job]) -> None:
     jobs = [job(f"seed={seed}") for seed in range(2)]
-    engine(cells_per_gpu=2).run(jobs, Recorder())
+    run(jobs, cells_per_gpu=2)
     names = [read_result(one.folder / "result.json")["device"] for one in jobs]
     assert names == [torch.cuda.get_device_name(0)] * 2
 
 
-@pytest.mark.parametrize(("option", "value"), [("slots", 0), ("threads", 0), ("cells_per_gpu", 0), ("retries", -1)])
+@pytest.mark.parametrize(("option", "value"), [("slots", 0), ("cells_per_gpu", 0), ("retries", -1)])
 def test_options_that_make_no_sense_are_refused(option: str, value: int) -> None:
     with pytest.raises(InputError, match=rf"engine\.{option}={value}: must be at least {value + 1}"):
         engine(**{option: value})
@@ -192,9 +175,9 @@ def test_a_killed_cell_goes_on_from_its_checkpoint_and_ends_as_an_undisturbed_on
             child.kill()
 
     report = Recorder(kill_once)
-    engine(slots=1).run([job], report)
+    run([job], report, slots=1)
     report.on_tick = lambda: None
-    engine(slots=1).run([undisturbed], report)
+    run([undisturbed], report, slots=1)
 
     assert report.whats(job) == ["started", "again", "started", "ended", "started", "ended"]
     assert report.reasons[0].startswith("killed by signal 9 (Killed) in attempt 1; its log ends: ")
@@ -221,7 +204,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
             "        return images\n"
         )
         cells = [plan_study(last_wins(*TINY, *QUICK, *more)).cells[0] for more in (["augment=mine"], [])]
-        return [job_of(tmp_path / "runs", cell, cost) for cell, cost in zip(cells, (2.0, 1.0), strict=True)]
+        return [job_of(tmp_path / "runs", cell, cost=cost) for cell, cost in zip(cells, (2.0, 1.0), strict=True)]
 
     with registry.isolated():
         yield make
@@ -241,8 +224,7 @@ def test_a_cell_that_always_dies_has_failed_and_the_others_end(
     draw: str, ending: str, workshop: Callable[[str], list[Job]]
 ) -> None:
     bad, good = workshop(f"print('last words', flush=True); {draw}")
-    report = Recorder()
-    engine(slots=1).run([bad, good], report)
+    report = run([bad, good], slots=1)
     assert report.whats(bad) == ["started", "again", "started", "failed"]
     assert report.whats(good) == ["started", "ended"]
     first, last = report.reasons
@@ -254,8 +236,7 @@ def test_a_cell_that_always_dies_has_failed_and_the_others_end(
 
 def test_a_cell_whose_input_is_wrong_is_not_tried_again(workshop: Callable[[str], list[Job]]) -> None:
     bad, _ = workshop("from ablate import InputError; raise InputError('no such thing')")
-    report = Recorder()
-    engine(slots=1).run([bad], report)
+    report = run([bad], slots=1)
     assert report.whats(bad) == ["started", "failed"]
     assert report.reasons == ["refused its input in attempt 1; its log ends: no such thing"]
 
@@ -263,46 +244,8 @@ def test_a_cell_whose_input_is_wrong_is_not_tried_again(workshop: Callable[[str]
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_cell_is_tried_again_as_often_as_told(retries: int, workshop: Callable[[str], list[Job]]) -> None:
     bad, _ = workshop("os._exit(7)")
-    report = Recorder()
-    engine(slots=1, retries=retries).run([bad], report)
+    report = run([bad], slots=1, retries=retries)
     assert report.whats(bad) == ["started", "again"] * retries + ["started", "failed"]
-
-
-# other studies
-
-
-def test_a_cell_that_another_study_has_ended_is_not_started(job: Callable[..., Job]) -> None:
-    jobs = [job(f"seed={seed}") for seed in range(2)]
-    report = Recorder(done=lambda one: one.id == jobs[0].id or (one.folder / "result.json").exists())
-    engine(slots=1).run(jobs, report)
-    assert report.whats(jobs[0]) == ["ended"]
-    assert report.whats(jobs[1]) == ["started", "ended"]
-
-
-def test_a_cell_that_another_study_trains_is_waited_for_and_the_others_go_on(job: Callable[..., Job]) -> None:
-    jobs = [job(f"seed={seed}", cost=9 - seed) for seed in range(2)]
-    finished: list[str] = []
-    lock = FileLock(jobs[0].lock, thread_local=False)
-    lock.acquire()
-
-    def release_after_the_other() -> None:
-        if report.whats(jobs[1]) == ["started", "ended"] and lock.is_locked:
-            finished.append(jobs[0].id)
-            lock.release()
-
-    report = Recorder(release_after_the_other, lambda one: one.id in finished or (one.folder / "result.json").exists())
-    engine(slots=1).run(jobs, report)
-    assert report.told == [("started", jobs[1].id), ("ended", jobs[1].id), ("ended", jobs[0].id)]
-
-
-def test_a_cell_that_another_study_gave_up_is_trained_here(job: Callable[..., Job]) -> None:
-    one = job()
-    lock = FileLock(one.lock, thread_local=False)
-    lock.acquire()
-    threading.Timer(0.3, lock.release).start()
-    report = Recorder()
-    engine(slots=1).run([one], report)
-    assert report.whats(one) == ["started", "ended"]
 
 
 # being stopped
@@ -316,7 +259,7 @@ def test_an_interrupt_leaves_no_process_no_lock_and_no_half_file(tmp_path: Path)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine(slots=2).run(jobs, Recorder(interrupt))
+        run(jobs, Recorder(interrupt), slots=2)
     assert children() == []
     assert not any(is_taken(job) for job in jobs)
     left = {path.name for job in jobs for path in job.folder.iterdir()}
@@ -327,15 +270,14 @@ def test_a_process_that_will_not_stop_is_killed(
     workshop: Callable[[str], list[Job]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     deaf, _ = workshop("signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w').close(); time.sleep(600)")
-    local = engine(slots=1)
-    monkeypatch.setattr(f"{type(local).__module__}.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(scheduling, "GRACE_SECONDS", 0.2)
 
     def interrupt() -> None:
         if (tmp_path / "deaf").exists():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        local.run([deaf], Recorder(interrupt))
+        run([deaf], Recorder(interrupt), slots=1)
     assert children() == []
 
 
@@ -352,8 +294,7 @@ def test_a_cell_that_runs_out_of_memory_beside_others_is_started_again_alone(
         f"import torch, pathlib; first = pathlib.Path({str(first)!r})\n        "
         f"if not first.exists(): first.touch(); {OUT_OF_MEMORY}"
     )
-    report = Recorder()
-    engine(slots=2, retries=0).run([bad, good], report)
+    report = run([bad, good], slots=2, retries=0)
     assert report.whats(bad) == ["started", "again", "started", "ended"]
     assert report.whats(good) == ["started", "ended"]
     assert report.reasons == ["out of memory beside other cells on cpu; next it has the device to itself"]
@@ -363,8 +304,7 @@ def test_a_cell_that_runs_out_of_memory_beside_others_is_started_again_alone(
 
 def test_a_cell_that_runs_out_of_memory_alone_has_failed_at_once(workshop: Callable[[str], list[Job]]) -> None:
     bad, good = workshop(f"import torch; {OUT_OF_MEMORY}")
-    report = Recorder()
-    engine(slots=1, retries=2).run([bad, good], report)
+    report = run([bad, good], slots=1, retries=2)
     assert report.whats(bad) == ["started", "failed"]
     assert report.whats(good) == ["started", "ended"]
     (reason,) = report.reasons
@@ -375,28 +315,5 @@ def test_a_cell_that_runs_out_of_memory_alone_has_failed_at_once(workshop: Calla
 @pytest.mark.parametrize("text", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling x"])
 def test_libraries_have_errors_of_their_own_for_it(text: str, workshop: Callable[[str], list[Job]]) -> None:
     bad, _ = workshop(f"raise RuntimeError({text!r})")
-    report = Recorder()
-    engine(slots=1).run([bad], report)
+    report = run([bad], slots=1)
     assert report.reasons[0].startswith("out of memory with the device to itself")
-
-
-def test_cells_that_do_not_fit_together_run_one_after_the_other(
-    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    jobs = [job(f"seed={seed}") for seed in range(3)]
-    local = engine(slots=2)
-    monkeypatch.setattr(local, "limits", lambda devices: {"cpu": 3 * 2**29})
-    report = Recorder()
-    local.run(jobs, report)
-    assert [what for what, _ in report.told] == ["started", "ended"] * 3
-    assert "about 1.0 GiB of GPU memory each: at a time run 1 of 2 on cpu" in capsys.readouterr().err
-
-
-def test_a_cell_that_fits_on_no_gpu_is_refused_before_any_is_started(
-    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local, report = engine(slots=1), Recorder()
-    monkeypatch.setattr(local, "limits", lambda devices: {"cpu": 2**29})
-    with pytest.raises(InputError, match=r"needs about 1\.0 GiB of GPU memory, and 0\.5 GiB are free"):
-        local.run([job()], report)
-    assert report.told == []

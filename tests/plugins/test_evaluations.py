@@ -12,7 +12,7 @@ from ablate import Evaluation, InputError, registry
 from ablate.config.compose import prepare
 from ablate.training.module import averaged
 
-from ..cells import fit, training_of
+from tests.cells import fit, training_of
 
 
 def build(name: str, **options: Any) -> Evaluation:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from ablate import InputError, Slot, capacity
+from ablate import InputError, Slot
 from ablate.__main__ import main
-from ablate.network.profile import Network
-from ablate.preflight.capacity import memory_of, refuse_too_large
+from ablate.network.profile import Profile
+from ablate.preflight import capacity
+from ablate.preflight.capacity import device_memory, refuse_too_large
 from ablate.testing import make_parts
 
 CELL: Any = SimpleNamespace(id="one", config={"backbone": {"name": "resnet"}, "width": 3.0})
@@ -57,8 +58,8 @@ def test_the_widest_network_is_as_wide_as_it_says() -> None:
 
 @pytest.mark.parametrize(("params", "fits"), [(1000, True), (1001, False)])
 def test_sixteen_bytes_a_parameter_are_counted(params: int, fits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capacity, "memory_of", lambda device: 16_000)
-    networks = {"one": Network(params, 1)}
+    monkeypatch.setattr(capacity, "device_memory", lambda device: 16_000)
+    networks = {"one": Profile(params, 1)}
     if fits:
         refuse_too_large([CELL], networks, engine("cpu"))
     else:
@@ -68,14 +69,14 @@ def test_sixteen_bytes_a_parameter_are_counted(params: int, fits: bool, monkeypa
 
 def test_the_memory_of_a_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=16))
-    assert memory_of("cuda:1") == 16
+    assert device_memory("cuda:1") == 16
     with pytest.raises(InputError, match=r"and cuda:1 has 0 GB"):
-        refuse_too_large([CELL], {"one": Network(2, 1)}, engine("cuda:1"))
+        refuse_too_large([CELL], {"one": Profile(2, 1)}, engine("cuda:1"))
 
 
 def test_what_runs_elsewhere_or_on_a_system_that_does_not_say_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    networks = {"one": Network(10**15, 1)}
+    networks = {"one": Profile(10**15, 1)}
     refuse_too_large([CELL], networks, engine())
     monkeypatch.setattr(capacity.os, "sysconf_names", {})
-    assert memory_of("cpu") is None
+    assert device_memory("cpu") is None
     refuse_too_large([CELL], networks, engine("cpu"))

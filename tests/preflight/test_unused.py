@@ -10,7 +10,7 @@ import pytest
 from ablate import registry
 from ablate.__main__ import main
 from ablate.config.compose import compose, prepare
-from ablate.network.profile import inspect_network
+from ablate.network.profile import profile
 from ablate.preflight.unused import refuse_unused
 from ablate.study.plan import plan_study
 from ablate.study.section import container
@@ -55,6 +55,12 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         (
             ["backbone=googlenet", "depth=56"],
             "depth=56 has no effect: backbone googlenet has no depth to choose; what it asks for: backbone, order, ",
+        ),
+        *(
+            ([f"arch={net}", "order=pre"], f"order=pre has no effect: backbone {family} uses no order; ")
+            for net, family in [
+                ("googlenet", "googlenet"), ("googlenet_bn", "googlenet"), ("inception_v2", "inception_v2")
+            ]
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -118,12 +124,12 @@ def test_a_key_taken_away_and_added_anew_is_no_repetition() -> None:
     [
         (["depth=8"], "backbone block order shortcut stem head aux norm act depth width"),
         (["arch=vgg11_bn"], "backbone head aux norm act depth width"),
-        (["arch=googlenet", "aux=none"], "backbone order stem head aux act norm width"),
+        (["arch=googlenet", "aux=none"], "backbone stem head aux act norm width"),
     ],
     ids=["resnet", "vgg", "googlenet"],
 )
 def test_a_network_knows_what_it_asks_for(overrides: list[str], uses: str) -> None:
-    assert set(inspect_network(container(compose(overrides))).uses) == set(uses.split())
+    assert set(profile(container(compose(overrides))).uses) == set(uses.split())
 
 
 @pytest.mark.parametrize("verb", [["plan"], ["describe"]])

@@ -10,12 +10,11 @@ import pytest
 from ablate import InputError, registry
 from ablate.__main__ import main
 from ablate.config.compose import prepare
-from ablate.interfaces.engine import Job
+from ablate.interfaces.engine import Ending, Slot
 from ablate.registry.blame import blaming
-from ablate.run.process import FAILED, attempt
-from ablate.run.store import Store
+from ablate.run.process import attempt
 
-from .cells import frozen, tiny_cell
+from tests.cells import job_of, tiny_cell
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
@@ -109,7 +108,7 @@ def test_a_sound_plugin_is_no_error(here: Path, capsys: pytest.CaptureFixture[st
 )
 def test_a_constructor_that_fails_names_its_plugin(kind: str, base: str, refused: Refused, here: Path) -> None:
     methods = "".join(
-        f"    def {name}(self, *arguments): pass\n" for name in ("draw", "apply", "build", "factor", "run")
+        f"    def {name}(self, *arguments): pass\n" for name in ("draw", "apply", "build", "factor", "start", "slots")
     )
     file = plugin(
         here,
@@ -117,7 +116,7 @@ def test_a_constructor_that_fails_names_its_plugin(kind: str, base: str, refused
         "    def __init__(self): self.rate = 1 / 0\n",
     )
     line = f"building {'the ' if kind == 'engine' else ''}{kind} fails: ZeroDivisionError: division by zero "
-    assert refused("plan", f"{kind}=mine") == f"{line}({kind} 'mine', {file} line 9)"
+    assert refused("plan", f"{kind}=mine") == f"{line}({kind} 'mine', {file} line 10)"
 
 
 def test_the_traceback_is_shown_where_asked(
@@ -132,13 +131,14 @@ def test_the_traceback_is_shown_where_asked(
 
 
 def test_in_a_cells_process_the_traceback_is_in_the_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plugin(here, BLOCK.format(layers="raise LookupError('no such layer')"))
-    cell = tiny_cell("block=mine")
-    job = Job(cell.id, frozen(here / "runs", cell), Store(here / "runs", "tiny").lock_file(cell.id), 1.0)
-    assert attempt(job, "cpu", 1) == FAILED
+    """What fails only there: before, the plan has built the network on the meta device."""
+    layers = "import torch; torch.empty(0).is_meta or ().index('no such layer'); " + CONVOLUTIONS.format(stride="stride")
+    plugin(here, BLOCK.format(layers=layers))
+    job = job_of(here / "runs", tiny_cell("block=mine"))
+    assert attempt(job, Slot("cpu", 1)) == Ending.FAILED
     error = capsys.readouterr().err
     assert error.startswith("Traceback")
-    assert error.endswith("LookupError: no such layer\n")
+    assert error.endswith("ValueError: tuple.index(x): x not in tuple\n")
 
 
 def test_our_own_errors_stay_as_they_are() -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+import torch
 
 import ablate
 from ablate import InputError, register, registry
@@ -136,9 +137,10 @@ def test_an_option_that_cannot_stand_in_a_config_is_refused(parameters: str, rea
     ("kind", "parameters", "takes"),
     [
         ("norm", "c, *, a: int = 3", r"takes \(c\), and the framework passes \(parts, channels\)"),
-        ("norm", "parts, channels, groups=3", r"takes \(parts, channels, groups\), and the framework passes"),
-        ("act", "", r"takes \(\), and the framework passes \(parts\); options stand behind a \*"),
-        ("stem", "parts, out_channels", r"and the framework passes \(parts, out_channels, order\)"),
+        ("norm", "parts, channels, groups", r"takes \(parts, channels, groups\), and the framework passes"),
+        ("act", "x", r"takes \(x\), and the framework passes \(parts\), by name, .*; options stand behind a \*"),
+        ("stem", "parts, channels", r"and the framework passes \(parts, out_channels, order\)"),
+        ("norm", "channels, parts, /", r"takes \(channels, parts\), and the framework passes"),
         ("optim", "model, *, lr: float = 1.0", r"takes \(model\), and the framework passes \(\)"),
     ],
 )
@@ -150,9 +152,33 @@ def test_what_takes_something_else_than_the_framework_passes_is_refused(kind: st
             define(text, "one.py")
 
 
-def test_what_takes_anything_by_position_is_taken() -> None:
-    assert register("norm", "mine")(lambda *arguments: arguments)
-    assert registry.build("norm", {"name": "mine"}, "parts", 3) == ("parts", 3)
+@pytest.mark.parametrize(
+    ("parameters", "takes"),
+    [
+        ("", {}),
+        ("parts", {"parts": "parts"}),
+        ("channels", {"channels": 3}),
+        ("channels, parts", {"channels": 3, "parts": "parts"}),
+        ("channels, groups=2", {"channels": 3, "groups": 2}),
+        ("channels, *rest, **others", {"channels": 3, "rest": (), "others": {}}),
+        ("channels, *, slope: float = 0.5", {"channels": 3, "slope": 0.5}),
+    ],
+)
+def test_a_plugin_takes_of_what_the_framework_passes_what_it_asks_for(parameters: str, takes: dict[str, Any]) -> None:
+    """In its own order; a parameter that is not among that keeps its default."""
+    define(f'@register("norm", "mine")\ndef mine({parameters}):\n    """A line."""\n    return locals()', "one.py")
+    assert registry.build("norm", {"name": "mine"}, "parts", 3) == takes
+    assert registry.build("norm", {"name": "mine"}, channels=3, parts="parts") == takes
+
+
+def test_classes_of_others_are_plugins_as_they_are() -> None:
+    class Plain(torch.nn.Module):
+        """Without an `__init__` of its own."""
+
+    register("act", "plain")(Plain)
+    register("act", "mish")(torch.nn.Mish)
+    assert isinstance(registry.build("act", {"name": "plain"}, "parts"), Plain)
+    assert registry.build("act", {"name": "mish"}, "parts").inplace is False
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,20 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ablate import load_results, registry
 from ablate.__main__ import main
+from ablate.config import code as code_of
+from ablate.config import contents
+from ablate.run import execution
 
-from .cells import TINY, last_wins
-from .published import write_cifar10
+from tests.cells import TINY, last_wins
+from tests.published import write_cifar10
 
-SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500", "engine.threads=1"]
+SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500"]
 TWO_ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders"]
 
 
@@ -33,10 +37,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def ablate(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Run a command; gives its exit code and what it said on stderr."""
+    """Run a command, as in a process of its own; gives its exit code and what it said on stderr."""
 
     def run(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()
+        for one in (code_of, contents):
+            one.forget()
         code = main(last_wins(*SMALL, *arguments))
         return code, capfd.readouterr().err
 
@@ -181,8 +187,34 @@ def test_data_may_lie_in_a_folder_and_where_it_lies_decides_nothing(ablate: Call
     study = ["data=cifar10", "augment=crop_flip", "data.batch_size=50"]
     assert ablate(*study, "data.root=photographs") == (0, "")
     assert statuses("single") == ["done"]
-    assert ablate(*study, "data.root=moved") == (0, ""), "nothing is left to train, so nothing is looked for"
+    Path("photographs").rename("moved")
+    assert ablate(*study, "data.root=moved") == (0, "")
     assert list(trained("single").values()) == [1]
+    code, error = ablate(*study, "data.root=photographs")
+    assert code == 2
+    assert error.startswith("ablate: CIFAR-10 is not in photographs/cifar-10-batches-py: data_batch_1, ")
+
+
+def test_a_plugin_edited_just_after_the_plan_was_made_trains_nothing(
+    ablate: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = execution._train
+
+    def edited(*arguments: Any) -> dict[str, str]:
+        plugin("samples = None; return samples")
+        return train(*arguments)
+
+    plugin("return None")
+    with monkeypatch.context() as during:
+        during.setattr(execution, "_train", edited)
+        assert ablate("augment=mine")[0] == 1
+    (reason,) = load_results("runs/single")["reason"]
+    line = f"{Path('plugins/mine.py').absolute()} changed since the plan; run again"
+    assert reason == f"refused its input in attempt 1; its log ends: {line}"
+    assert not list(Path("runs").rglob("history.csv"))
+
+    assert ablate("augment=mine") == (0, "")
+    assert statuses("single") == ["done"]
 
 
 CLAIM = """

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["depth=8", "width=0.25", "data.batch_size=1500", "engine.threads=1", "engine.slots=2"]
+SMALL = ["depth=8", "width=0.25", "data.batch_size=1500", "engine.slots=2"]
 
 
 class Command:

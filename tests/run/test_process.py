@@ -14,20 +14,18 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from ablate.interfaces.engine import Job
+from ablate.interfaces.engine import Ending, Job, Slot
 from ablate.run import process as worker
-from ablate.run.process import BUSY, DONE, FAILED, REFUSED, STOPPED, attempt, is_taken, log_tail, work
+from ablate.run.process import STOPPED, attempt, is_taken, log_tail, work
 from ablate.run.results import read_result
 from ablate.run.store import Store
-from ablate.study.plan import Cell
+from ablate.run.takeover import take_over
 from ablate.system.processes import preloaded_context
 
-from .cells import frozen, tiny_cell
+from tests.cells import job_of, tiny_cell
 
 
-def job_of(runs: Path, cell: Cell, study: str = "tiny") -> Job:
-    folder = frozen(runs, cell, study)
-    return Job(cell.id, folder, Store(runs, study).lock_file(cell.id), 1.0)
+HERE = Slot("cpu", 1)
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def started(job: Job) -> BaseProcess:
-    process = preloaded_context().Process(target=work, args=(job, "cpu", 1, os.getcwd()), daemon=True)  # type: ignore[attr-defined]
+    process = preloaded_context().Process(target=work, args=(job, HERE, os.getcwd()), daemon=True)  # type: ignore[attr-defined]
     process.start()
     return process
 
@@ -55,7 +53,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_cell_is_trained_and_its_log_holds_nothing_but_when_and_where(job: Job) -> None:
-    assert ended(started(job)) == DONE
+    assert ended(started(job)) == Ending.DONE
     assert read_result(job.folder / "result.json")["status"] == "done"
     (line,) = (job.folder / "log.txt").read_text().splitlines()
     assert line.endswith("on cpu, 1 threads")
@@ -82,7 +80,7 @@ def test_an_interrupt_of_the_terminal_is_the_studys_affair(job: Job) -> None:
     until((job.folder / "log.txt").exists)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
-    assert ended(process) == DONE
+    assert ended(process) == Ending.DONE
 
 
 def test_a_killed_cell_frees_its_lock_and_the_next_process_tidies_up(long_job: Job) -> None:
@@ -125,41 +123,44 @@ def test_a_cell_ends_with_its_study(long_job: Job) -> None:
 
 def test_a_cell_that_another_process_trains_is_left_alone(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "LOCK_PATIENCE_S", 0.05)
-    with FileLock(job.lock):
-        assert attempt(job, "cpu", 1) == BUSY
+    with FileLock(job.cells[0].lock):
+        assert attempt(job, HERE) == Ending.BUSY
     assert not (job.folder / "history.csv").exists()
 
 
 def test_somebody_who_only_looks_whether_a_cell_is_free_does_not_stop_it(job: Job) -> None:
-    lock = FileLock(job.lock)
+    lock = FileLock(job.cells[0].lock)
     lock.acquire()
     process = started(job)
     until((job.folder / "log.txt").exists)
     lock.release()
-    assert ended(process) == DONE
+    assert ended(process) == Ending.DONE
 
 
 def test_a_cell_that_another_study_has_ended_meanwhile_is_taken_over(tmp_path: Path) -> None:
     cell = tiny_cell("trainer.epochs=1", "data.batch_size=500")
     theirs, mine = job_of(tmp_path, cell, "theirs"), job_of(tmp_path, cell, "mine")
-    assert attempt(theirs, "cpu", 1) == DONE
-    assert attempt(mine, "cpu", 1) == DONE
+    assert attempt(theirs, HERE) == Ending.DONE
+    assert attempt(mine, HERE) == Ending.DONE
+    assert not (mine.folder / "history.csv").exists(), "it is not trained once more"
+    store = Store(tmp_path, "mine")
+    take_over(store, [cell], same_code=True)
     assert read_result(mine.folder / "result.json")["reused_from"] == "theirs"
 
 
 def test_an_error_is_in_the_log(job: Job, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(folder: Path, device: str) -> None:
+    def broken(folder: Path, device: str, cores: int) -> None:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr("ablate.cell.run.run_cell", broken)
-    assert attempt(job, "cpu", 1) == FAILED
+    assert attempt(job, HERE) == Ending.FAILED
     assert "Traceback" in (error := capsys.readouterr().err)
     assert error.endswith("RuntimeError: out of memory\n")
 
 
 def test_wrong_input_is_one_line_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job = job_of(tmp_path, tiny_cell("data=cifar10", f"data.root={tmp_path}"))
-    assert attempt(job, "cpu", 1) == REFUSED
+    assert attempt(job, HERE) == Ending.REFUSED
     error = capsys.readouterr().err
     assert error.startswith(f"CIFAR-10 is not in {tmp_path}/cifar-10-batches-py")
     assert error.count("\n") == 1
@@ -186,5 +187,5 @@ def test_the_end_of_a_log_is_that_of_its_last_process_without_what_underlines_a_
 
 
 def test_what_a_process_writes_at_its_start_is_known_as_that(job: Job) -> None:
-    assert ended(started(job)) == DONE
+    assert ended(started(job)) == Ending.DONE
     assert log_tail(job.folder) == "nothing printed"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ablate.interfaces.engine import Job
+from ablate.interfaces.engine import CellPlace, Job
 from ablate.run import progress
 from ablate.run.progress import StudyProgress
 
 
 def job(name: str, cost: float = 1.0) -> Job:
-    return Job(name, Path(name), Path(name), cost)
+    return Job((CellPlace(name, Path(name), Path(name)),), cost)
 
 
 JOBS = [job("long", 3.0), job("short"), job("other")]
@@ -36,18 +36,12 @@ Started = Callable[..., tuple[StudyProgress, io.StringIO]]
 
 
 @pytest.fixture
-def kept() -> list[tuple[str, str]]:
-    return []
-
-
-@pytest.fixture
-def start(kept: list[tuple[str, str]]) -> Started:
+def start() -> Started:
     def start(*, terminal: bool = True, done: int = 2) -> tuple[StudyProgress, io.StringIO]:
         file = io.StringIO()
         console = Console(file=file, force_terminal=terminal, width=120, color_system=None)
         cost = sum(job.cost for job in JOBS)
-        keep = lambda job, reason: kept.append((job.id, reason))  # noqa: E731
-        return StudyProgress(console, done + len(JOBS), done, cost, lambda job: job.id == "other", keep), file
+        return StudyProgress(console, done + len(JOBS), done, cost), file
 
     return start
 
@@ -121,17 +115,14 @@ def test_hours_are_said_as_hours(start: Started, clock: Clock) -> None:
     assert shown(display).endswith("4 h 00 min left")
 
 
-def test_a_failure_is_kept(start: Started, clock: Clock, kept: list[tuple[str, str]]) -> None:
+def test_all_cells_of_a_job_count(start: Started, clock: Clock) -> None:
     display, _ = start()
-    display.started(JOBS[0])
-    display.failed(JOBS[0], "no memory")
-    assert kept == [("long", "no memory")]
-    assert display.failures == {"long": "no memory"}
-
-
-def test_it_asks_the_store_whether_a_cell_is_done(start: Started) -> None:
-    display, _ = start()
-    assert [display.is_done(one) for one in JOBS] == [False, False, True]
+    two = [Job(tuple(CellPlace(f"{name}{n}", Path(name), Path(name)) for n in range(2)), 1.0) for name in "ab"]
+    for one in two:
+        display.started(one)
+    display.ended(two[0])
+    display.failed(two[1], "no memory")
+    assert "4 of 5 cells done · 0 running · [red]2 failed[/]" in shown(display)
 
 
 def run_through(display: StudyProgress) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ import yaml
 from ablate.errors import InputError
 from ablate.run.results import load_history, load_results, load_study
 from ablate.run.store import Store
+from ablate.run.takeover import take_over
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
 
-from .cells import tiny_study
+from tests.cells import tiny_study
 
 METRICS = {"train/loss": 0.5, "train/error": 0.25, "test/loss": 0.75, "test/error": 0.5, "params": 10, "flops": 20}
 
@@ -56,58 +58,71 @@ def test_a_frozen_cell_says_all_that_its_process_needs(tmp_path: Path, cell: Cel
     folder = store(tmp_path).freeze(cell)
     assert folder == tmp_path / "mine" / "cells" / cell.id
     frozen = yaml.safe_load((folder / "cell.yaml").read_text())
-    assert frozen == {"id": cell.id, "code": cell.code, "config": cell.config}
+    assert frozen == {"id": cell.id, "code": cell.code, "contents": {}, "config": cell.config}
 
 
 def test_a_cell_without_result_has_none(tmp_path: Path, cell: Cell) -> None:
     here = store(tmp_path)
     here.freeze(cell)
-    assert here.result(cell.id) is None
-    assert not here.has_result(cell.id)
+    assert here.find(cell) is None
 
 
 def test_a_result_is_found_again(tmp_path: Path, cell: Cell) -> None:
     here = store(tmp_path)
     finish(here, cell)
-    result = here.result(cell.id)
-    assert result is not None
-    assert result["metrics"]["train/loss"] == 0.5
-    assert here.has_result(cell.id)
+    found = here.find(cell)
+    assert found is not None
+    assert found.folder == here.cell(cell.id)
+    assert found.result["metrics"]["train/loss"] == 0.5
 
 
-def test_a_result_of_another_study_is_taken_over_with_its_history(tmp_path: Path, cell: Cell) -> None:
-    finish(store(tmp_path, "theirs"), cell)
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """All that lies below a folder, with its content."""
+    return {str(one.relative_to(folder)): one.read_bytes() if one.is_file() else None for one in folder.rglob("*")}
+
+
+def test_a_result_of_another_study_is_found_where_it_lies_and_nothing_is_written(tmp_path: Path, cell: Cell) -> None:
+    theirs = finish(store(tmp_path, "theirs"), cell)
     here = store(tmp_path)
-    result = here.result(cell.id, cell.code)
-    assert result is not None
-    assert result["reused_from"] == "theirs"
-    taken = here.cell(cell.id)
-    assert json.loads((taken / "result.json").read_text()) == result
-    for name in ("history.csv", "cell.yaml"):
-        assert (taken / name).read_bytes() == (store(tmp_path, "theirs").cell(cell.id) / name).read_bytes()
-    third = store(tmp_path, "a third").result(cell.id)
-    assert third is not None
-    assert third["reused_from"] == "theirs", "the study that trained it, however often it is taken over"
+    before = tree(tmp_path)
+    found = here.find(cell, cell.code)
+    assert found is not None
+    assert found.folder == theirs
+    assert "reused_from" not in found.result
+    assert tree(tmp_path) == before
+
+
+def test_a_result_of_an_earlier_id_is_found_after_those_of_todays(tmp_path: Path, cell: Cell) -> None:
+    here, theirs = store(tmp_path), store(tmp_path, "theirs")
+    older = replace(cell, id="older", earlier=())
+    newer = replace(cell, earlier=("oldest", "older"))
+    places = [finish(one, which) for which in (older, cell) for one in (theirs, here)]
+    for place in reversed(places):
+        found = here.find(newer)
+        assert found is not None
+        assert found.folder == place
+        shutil.rmtree(place)
+    assert here.find(newer) is None
 
 
 def test_a_result_of_other_code_counts_only_where_any_code_does(tmp_path: Path, cell: Cell) -> None:
     here = store(tmp_path)
     finish(here, cell, code="older")
-    assert here.result(cell.id, cell.code) is None
-    found = here.result(cell.id)
+    assert here.find(cell, cell.code) is None
+    found = here.find(cell)
     assert found is not None
-    assert found["code"] == "older"
+    assert found.result["code"] == "older"
 
 
-def test_a_result_of_the_same_code_is_taken_from_another_study_before_ones_own_of_other_code(
+def test_a_result_of_the_same_code_is_found_in_another_study_before_ones_own_of_other_code(
     tmp_path: Path, cell: Cell
 ) -> None:
     here = store(tmp_path)
     finish(here, cell, code="older")
     finish(store(tmp_path, "theirs"), cell)
-    result = here.result(cell.id, cell.code)
-    assert result is not None
-    assert (result["code"], result["reused_from"]) == (cell.code, "theirs")
+    found = here.find(cell, cell.code)
+    assert found is not None
+    assert (found.result["code"], found.folder) == (cell.code, store(tmp_path, "theirs").cell(cell.id))
 
 
 def test_freezing_sets_a_result_of_other_code_aside_and_harms_no_other_study(tmp_path: Path, cell: Cell) -> None:
@@ -125,7 +140,7 @@ def test_freezing_keeps_a_result_of_the_same_code(tmp_path: Path, cell: Cell) ->
     here = store(tmp_path)
     finish(here, cell)
     here.freeze(cell)
-    assert here.has_result(cell.id)
+    assert here.find(cell) is not None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"status": "done", "metrics": 3, "code": "x"}', "\0\0\0"])
@@ -134,7 +149,7 @@ def test_a_broken_result_is_one_line_that_names_it(tmp_path: Path, cell: Cell, s
     here.write_study(study)
     path = here.freeze(cell) / "result.json"
     path.write_text(content)
-    for ask in (lambda: here.result(cell.id), lambda: load_results(here.folder)):
+    for ask in (lambda: here.find(cell), lambda: load_results(here.folder)):
         with pytest.raises(InputError, match=f"^{path} .*delete it and run the study again$"):
             ask()
 
@@ -178,17 +193,17 @@ def test_a_study_is_written_as_it_was_planned(tmp_path: Path, study: Study) -> N
     here = store(tmp_path)
     here.write_study(study)
     written = load_study(here.folder)
-    assert written["arms"] == {"post": ["order=post"], "pre": ["order=pre"]}
-    assert written["seeds"] == [0, 1]
-    assert [(c["arm"], c["seed"]) for c in written["cells"]] == [("post", 0), ("post", 1), ("pre", 0), ("pre", 1)]
-    assert [c["id"] for c in written["cells"]] == [c.id for c in study.cells]
+    assert written.arms == {"post": ["order=post"], "pre": ["order=pre"]}
+    assert written.seeds == [0, 1]
+    assert [(c.arm, c.seed) for c in written.cells] == [("post", 0), ("post", 1), ("pre", 0), ("pre", 1)]
+    assert [c.id for c in written.cells] == [c.id for c in study.cells]
 
 
 def test_the_command_can_be_pasted_into_a_shell(tmp_path: Path, study: Study) -> None:
     import shlex
 
     written = store(tmp_path).write_study(study)
-    assert shlex.split(written["command"]) == ["python", "-m", "ablate", *study.typed]
+    assert shlex.split(written.command) == ["python", "-m", "ablate", *study.typed]
 
 
 def open_study(*overrides: str) -> Study:
@@ -199,9 +214,9 @@ def test_an_open_study_gathers_the_cells_of_all_its_runs(tmp_path: Path) -> None
     here = store(tmp_path)
     for overrides in (["seed=0"], ["seed=1"], ["order=pre", "seed=1"], ["seed=0"]):
         here.write_study(open_study(*overrides))
-    cells = load_study(here.folder)["cells"]
+    cells = load_study(here.folder).cells
     assert len(cells) == 3
-    assert load_study(here.folder)["seeds"] == [0, 1]
+    assert load_study(here.folder).seeds == [0, 1]
 
 
 def test_open_studies_that_write_at_once_lose_no_cell(tmp_path: Path) -> None:
@@ -212,14 +227,14 @@ def test_open_studies_that_write_at_once_lose_no_cell(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert load_study(here.folder)["seeds"] == [0, 1, 2, 3]
+    assert load_study(here.folder).seeds == [0, 1, 2, 3]
 
 
 def test_a_closed_study_holds_what_was_planned_last(tmp_path: Path, study: Study) -> None:
     here = store(tmp_path)
     here.write_study(study)
     here.write_study(replace(study, cells=study.cells[:1]))
-    assert len(load_study(here.folder)["cells"]) == 1
+    assert len(load_study(here.folder).cells) == 1
 
 
 def test_a_study_that_is_not_there_names_the_nearest(tmp_path: Path, study: Study) -> None:
@@ -288,7 +303,7 @@ def test_results_say_what_was_taken_over_and_what_is_stale(tmp_path: Path, study
     here = store(tmp_path)
     here.write_study(study)
     finish(store(tmp_path, "theirs"), study.cells[0])
-    here.result(study.cells[0].id)
+    take_over(here, study.cells, same_code=False)
     finish(here, study.cells[1], code="older")
     frame = load_results(here.folder)
     assert frame["reused_from"].tolist() == ["theirs", "", "", ""]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate import (
+    Attempt,
     Augment,
     Aux,
     Backbone,
@@ -27,9 +28,9 @@ from ablate import (
     Optim,
     Order,
     Parts,
-    Report,
     Schedule,
     Shortcut,
+    Slot,
     Split,
     Splits,
     Stem,
@@ -38,6 +39,7 @@ from ablate import (
     register,
     testing,
 )
+from ablate.interfaces.engine import Ending
 
 # Networks and their parts
 
@@ -429,22 +431,32 @@ class TestScheduleBelowZero(testing.ScheduleConformance):
     caught: ClassVar = {"test_its_factors_are_numbers_from_zero_on"}
 
 
+class Done(Attempt):
+    def ending(self) -> int:
+        return Ending.DONE
+
+    def stop(self) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
+
+
 @register("engine", "idle")
 class Idle(Engine):
-    """Says that all is done."""
+    """Starts nothing, and says that all is done."""
 
-    def run(self, jobs: Sequence[Job], report: Report) -> None:
-        for job in jobs:
-            report.tick()
-            report.started(job)
-            report.ended(job)
+    def start(self, job: Job, slot: Slot) -> Attempt:
+        return Done()
+
+    def slots(self, jobs: int, threads: int = 1) -> list[Slot]:
+        return [Slot("cpu", 1)]
 
 
 class TestEngine(testing.EngineConformance):
     name = "idle"
     caught: ClassVar = {
         "test_every_cell_is_trained_and_ends_once",
-        "test_a_cell_that_is_done_is_not_run",
         "test_a_cell_whose_process_dies_is_tried_again_and_fails_once",
         "test_a_cell_whose_input_is_wrong_is_not_tried_again",
         "test_an_interrupt_stops_what_runs",

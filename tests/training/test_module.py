@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ablate.training.module import Training
 
-from ..cells import fit, training_of
+from tests.cells import fit, training_of
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ..cells import fed, training_of
+from tests.cells import fed, training_of
 
 STEPS = 23  # of the 1,437 training digits in batches of 64
 

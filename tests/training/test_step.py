@@ -20,7 +20,7 @@ from ablate.study.plan import plan_study
 from ablate.training.choose_step import build_step
 from ablate.training.numerics import Numerics
 
-from ..cells import TINY, fit, training_of
+from tests.cells import TINY, fit, training_of
 
 CPU = torch.device("cpu")
 

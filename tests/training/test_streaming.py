@@ -19,7 +19,7 @@ from ablate.training.resident import ResidentData
 from ablate.training.streaming import StreamedData
 
 from .. import published
-from ..cells import fit, training_of
+from tests.cells import fit, training_of
 
 CPU = torch.device("cpu")
 SAMPLES = 45

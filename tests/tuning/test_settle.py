@@ -16,7 +16,7 @@ from ablate.run.store import Store
 from ablate.study.plan import Study, plan_study
 from ablate.tuning import settle
 
-from ..cells import TINY
+from tests.cells import TINY
 
 ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=two", "study.seeds=2"]
 FIRST = {"precision": "bf16", "compile": "none", "channels_last": False, "text": "bf16, contiguous, eager (made up)"}
