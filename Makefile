@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage gpu gpu-test lint format wheel-test clean
+.PHONY: help demo test coverage gpu gpu-test lint format wheel-test mutants clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,13 @@ format: $(STAMP)  ## Bring imports and layout into shape.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+mutants: $(STAMP)  ## Mutation testing of the statistics and verdicts; goes on where it was stopped (docs/mutation.md).
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'mutmut>=3.8,<4'
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children $(WORKERS)
+	$(BIN)/mutmut results
+
 clean:  ## Remove the environment, builds and caches; runs/ stays.
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist build mutants .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The stamp is written last, so an environment without one was cut short and is made anew.

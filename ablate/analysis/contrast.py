@@ -147,7 +147,7 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     for position, factor in enumerate(factors):
         texts = {value: value_text(value) for value in frame[factor].unique()}
         told = [texts[value] if value in texts else value_text(value) for value in frame[factor]]
-        cells[f"@{factor}"] = pd.Series(told, index=frame.index, dtype=str)
+        cells[f"@{factor}"] = pd.Series(told, index=frame.index)
         label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
     cells["label"] = label
     cells["status"] = frame["status"].astype(str) if "status" in columns else "done"

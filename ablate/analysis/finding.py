@@ -127,12 +127,11 @@ def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look) -> 
     """Figures by the signed-rank test, for values some of which are infinite or ties of diverged cells."""
     median = _median(sorted(values))
     verdict = verdict.replace(effect=None if median is None else _told(claim, median), test=SIGNED_RANK)
-    effect = math.nan if median is None else median
     if len(values) < 2:
-        return Finding(verdict, effect)
+        return Finding(verdict)
     criterion = Criterion(claim.expect, tested_margin(claim))
     p_tested = float(look.adjusted(signed_rank_p(values, criterion.tested_margin)))
-    return Finding(verdict.replace(p=signed_rank_p(values)), effect, p_tested)
+    return Finding(verdict.replace(p=signed_rank_p(values)), math.nan if median is None else median, p_tested)
 
 
 def _median(ordered: list[float]) -> float | None:

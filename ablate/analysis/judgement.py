@@ -71,7 +71,7 @@ def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, al
         if verdicts and not reached:
             break
         verdicts = _conclude_all(claims, [findings[place] for place in range(len(claims))], alpha, settled)
-        settled |= {place: verdict for place, verdict in enumerate(verdicts) if not verdict.open}
+        settled = {place: verdict for place, verdict in enumerate(verdicts) if not verdict.open}
     return verdicts
 
 

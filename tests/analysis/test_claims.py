@@ -255,3 +255,31 @@ def test_what_a_narrowed_run_lacks_is_told_by_its_first_gap():
 def test_selectors_are_written_as_they_were_read():
     for text in ("post", "*", "post|pre", "post@depth=110,norm=none|batch"):
         assert str(parse_selector(text)) == text
+
+
+def test_a_value_may_have_an_equals_sign():
+    selector = parse_selector("post@block=k=3,depth=20")
+    assert selector.factors == (("block", "k=3"), ("depth", "20"))
+    assert str(selector) == "post@block=k=3,depth=20"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (110.0, "110"), ("-0.0", "0"), ("  56 ", "56"), (0.5, "0.5"), ("1e-4", "0.0001"),
+        (True, "true"), ("FALSE", "false"), (False, "false"),
+        (None, "null"), ("", "null"), (" ", "null"), ("null", "null"), (float("nan"), "null"),
+        ("inf", "inf"), ("identity", "identity"), ([1, 2], "[1, 2]"), ({"a": 1}, "{'a': 1}"), ((1,), "(1,)"),
+        (2**52, "4503599627370496"), (2**53, "9007199254740992.0"), (1e16, "1e+16"), (1e17, "1e+17"),
+    ],
+)  # fmt: skip
+def test_a_value_as_text(value, text):
+    """Whole numbers that a float holds exactly, with their neighbours, have no decimal point."""
+    assert value_text(value) == text
+
+
+def test_a_claim_of_a_config_is_read_with_its_interpolations():
+    config = OmegaConf.create({"wide": 0.1, "claim": claim(margin="${wide}", paper={"value": "${wide} %"})})
+    read = as_claim(config.claim)
+    assert (read.margin, read.paper.value) == (0.1, "0.1 %")
+    assert type(read.contrast) is dict

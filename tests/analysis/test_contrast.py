@@ -236,3 +236,10 @@ def test_contrast_of_some_seeds_only():
     assert measured.of([1, 7]).missing == ["post@depth=110 seed 7: not in the results",
                                            "pre@depth=110 seed 7: not in the results"]  # fmt: skip
     assert list(measured.of().values) == [0, 1]
+
+
+def test_of_two_values_a_trend_rises_by_their_difference():
+    found = contrast_values(results(FOUR), claim(contrast={"post": 1}, trend="depth"))
+    assert found.values == pytest.approx({0: 0.5, 1: 0.3})
+    one = results(FOUR).query("depth == 20")
+    assert contrast_values(one, claim(contrast={"post": 1}, trend="depth")).absent == ["two values of depth"]

@@ -181,6 +181,7 @@ def test_values_of_any_number_type_are_tested_as_they_are():
     assert signed_rank_p(single) == 2 / 8
     whole = np.array([1, 2, 3], dtype=np.uint8)
     assert float(sign_flip_p(whole)) == signed_rank_p(whole) == 2 / 8
+    assert signed_rank_p(whole, margin=5) == 1
     assert float(paired_t(whole).effect) == 2
 
 

@@ -15,7 +15,6 @@ from ablate.cell.run import run_cell
 from ablate.config.schema import TrainerSchema
 from ablate.network.build import build_model, count_parameters
 from ablate.training.options import check_options, threshold
-
 from tests.cells import frozen, tiny_cell
 
 

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from ablate import free_gpu_memory
 from ablate.network.memory import PROCESS_BYTES, training_memory, training_memory_of
 from ablate.network.profile import MetaNetwork
-
 from tests.cells import frozen, tiny_cell, training_of
 from tests.memory import saved_bytes
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ablate import registry
 from ablate.config.compose import prepare
 from ablate.network.profile import profile, split_sizes
-
 from tests.cells import tiny_cell
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones

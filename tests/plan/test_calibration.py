@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from ablate.interfaces.engine import Slot
 from ablate.network.profile import Profile
 from ablate.plan import calibration
-
 from tests.cells import tiny_cell
 
 

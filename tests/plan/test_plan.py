@@ -24,7 +24,6 @@ from ablate.plan.calibration import Speed
 from ablate.plan.times import START_S, Timer, cell_seconds, makespan
 from ablate.system.processes import cores
 from ablate.tuning.measured import MeasuredCache
-
 from tests.cells import tiny_cell, tiny_study
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
@@ -46,7 +45,9 @@ Run = Callable[..., str]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ablate.report.write_report", lambda *arguments: None)
-    monkeypatch.setattr(times, "others_busy", lambda slots, threads: nullcontext())  # the tests beside this one are busy enough
+    monkeypatch.setattr(
+        times, "others_busy", lambda slots, threads: nullcontext()
+    )  # the tests beside this one are busy enough
     with registry.isolated():
         yield tmp_path
 

@@ -16,9 +16,9 @@ import torch
 
 from ablate import DataSet, InputError, registry
 from ablate.config.compose import prepare
+from tests.cells import tiny_cell
 
 from .. import published
-from tests.cells import tiny_cell
 
 
 def build(name: str, root: Path, **options: Any) -> DataSet:

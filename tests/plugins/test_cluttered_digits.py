@@ -15,7 +15,6 @@ import torch
 
 from ablate import DataSet, InputError, Split, registry
 from ablate.config.compose import prepare
-
 from tests.cells import fit, tiny_cell, training_of
 
 SMALL = {"train": 600, "test": 200}

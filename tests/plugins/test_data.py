@@ -13,7 +13,6 @@ import torch
 
 from ablate import DataSet, InputError, Splits, registry
 from ablate.config.compose import prepare
-
 from tests.published import as_python_2_wrote_it, batch, write_cifar10
 
 

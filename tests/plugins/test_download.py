@@ -19,7 +19,6 @@ import pytest
 
 from ablate import InputError, registry
 from ablate.config.compose import prepare
-
 from tests.published import cifar10_archive
 
 CONTENT = bytes(range(256)) * 4096  # a megabyte

@@ -19,7 +19,6 @@ from ablate.run.results import read_result
 from ablate.run.scheduling import run_jobs
 from ablate.study.plan import plan_study
 from ablate.testing.engine import Recorder, has_result
-
 from tests.cells import TINY, job_of, last_wins, tiny_cell
 
 QUICK = ("trainer.epochs=1", "data.batch_size=500")

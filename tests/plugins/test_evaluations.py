@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from ablate import Evaluation, InputError, registry
 from ablate.config.compose import prepare
 from ablate.training.module import averaged
-
 from tests.cells import fit, training_of
 
 

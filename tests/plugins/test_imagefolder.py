@@ -15,7 +15,6 @@ from ablate import DataSet, InputError, Samples, Split, Window, registry
 from ablate.config.compose import prepare
 from ablate.training.loading import build_feed
 from ablate.training.streaming import StreamedData
-
 from tests.cells import tiny_cell
 
 COLORS = {"ant": (200, 30, 30), "bee": (30, 200, 30), "cat": (30, 30, 200)}

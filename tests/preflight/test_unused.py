@@ -59,7 +59,9 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         *(
             ([f"arch={net}", "order=pre"], f"order=pre has no effect: backbone {family} uses no order; ")
             for net, family in [
-                ("googlenet", "googlenet"), ("googlenet_bn", "googlenet"), ("inception_v2", "inception_v2")
+                ("googlenet", "googlenet"),
+                ("googlenet_bn", "googlenet"),
+                ("inception_v2", "inception_v2"),
             ]
         ),
     ],

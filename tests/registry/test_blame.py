@@ -13,7 +13,6 @@ from ablate.config.compose import prepare
 from ablate.interfaces.engine import Ending, Slot
 from ablate.registry.blame import blaming
 from ablate.run.process import attempt
-
 from tests.cells import job_of, tiny_cell
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
@@ -132,7 +131,9 @@ def test_the_traceback_is_shown_where_asked(
 
 def test_in_a_cells_process_the_traceback_is_in_the_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What fails only there: before, the plan has built the network on the meta device."""
-    layers = "import torch; torch.empty(0).is_meta or ().index('no such layer'); " + CONVOLUTIONS.format(stride="stride")
+    layers = "import torch; torch.empty(0).is_meta or ().index('no such layer'); " + CONVOLUTIONS.format(
+        stride="stride"
+    )
     plugin(here, BLOCK.format(layers=layers))
     job = job_of(here / "runs", tiny_cell("block=mine"))
     assert attempt(job, Slot("cpu", 1)) == Ending.FAILED

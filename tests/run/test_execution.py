@@ -16,7 +16,6 @@ from ablate.__main__ import main
 from ablate.config import code as code_of
 from ablate.config import contents
 from ablate.run import execution
-
 from tests.cells import TINY, last_wins
 from tests.published import write_cifar10
 

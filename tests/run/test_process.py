@@ -21,9 +21,7 @@ from ablate.run.results import read_result
 from ablate.run.store import Store
 from ablate.run.takeover import take_over
 from ablate.system.processes import preloaded_context
-
 from tests.cells import job_of, tiny_cell
-
 
 HERE = Slot("cpu", 1)
 

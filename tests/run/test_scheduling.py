@@ -13,7 +13,6 @@ from ablate.interfaces.engine import Attempt, CellPlace, Ending, Engine, Job, Sl
 from ablate.run import scheduling
 from ablate.run.scheduling import run_jobs
 from ablate.testing.engine import Recorder
-
 from tests.cells import job_of, tiny_cell
 
 GIB = 2**30

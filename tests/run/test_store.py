@@ -19,7 +19,6 @@ from ablate.run.store import Store
 from ablate.run.takeover import take_over
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
-
 from tests.cells import tiny_study
 
 METRICS = {"train/loss": 0.5, "train/error": 0.25, "test/loss": 0.75, "test/error": 0.5, "params": 10, "flops": 20}

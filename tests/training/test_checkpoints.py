@@ -14,7 +14,6 @@ import torch
 
 from ablate.cell.run import run_cell
 from ablate.training.checkpoints import EpochEnd
-
 from tests.cells import frozen, tiny_cell
 
 # Everything with a state: momentum, a schedule with a warm-up, augmentation, batch statistics, noise in the network.

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ablate import DataSet, Framing, InputError, Samples, Split, Splits
 from ablate.training.loading import check_splits, is_resident
-
 from tests.cells import tiny_cell
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -11,7 +11,6 @@ import torch
 from torch.nn import functional as F
 
 from ablate.training.module import Training
-
 from tests.cells import fit, training_of
 
 

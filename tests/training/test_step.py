@@ -19,7 +19,6 @@ from ablate.run.store import Store
 from ablate.study.plan import plan_study
 from ablate.training.choose_step import build_step
 from ablate.training.numerics import Numerics
-
 from tests.cells import TINY, fit, training_of
 
 CPU = torch.device("cpu")

@@ -17,9 +17,9 @@ from ablate.config.compose import prepare
 from ablate.training.feed import Feed
 from ablate.training.resident import ResidentData
 from ablate.training.streaming import StreamedData
+from tests.cells import fit, training_of
 
 from .. import published
-from tests.cells import fit, training_of
 
 CPU = torch.device("cpu")
 SAMPLES = 45

@@ -15,7 +15,6 @@ from ablate.run.results import load_results, load_study
 from ablate.run.store import Store
 from ablate.study.plan import Study, plan_study
 from ablate.tuning import settle
-
 from tests.cells import TINY
 
 ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=two", "study.seeds=2"]
