@@ -261,7 +261,7 @@ def test_an_engine_that_cannot_start_a_job_ends_the_study_and_what_runs(
         return start(job, slot)
 
     monkeypatch.setattr(engine, "start", refuse)
-    with pytest.raises(InputError, match="^no such queue$"):
+    with pytest.raises(InputError, match=r"^no such queue$"):
         run(engine, jobs("a", "b"))
     assert [one.asked for one in engine.attempts] == [["stop", "kill"]]
 
