@@ -142,7 +142,7 @@ def test_a_package_that_is_missing_is_named_before_anything_is_measured(monkeypa
     monkeypatch.setitem(run.PARTS, "made-up", run.Part(lambda setting: iter([]), quick=False, needs=("nowhere", "hf")))
     assert "made-up" not in run.parts("", everything=False)
     for chosen in ({"only": "made", "everything": False}, {"only": "", "everything": True}):
-        with pytest.raises(InputError, match=r"part made-up needs nowhere: pip install 'ablate\[hf\]'"):
+        with pytest.raises(InputError, match=r"part made-up needs nowhere: pip install 'hf'"):
             run.parts(**chosen)
 
 

@@ -86,7 +86,7 @@ class Change(ast.NodeTransformer):
     def visit_Compare(self, node):
         if not self.done:
             self.done = True
-            node.ops[0] = ast.Is()
+            node.ops[0] = ast.IsNot() if isinstance(node.ops[0], ast.Is) else ast.Is()
         return node
 
 file = Path(sys.argv[1])
