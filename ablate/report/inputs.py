@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,11 @@ import pandas as pd
 
 from ablate.analysis.metrics import COSTS, STANDARD
 from ablate.analysis.verdict import Verdict
+from ablate.preflight.certificate import Certificate
 from ablate.report import format as fmt
 from ablate.report.certificates import arm_cautions
 from ablate.report.plain import jsonable
+from ablate.study.record import StudyRecord
 
 _CELL_COLUMNS: dict[str, Any] = {
     "cell": "", "arm": "", "seed": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
@@ -24,31 +26,33 @@ _CELL_COLUMNS: dict[str, Any] = {
 class Inputs:
     """A study with its results. `factors` maps each grid factor to its values, in the study's order, as text."""
 
-    study: dict[str, Any]
+    study: StudyRecord
     frame: pd.DataFrame  # a row a cell; `point` names the cell's place in the grid ("" without a grid)
     history: pd.DataFrame  # a row a cell and epoch, with `point` and the `status` of its cell
     verdicts: list[Verdict]  # one a claim
     arms: list[str]
     factors: dict[str, list[str]]
+    versions: dict[str, str] = field(default_factory=dict)  # of the packages that the results were made with
+    certificates: list[Certificate] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """The study's name."""
-        return str(self.study.get("name") or "study")
+        return self.study.name
 
     @property
     def question(self) -> str:
         """What the study asks, or its name."""
-        return str(self.study.get("question") or self.name)
+        return self.study.question or self.name
 
     @property
     def source(self) -> str:
         """Where the claims come from, or empty."""
-        return str(self.study.get("source") or "")
+        return self.study.source
 
     def baseline(self, arm: str) -> str | None:
         """The arm that an arm is compared with, the first where the study does not say; None for a baseline itself."""
-        known = self.study.get("baselines") or {}
+        known = self.study.baselines
         first = self.arms[0] if self.arms else None
         default = None if arm == first else first
         return known.get(arm, default)
@@ -108,14 +112,29 @@ class Inputs:
 def gather(
     study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame | None = None, verdicts: Iterable[Any] = ()
 ) -> Inputs:
-    """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form."""
+    """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form.
+
+    Args:
+        study: as `study.yaml` holds it, also in part; with `versions`, and `certificates` as plain values.
+        frame: a row a cell.
+        history: a row a cell and epoch.
+        verdicts: on its claims, or on some of them.
+    """
     plain = jsonable(study)
-    grid = {str(name): values for name, values in (plain.get("grid") or {}).items() if name in frame.columns}
+    record = StudyRecord.read({"name": "study", "cells": [], "claims": [], **_given(plain)})
+    certificates = [Certificate.of(one) for one in plain.get("certificates") or []]
+    grid = {str(name): values for name, values in record.grid.items() if name in frame.columns}
     cells = _cells(frame, list(grid))
     factors = {name: _ordered(values, cells[name]) for name, values in grid.items()}
-    arms = _ordered(plain.get("arms") or {}, cells["arm"])
+    arms = _ordered(record.arms, cells["arm"])
     cells = _in_grid_order(cells, factors, arms)
-    return Inputs(plain, cells, _epochs(history, cells), _of_every_claim(plain, verdicts), arms, factors)
+    told = _of_every_claim(record.claims, certificates, verdicts)
+    versions = {str(name): str(version) for name, version in (plain.get("versions") or {}).items()}
+    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates)
+
+
+def _given(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if value is not None and value != ""}
 
 
 def plain_verdict(verdict: Any) -> dict[str, Any]:
@@ -124,13 +143,15 @@ def plain_verdict(verdict: Any) -> dict[str, Any]:
     return {str(key): jsonable(value) for key, value in given.items()}
 
 
-def _of_every_claim(study: Mapping[str, Any], verdicts: Iterable[Any]) -> list[Verdict]:
+def _of_every_claim(
+    claims: Sequence[Mapping[str, Any]], certificates: Sequence[Certificate], verdicts: Iterable[Any]
+) -> list[Verdict]:
     """The verdict on every claim of the study; a claim without one is there as not tested."""
     found = [Verdict.from_dict(plain_verdict(verdict)) for verdict in verdicts]
     named = {verdict.id for verdict in found}
-    rest = [claim for claim in study.get("claims") or [] if claim.get("id") not in named]
+    rest = [claim for claim in claims if claim.get("id") not in named]
     found += [Verdict.from_dict({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
-    return [one.replace(notes=[*one.notes, *arm_cautions(study, one.contrast)]) for one in found]
+    return [one.replace(notes=[*one.notes, *arm_cautions(certificates, one.contrast)]) for one in found]
 
 
 def _cells(frame: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:

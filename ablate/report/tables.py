@@ -15,13 +15,12 @@ from ablate.report.inputs import Inputs
 
 def arms(inputs: Inputs) -> Table:
     """What each arm changes."""
-    planned = inputs.study.get("arms") or {}
-    changes = [" ".join(str(part) for part in planned.get(arm) or []) for arm in inputs.arms]
+    changes = [" ".join(str(part) for part in inputs.study.arms.get(arm) or []) for arm in inputs.arms]
     rows = [[arm, text or "the base configuration"] for arm, text in zip(inputs.arms, changes, strict=True)]
     against = [inputs.baseline(arm) for arm in inputs.arms]
     columns = {
         "baseline": [name or fmt.ABSENT for name in against] if len(set(against) - {None}) > 1 else [],
-        "matched": [_matched(inputs, arm) for arm in inputs.arms] if inputs.study.get("matched") else [],
+        "matched": [_matched(inputs, arm) for arm in inputs.arms] if inputs.study.matched else [],
     }
     more = {name: texts for name, texts in columns.items() if texts}
     rows = [[*row, *extra] for row, *extra in zip(rows, *more.values(), strict=True)]
@@ -108,22 +107,22 @@ def without_result(inputs: Inputs) -> Table:
 def reproduction(inputs: Inputs) -> Table:
     """Seeds, overrides, scale, versions, and where reused cells come from."""
     study = inputs.study
-    seeds = study.get("seeds") or sorted(set(inputs.frame["seed"]))
+    seeds = study.seeds or sorted(set(inputs.frame["seed"]))
     sources = Counter(name for name in inputs.frame["reused_from"] if name)
     rows = [
         ("seeds", ", ".join(str(seed) for seed in seeds)),
-        ("overrides", " ".join(str(part) for part in study.get("overrides") or [])),
-        ("scale", study.get("scale")),
-        ("trainer=auto", (study.get("chosen") or {}).get("text")),
+        ("overrides", " ".join(str(part) for part in study.overrides)),
+        ("scale", study.scale),
+        ("trainer=auto", study.chosen.get("text")),
         ("reused cells", ", ".join(f"{n} from {name}" for name, n in sources.items())),
-        *(study.get("versions") or {}).items(),
+        *inputs.versions.items(),
     ]
     return Table(["", ""], [[name, str(text)] for name, text in rows if text], names=2)
 
 
 def _matched(inputs: Inputs, arm: str) -> str:
     """What a matched arm was made equal in, by which knob, and how near that came over all points."""
-    rows = [row for row in inputs.study["matched"] if row["arm"] == arm]
+    rows = [row for row in inputs.study.matched if row["arm"] == arm]
     if not rows:
         return fmt.ABSENT
     values = dict.fromkeys(fmt.number(row["value"]) for row in rows)
