@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from omegaconf import MISSING
+
+from ablate.config.roles import declared_keys
 from ablate.errors import InputError
+from ablate.registry.kinds import KINDS
 from ablate.run.results import load_study
 from ablate.run.store import Store
 from ablate.study.plan import Study
@@ -29,6 +33,12 @@ def refuse_other_design(study: Study, store: Store) -> None:
     varied = {*varied_keys(study), *record.varied, *record.grid, *record.zip}
     before = record.settings or _settings_of_cells(record, store, varied)
     now = shared_settings(study.cells, varied)
+    # What has its value from before it existed stands in no settings, nor does what a published set holds.
+    unnamed = _before_they_existed()
+    if record.settings:  # version 0.1 knew nothing of contents
+        unnamed |= {key: "the published set" for key in (*before, *now) if key.endswith(".content")}
+    unknown = {key for cell in study.cells for key in cell.provisional}
+    before, now = unnamed | before, {key: value for key, value in (unnamed | now).items() if key not in unknown}
     differ = {key: (before[key], now[key]) for key in now if key in before and before[key] != now[key]}
     differ = {key: values for key, values in differ.items() if not _is_varied(key, varied)}
     if differ:
@@ -58,6 +68,12 @@ def _settings_of_cells(record: StudyRecord, store: Store, varied: set[str]) -> d
     files = [store.cell(cell.id) / "cell.yaml" for cell in record.cells]
     configs: list[Mapping[str, Any]] = [read_yaml(file, config=dict)["config"] for file in files if file.exists()]
     return shared_settings(configs, varied)
+
+
+def _before_they_existed() -> dict[str, Any]:
+    """The value that each later key and kind stands for where settings do not name it."""
+    keys = {key: one.before for key, one in declared_keys().items() if one.decides_numbers and one.before != MISSING}
+    return keys | {f"{kind.group}.name": kind.before for kind in KINDS.values() if kind.before is not None}
 
 
 def _is_varied(key: str, varied: set[str]) -> bool:

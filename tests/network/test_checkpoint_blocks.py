@@ -11,7 +11,6 @@ from torch import Tensor, nn
 import ablate
 from ablate import InputError, Parts, register, registry
 from ablate.config.compose import prepare
-from ablate.config.identity import cell_id
 from ablate.network.build import build_model
 from ablate.network.loss import training_loss
 from ablate.testing import network_config
@@ -86,7 +85,7 @@ def test_names_stay_and_eval_mode_is_untouched() -> None:
 
 def test_a_cell_has_the_same_result_and_the_same_identity() -> None:
     plain, saving = tiny_cell(), tiny_cell("trainer.checkpoint_blocks=true")
-    assert cell_id(plain.config) == cell_id(saving.config)
+    assert plain.id == saving.id
     histories = [fit(training_of(f"trainer.checkpoint_blocks={value}")).history for value in ("false", "true")]
     without_times = [[{**row, "seconds": 0} for row in history] for history in histories]
     assert without_times[0] == without_times[1]

@@ -126,7 +126,7 @@ def test_the_extra_is_named_where_the_library_is_missing(
     hub(labelled)
     monkeypatch.setitem(sys.modules, "datasets", None)
     for name in ("hub", "cifar10"):
-        with pytest.raises(InputError, match=r"needs `datasets`: pip install 'ablate\[hf\]'"):
+        with pytest.raises(InputError, match=r"needs `datasets`: pip install 'datasets>=4\.0'"):
             build(name).check()
 
 

@@ -72,7 +72,7 @@ def test_another_number_of_classes_is_named(names: Path) -> None:
 
 
 def test_the_extra_is_named_where_pillow_is_missing(names: Path, without_pillow: None) -> None:
-    with pytest.raises(InputError, match=r"needs Pillow: pip install 'ablate\[images\]'"):
+    with pytest.raises(InputError, match=r"needs Pillow: pip install 'pillow>=11'"):
         build(names).check()
 
 

@@ -20,9 +20,7 @@ from ablate.run.takeover import take_over
 from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
 from tests.cells import tiny_study
-
-METRICS = {"train/loss": 0.5, "train/error": 0.25, "test/loss": 0.75, "test/error": 0.5, "params": 10, "flops": 20}
-
+from tests.stores import METRICS, finish, store, tree
 
 @pytest.fixture
 def study() -> Study:
@@ -34,23 +32,6 @@ def study() -> Study:
 @pytest.fixture
 def cell(study: Study) -> Cell:
     return study.cells[0]
-
-
-def store(runs: Path, name: str = "mine") -> Store:
-    made = Store(runs, name)
-    made.prepare()
-    return made
-
-
-def finish(store: Store, cell: Cell, status: str = "done", **changes: Any) -> Path:
-    """As the process of a cell leaves it."""
-    folder = store.freeze(cell)
-    metrics = {**METRICS, "seconds": 1.5, "epochs_to/train/loss<0.1": None}
-    write_json(
-        folder / "result.json", {"status": status, "reason": "", "metrics": metrics, "code": cell.code, **changes}
-    )
-    (folder / "history.csv").write_text("epoch,lr,train/loss,seconds\n1,0.1,0.9,1\n2,0.1,0.5,0.5\n")
-    return folder
 
 
 def test_a_frozen_cell_says_all_that_its_process_needs(tmp_path: Path, cell: Cell) -> None:
@@ -73,11 +54,6 @@ def test_a_result_is_found_again(tmp_path: Path, cell: Cell) -> None:
     assert found is not None
     assert found.folder == here.cell(cell.id)
     assert found.result["metrics"]["train/loss"] == 0.5
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """All that lies below a folder, with its content."""
-    return {str(one.relative_to(folder)): one.read_bytes() if one.is_file() else None for one in folder.rglob("*")}
 
 
 def test_a_result_of_another_study_is_found_where_it_lies_and_nothing_is_written(tmp_path: Path, cell: Cell) -> None:

@@ -97,9 +97,7 @@ def test_add_one_in_adds_each_part_to_the_bare_recipe() -> None:
 
 def test_each_arm_keeps_the_baseline_of_its_own_design() -> None:
     both = "leave_one_out: {order: [order=pre]}, add_one_in: {act: [act=elu]}"
-    arms = (
-        "arms: {a: [norm=none], b: [norm=group], c: {overrides: [norm=layer], baseline: full, changes: [norm, order]}}"
-    )
+    arms = "arms: {a: [norm=none], b: [norm=lrn], c: {overrides: [norm=layer], baseline: full, changes: [norm, order]}}"
     study = planned(f"{arms}, {both}, seeds: 1")
     baselines = {name: arm.baseline for name, arm in study.arms.items()}
     assert baselines == {
@@ -135,7 +133,7 @@ def test_a_shared_cell_is_trained_once_and_in_the_results_of_both_arms(here: Pat
     assert list(frame["arm"]) == ["full", "no_shortcut", "no_augment", "bare", "only_shortcut", "only_augment"]
     loss = dict(zip(frame["arm"], frame["train/loss"], strict=True))
     assert loss["no_augment"] == loss["only_shortcut"] != loss["full"]
-    inputs = gather(load_study(folder), frame, history)
+    inputs = gather(load_study(folder).to_dict(), frame, history)
     assert len(inputs.history) == 12, "two epochs of each arm"
     assert "= 6 cells (4 different: arms share the others)" in design(inputs)
     assert len(yaml.safe_load((folder / "verdicts.json").read_text())) > 0
@@ -208,8 +206,8 @@ def test_arms_and_parts_are_changed_by_hand() -> None:
     assert list(study.arms) == ["a", "b", "full", "no_act", "no_x"]
     study = planned(design, "study.arms.b.overrides=['order=relu_before_add']")
     assert study.arms["b"].overrides == ["order=relu_before_add"]
-    study = planned(design, "~study.arms.b", "+study.arms.c.overrides=['norm=group']", "+study.arms.c.baseline=full")
-    assert (study.arms["c"].overrides, study.arms["c"].baseline) == (["norm=group"], "full")
+    study = planned(design, "~study.arms.b", "+study.arms.c.overrides=['norm=lrn']", "+study.arms.c.baseline=full")
+    assert (study.arms["c"].overrides, study.arms["c"].baseline) == (["norm=lrn"], "full")
 
 
 @pytest.mark.parametrize("typed", ["study.arms.a={match: params}", "study.arms.a.match=params", "study.arms.b=['x=y']"])
@@ -360,13 +358,13 @@ def test_study_yaml_keeps_what_the_report_reads(here: Path) -> None:
     store.prepare()
     store.write_study(study)
     kept = load_study("runs/mine")
-    assert kept["arms"] == {"full": ["order=pre"], "no_order": []}
-    assert kept["baselines"] == {"full": None, "no_order": "full"}
-    assert kept["changes"] == {"full": [], "no_order": ["order"]}
-    assert kept["grid"] == {"depth": [8, 14, 20], "width": [1.0, 0.5, 0.25]}
-    assert (kept["zip"], kept["exclude"], kept["matched"]) == (kept["grid"], [{"depth": 20}], [])
+    assert kept.arms == {"full": ["order=pre"], "no_order": []}
+    assert kept.baselines == {"full": None, "no_order": "full"}
+    assert kept.changes == {"full": [], "no_order": ["order"]}
+    assert kept.grid == {"depth": [8, 14, 20], "width": [1.0, 0.5, 0.25]}
+    assert (kept.zip, kept.exclude, kept.matched) == (kept.grid, [{"depth": 20}], [])
     frame = load_results("runs/mine")
     assert list(frame.columns[:5]) == ["cell", "arm", "depth", "width", "seed"]
-    assert design(gather(kept, frame)) == (
+    assert design(gather(kept.to_dict(), frame)) == (
         "2 arms (full, no_order) × depth with width 8 with 1, 14 with 0.5 × 1 seed = 4 cells, scale quick"
     )

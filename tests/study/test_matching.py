@@ -111,7 +111,7 @@ def test_study_yaml_says_how_near_each_arm_came() -> None:
     store = Store("runs", study.name)
     store.prepare()
     store.write_study(study)
-    (row,) = load_study("runs/mine")["matched"]
+    (row,) = load_study("runs/mine").matched
     (matched,) = study.matched.values()
     assert row == {
         "arm": "bottleneck", "baseline": "basic", "factors": {"depth": 20}, "metric": "flops", "knob": "width",
@@ -176,13 +176,18 @@ def test_the_report_says_how_near_an_arm_came_and_compares_costs_with_its_baseli
             [],
             "arm 'b': no optim.lr brings its params within 2 % of those of its baseline 'a': the nearest is optim.lr=",
         ),
-        ("match: flops", "", ["depth=9"], "arm 'b': its baseline 'a': "),
+        ("match: flops", "", ["depth=9"], "arm 'a': depth 9 does not exist"),
     ],
 )
 def test_a_match_that_cannot_be_is_one_line(arm: str, rest: str, typed: list[str], line: str) -> None:
     overrides = "" if "overrides" in arm else "overrides: [block=bottleneck], "
     error = refusal(f"arms: {{a: [], b: {{{overrides}{arm}}}}}{', ' if rest else ''}{rest}", *typed)
     assert error.startswith(line)
+
+
+def test_an_arm_before_its_baseline_says_that_the_baseline_cannot_be_built() -> None:
+    error = refusal("baseline: a, arms: {b: {overrides: [block=bottleneck], match: flops}, a: []}", "depth=9")
+    assert error.startswith("arm 'b': its baseline 'a': depth 9 does not exist")
 
 
 def test_the_nearest_value_is_named_where_none_is_near_enough() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import ablate
 from ablate import InputError, registry
@@ -301,8 +302,9 @@ def test_an_option_of_a_plugin_that_only_the_arms_choose_can_be_typed() -> None:
 
 def test_a_mandatory_option_may_come_from_an_arm_or_the_grid() -> None:
     @ablate.register("act", "steep")
-    def steep(parts: Any, *, slope: float) -> None:
+    def steep(*, slope: float) -> nn.Module:
         """A line."""
+        return nn.LeakyReLU(slope)
 
     exp("defaults: [override /act: steep]\nstudy: {name: mine, grid: {act.slope: [1, 2]}, seeds: 1}")
     assert [cell.config["act"]["slope"] for cell in plan_study(["+exp=mine"]).cells] == [1.0, 2.0]

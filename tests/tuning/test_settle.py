@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ablate import Engine, InputError, register, registry
+from ablate import Attempt, Engine, InputError, Job, Slot, register, registry
 from ablate.report.inputs import gather
 from ablate.report.tables import reproduction
 from ablate.run.results import load_results, load_study
+from ablate.run.settle import settled
 from ablate.run.store import Store
 from ablate.study.plan import Study, plan_study
 from ablate.tuning import settle
@@ -44,7 +45,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def planned(*overrides: str) -> Study:
-    return plan_study([*TINY, *overrides])
+    return settled(plan_study([*TINY, *overrides]))
 
 
 def trainers(study: Study) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def test_without_auto_nothing_is_measured(searches: list[Any]) -> None:
 
 def test_all_cells_get_what_one_search_found(searches: list[Any]) -> None:
     grid = ["width=0.25", *ARMS, "+study.grid.depth=[8,14]"]
-    study = plan_study([*grid, "trainer=auto"])
+    study = settled(plan_study([*grid, "trainer=auto"]))
     assert len(searches) == 1
     assert searches[0]["depth"] == 14, "the costliest network is measured"
     assert trainers(study) == [{"precision": "bf16", "compile": "none", "channels_last": False}] * 8
@@ -81,12 +82,12 @@ def test_an_arm_may_have_a_precision_of_its_own(searches: list[Any]) -> None:
     assert [(one["precision"], one["channels_last"]) for one in trainers(study)] == [("fp32", False), ("bf16", False)]
 
 
-def test_the_study_in_the_store_decides(searches: list[Any], tmp_path: Path) -> None:
+def test_the_study_in_the_store_decides(searches: list[Any], tmp_path: Path, speeds: Path) -> None:
     study = planned(*ARMS, "trainer=auto")
     store = Store("runs", study.name)
     store.prepare()
     store.write_study(study)
-    (tmp_path / "cache").rename(tmp_path / "lost")
+    speeds.rename(tmp_path / "lost")
     wider = planned(*ARMS, "trainer=auto", "+study.arms.more=['order=bn_after_add']", "study.seeds=3")
     assert len(searches) == 1
     assert {cell.id for cell in study.cells} < {cell.id for cell in wider.cells}
@@ -98,7 +99,7 @@ def test_single_runs_of_one_store_are_all_computed_alike(searches: list[Any]) ->
     store.prepare()
     store.write_study(first)
     store.write_study(planned("seed=1"))
-    assert load_study(store.folder)["chosen"] == FIRST
+    assert load_study(store.folder).chosen == FIRST
     assert trainers(planned("trainer=auto", "depth=14")) == trainers(first)
 
 
@@ -115,7 +116,7 @@ def test_the_report_tells_what_was_picked(searches: list[Any]) -> None:
     store = Store("runs", study.name)
     store.prepare()
     content = store.write_study(study)
-    rows = dict(reproduction(gather(content, load_results(store.folder))).rows)
+    rows = dict(reproduction(gather(content.to_dict(), load_results(store.folder))).rows)
     assert rows["trainer=auto"] == FIRST["text"]
 
 
@@ -139,8 +140,13 @@ def test_an_engine_that_does_not_know_where_cells_run_cannot_be_measured_on() ->
         class Elsewhere(Engine):
             """Somewhere."""
 
-            def run(self, jobs: Any, report: Any) -> None:
+            def start(self, job: Job, slot: Slot) -> Attempt:
                 """Nothing."""
+                raise AssertionError
+
+            def slots(self, jobs: int, threads: int = 1) -> list[Slot]:
+                """Nobody knows."""
+                return []
 
         with pytest.raises(
             InputError, match=r"engine=elsewhere does not know that beforehand; set trainer\.precision=\.\.\."
@@ -148,7 +154,7 @@ def test_an_engine_that_does_not_know_where_cells_run_cannot_be_measured_on() ->
             planned("trainer=auto", "engine=elsewhere")
 
 
-def test_a_search_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_search_in_a_process_of_its_own(speeds: Path) -> None:
     study = planned("trainer=auto")
     (one,) = trainers(study)
     assert one["precision"] in ("fp32", "bf16")
@@ -156,10 +162,10 @@ def test_a_search_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert one["compile"] == "none", "a cell of a second is not worth compiling"
     assert study.chosen["text"].count("bf16, ") >= 2, "both formats were measured"
     assert "milliseconds a step of resnet8 on " in study.chosen["text"]
-    (kept,) = (tmp_path / "cache" / "trainer").iterdir()
+    (kept,) = speeds.iterdir()
     assert json.loads(kept.read_text()) == study.chosen
 
 
-def test_the_error_of_a_search_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_of_a_search_is_one_line() -> None:
     with pytest.raises(InputError, match=r"^CIFAR-10 is not in nowhere"):
         planned("trainer=auto", "data=cifar10", "data.root=nowhere")
