@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ablate.interfaces.engine import Job as Job
     from ablate.interfaces.engine import Listener as Listener
     from ablate.interfaces.engine import Slot as Slot
+    from ablate.interfaces.measurement import Measured as Measured
+    from ablate.interfaces.measurement import Measurement as Measurement
+    from ablate.interfaces.measurement import Trained as Trained
     from ablate.interfaces.parts import Block as Block
     from ablate.interfaces.parts import Head as Head
     from ablate.interfaces.parts import Init as Init
@@ -41,6 +44,13 @@ if TYPE_CHECKING:
     from ablate.interfaces.parts import Stem as Stem
     from ablate.interfaces.parts import UnitShape as UnitShape
     from ablate.interfaces.parts import check_image_size as check_image_size
+    from ablate.interfaces.probe import Course as Course
+    from ablate.interfaces.probe import EpochLook as EpochLook
+    from ablate.interfaces.probe import Probe as Probe
+    from ablate.interfaces.probe import StepLook as StepLook
+    from ablate.interfaces.tracker import FollowedCell as FollowedCell
+    from ablate.interfaces.tracker import FollowedStudy as FollowedStudy
+    from ablate.interfaces.tracker import Tracker as Tracker
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
     from ablate.network.build import build_model as build_model
@@ -67,6 +77,9 @@ _HOMES = {
         "Augment", "DataSet", "Evaluation", "Framing", "Samples", "Split", "Splits", "Statistics", "Window",
     ],
     "ablate.interfaces.engine": ["Attempt", "Engine", "Job", "Listener", "Slot"],
+    "ablate.interfaces.measurement": ["Measured", "Measurement", "Trained"],
+    "ablate.interfaces.probe": ["Course", "EpochLook", "Probe", "StepLook"],
+    "ablate.interfaces.tracker": ["FollowedCell", "FollowedStudy", "Tracker"],
     "ablate.interfaces.training": ["Optim", "Schedule"],
     "ablate.interfaces.parts": [
         "Block", "Head", "Init", "Order", "Parts", "Shortcut", "Stem", "UnitShape", "check_image_size",

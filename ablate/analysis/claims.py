@@ -103,8 +103,13 @@ def validate_claims(
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def check_metrics(claims: Iterable[Claim], metrics: Iterable[str]) -> None:
+def check_metrics(claims: Iterable[Claim], metrics: Iterable[str], others: Mapping[str, str] | None = None) -> None:
     """Refuse a claim about what no cell will record.
+
+    Args:
+        claims: of the study.
+        metrics: that some of its cells record.
+        others: what would record others, by the first part of their names.
 
     Raises:
         InputError: there is such a claim; says what is recorded, and what would record it.
@@ -114,6 +119,9 @@ def check_metrics(claims: Iterable[Claim], metrics: Iterable[str]) -> None:
         if claim.metric not in recorded:
             text = claim.metric.removeprefix(EPOCHS_TO)
             hint = f'record it with trainer.epochs_to=["{text}"]' if text != claim.metric else ""
+            first = claim.metric.partition("/")[0]
+            if not any(name.startswith(f"{first}/") for name in recorded):
+                hint = hint or (others or {}).get(first, "")
             raise unknown(f"metric of claim '{claim.id}'", claim.metric, recorded, hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +15,15 @@ import pytorch_lightning as pl
 import torch
 
 from ablate import __version__, registry
+from ablate.cell.besides import besides_metrics, build_probing
+from ablate.cell.callbacks import build_callbacks
 from ablate.cell.changes import refuse_changes
 from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
 from ablate.system.files import read_yaml, write_json
+from ablate.training.callbacks import CallbackLog, MetricsFirst, needs_single_steps
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
 from ablate.training.history import METRICS, Row
 from ablate.training.loading import build_feed
@@ -45,14 +48,21 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
     cell = read_yaml(folder / "cell.yaml")
     config, code = cell["config"], cell["code"]
     refuse_changes(folder, cell)
-    training = build_training(config, torch.device(device), cores)
-    trainer = build_trainer(config, device, EpochEnd(folder, code), *callbacks)
-    trainer.fit(training, ckpt_path=resumable(folder, code), weights_only=True)
+    own = build_callbacks(config)
+    training = build_training(config, torch.device(device), cores, folder=folder, own=own)
+    epoch_end = EpochEnd(folder, code)
+    trainer = build_trainer(config, device, epoch_end, *callbacks, own=own, folder=folder)
+    refuses = training.watcher.refuses if training.watcher else None
+    trainer.fit(training, ckpt_path=resumable(folder, code, refuses), weights_only=True)
+    if training.complete():
+        epoch_end.rewrite(training)
+    besides = besides_metrics(cell, training, folder, torch.device(device), cores)
     result = {
         "id": cell["id"],
         "status": "diverged" if training.diverged else "done",
-        "reason": f"the loss was not finite in epoch {len(training.history)}" if training.diverged else "",
-        "metrics": _metrics(config, training),
+        "reason": _reason(training),
+        "metrics": _metrics(config, training) | besides.values,
+        **besides.notes,
         "code": code,
         "versions": versions(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
@@ -65,8 +75,23 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
     return result
 
 
-def build_training(config: Mapping[str, Any], device: torch.device, cores: int = 1) -> Training:
-    """The network, data, optimiser and schedule of a frozen config, ready to fit."""
+def build_training(
+    config: Mapping[str, Any],
+    device: torch.device,
+    cores: int = 1,
+    *,
+    folder: Path | None = None,
+    own: Sequence[pl.Callback] = (),
+) -> Training:
+    """The network, data, optimiser and schedule of a frozen config, ready to fit.
+
+    Args:
+        config: frozen.
+        device: where it trains.
+        cores: CPU cores for the processes that read the data.
+        folder: of the cell, where its probes write; None: without them.
+        own: callbacks of the user's.
+    """
     data: DataSet = registry.build("data", config["data"])
     augment: Augment = registry.build("augment", config["augment"])
     evaluation: Evaluation = registry.build("evaluation", config["evaluation"])
@@ -77,9 +102,10 @@ def build_training(config: Mapping[str, Any], device: torch.device, cores: int =
     model = build_model(config, data)
     if numerics.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    feed = build_feed(data, augment, evaluation, options, config["seed"], device, cores=cores)
     return Training(
         model,
-        build_feed(data, augment, evaluation, options, config["seed"], device, cores=cores),
+        feed,
         evaluation,
         optim,
         schedule,
@@ -87,11 +113,33 @@ def build_training(config: Mapping[str, Any], device: torch.device, cores: int =
         epochs=options["epochs"],
         eval_every=options["eval_every"],
         numerics=numerics,
+        watcher=None if folder is None else build_probing(config, model, feed, folder, cores),
+        single_steps=needs_single_steps(own),
     )
 
 
-def build_trainer(config: Mapping[str, Any], device: str, *callbacks: pl.Callback) -> pl.Trainer:
-    """A Trainer that does nothing per step and writes nothing by itself."""
+def build_trainer(
+    config: Mapping[str, Any],
+    device: str,
+    *callbacks: pl.Callback,
+    own: Sequence[pl.Callback] = (),
+    folder: Path | None = None,
+) -> pl.Trainer:
+    """A Trainer that does nothing per step and writes nothing by itself.
+
+    Args:
+        config: frozen.
+        device: such as `cpu` or `cuda:1`.
+        callbacks: of the framework.
+        own: callbacks of the user's; with them come the metrics and the logger that they may ask for.
+        folder: of the cell; needed with `own`.
+    """
+    for_own: dict[str, Any] = {"logger": False}
+    if own and folder is not None:
+        log = CallbackLog(folder)
+        callbacks = (MetricsFirst(log), *own, *callbacks)
+        # In the first epoch of few steps Lightning would warn that a logger hears nothing.
+        for_own = {"logger": log, "default_root_dir": folder, "log_every_n_steps": 1}
     checkpoints = any(isinstance(callback, pl.callbacks.Checkpoint) for callback in callbacks)
     kind, _, index = device.partition(":")
     return pl.Trainer(
@@ -99,13 +147,13 @@ def build_trainer(config: Mapping[str, Any], device: str, *callbacks: pl.Callbac
         devices=[int(index or 0)] if kind == "cuda" else 1,
         max_epochs=config["trainer"]["epochs"],
         callbacks=list(callbacks),
-        logger=False,
         enable_checkpointing=checkpoints,  # else Lightning adds one of its own
         plugins=[LocalFile()],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        **for_own,
     )
 
 
@@ -117,6 +165,15 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "pytorch-lightning": version("pytorch-lightning"),
     }
+
+
+def _reason(training: Training) -> str:
+    """Why training ended as it did, where that is not after its last epoch."""
+    if training.diverged:
+        return f"the loss was not finite in epoch {len(training.history)}"
+    if len(training.history) < training.epochs:
+        return f"a callback ended it after epoch {len(training.history)} of {training.epochs}"
+    return ""
 
 
 def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float | None]:

@@ -73,7 +73,10 @@ def list_plugins(arguments: list[str]) -> None:
     parser.add_argument("kind", nargs="?", help="such as block, shortcut, arch, exp")
     kind = parser.parse_args(arguments).kind
     from ablate.cli.catalogue import catalogue
-    from ablate.registry.kinds import FILE_GROUPS, KINDS
+    from ablate.registry.kinds import FILE_GROUPS, KINDS, kind_of_key
+
+    if kind is not None and (named := kind_of_key(kind)):
+        kind = named.name  # by its key, as it is typed: `probes`
 
     kinds = [*KINDS, *FILE_GROUPS]
     if kind is not None and kind not in kinds:
@@ -105,6 +108,23 @@ def report(arguments: list[str]) -> None:
     from ablate.run.execution import report_study
 
     report_study(parser.parse_args(arguments).folder, CONSOLE)
+
+
+def measure(arguments: list[str]) -> None:
+    """Take measurements on the trained networks of a stored study, on the weights that its cells have kept."""
+    parser = _parser("measure", measure)
+    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a measurement, see `list measurement`, or its option")
+    options = parser.parse_intermixed_args(arguments)
+    names = [name for name in options.names if "=" not in name]
+    if not names:
+        from ablate.cli.catalogue import catalogue
+
+        known = ", ".join(row["name"] for row in catalogue("measurement"))
+        raise InputError(f"name one or more measurements, such as measure {options.folder} calibration; known: {known}")
+    from ablate.run.measure import measure_study
+
+    measure_study(options.folder, names, [name for name in options.names if "=" in name], CONSOLE)
 
 
 def bench(arguments: list[str]) -> None:
@@ -139,6 +159,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "list": list_plugins,
     "describe": describe,
     "report": report,
+    "measure": measure,
     "bench": bench,
 }
 

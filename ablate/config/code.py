@@ -42,6 +42,16 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     return _fingerprint(frozenset(files), Path.cwd())
 
 
+def plugin_fingerprint(kind: str, name: str) -> str:
+    """A hash of the code of one plugin by itself, as of a probe, which decides no numbers of a cell's training.
+
+    Raises:
+        InputError: there is no such plugin.
+    """
+    followed = _followed(frozenset({Path(registry.lookup(kind, name).file)}), Path.cwd())
+    return hashlib.sha256("".join(sorted(map(_file_digest, followed))).encode()).hexdigest()[:12]
+
+
 def deciding_files(config: Mapping[str, Any]) -> set[Path]:
     """All files whose content decides the numbers of a cell: Python files, and the data files of plugins."""
     return set(_followed(frozenset({ENTRY, *plugin_files(config)}), Path.cwd()))

@@ -34,6 +34,7 @@ from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
 RERUN = ("none", "stale")
+NONE = "none"  # the choice of no plugin, for kinds of several
 
 
 class WorkingDirectoryConf(SearchPathPlugin):
@@ -70,6 +71,9 @@ def _store_schema() -> None:
         "AblateSchema", [("defaults", list[Any], field(default_factory=root_defaults))], bases=(root_schema(),)
     )
     ConfigStore.instance().store(name="ablate_schema", node=schema, provider="ablate")
+    for kind in registry.KINDS.values():
+        if kind.several:  # `tracker=none`, as one would type it: a choice that adds nothing
+            ConfigStore.instance().store(group=kind.group, name=NONE, node={}, package="_global_", provider="ablate")
 
 
 def compose(overrides: Sequence[str] = ()) -> DictConfig:
@@ -209,6 +213,8 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
         name = text.removeprefix("arch=")
         if text == "arch=null":
             fitted[place] = f"arch={store_none()}"
+        elif text.endswith("=null") and (kind := kind_of_key(text.removesuffix("=null"))) and kind.several:
+            fitted[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
             if replaced := replaced_parts(overrides, settings):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from hydra.core.config_store import ConfigStore
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError
 
 from ablate.errors import InputError, unknown, unknown_key
+from ablate.registry.kinds import kind_of_key
+from ablate.registry.registration import entries
 
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
@@ -59,6 +62,9 @@ def as_input_error(error: Exception) -> InputError:
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not find '([^']+)'", text)):
         group, _, name = match[1].rpartition("/")
         return unknown(group or "config", name, _options(text))
+    if isinstance(error, MissingConfigException) and (match := re.search(r"Could not load '([^']+)'", text)):
+        group, _, name = match[1].rpartition("/")  # one of a list
+        return unknown(group, name, (one.removesuffix(".yaml") for one in ConfigStore.instance().list(group)))
     file = re.match(r"In '([^']+)': ", text)
     place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
@@ -101,6 +107,11 @@ def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
     """What lets a key that is not there stand all the same; empty where its parent has keys of its own only."""
     if error.key == file.split("/")[0]:
         return "the file needs '# @package _global_' as its first line"
+    kind = kind_of_key(str(error.full_key).partition(".")[0])
+    if kind and kind.several and str(error.full_key).count(".") == 1:
+        if any(one.name == error.key for one in entries(kind.name)):
+            return f"choose it first, as {kind.group}=[{error.key}]"
+        return f"an option is set as {kind.group}.NAME.{error.key}=..."
     if override and OmegaConf.get_type(error.parent_node) is dict:
         value = override.partition("=")[2]
         return f"+{error.full_key}={'[...]' if value.startswith('[') else '...'} adds one"

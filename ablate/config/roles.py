@@ -47,6 +47,13 @@ def is_comparable(key: str) -> bool:
     return declared is None or declared.comparable
 
 
+def decides_numbers(key: str) -> bool:
+    """Whether a typed key may decide a number of a cell's training; a probe, say, only looks on."""
+    top = re.split(r"[./@]", key)[0]
+    kind, declared = kind_of_key(top), declared_keys().get(key)
+    return kind.decides_numbers if kind else declared is None or declared.decides_numbers
+
+
 def has_effect(key: str) -> bool:
     """Whether a key that decides numbers changes what is trained, and not just what is measured or how it is computed.
 

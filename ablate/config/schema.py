@@ -75,6 +75,7 @@ class StudySchema:
     default_seeds: int = 1  # set by the scale
     claims: list[Claim] = field(default_factory=list)
     scales: dict[str, ScaleChanges] = field(default_factory=dict)
+    keep: Any = None  # weights, or a list of what stays of each cell besides its results
     strict: bool = False
 
 

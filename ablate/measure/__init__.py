@@ -1,1 +1,1 @@
-"""Probes and measurements: what is looked at while a cell trains, and what on its trained network."""
+"""Probes and measurements: what is asked for, looked at, measured and kept, besides the metrics of every cell."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ablate.run.standing import standing_of
 from ablate.run.store import Store
 from ablate.study.plan import Study
 
@@ -24,9 +25,9 @@ def stored_results(study: Study) -> dict[str, dict[str, Any]]:
     store = Store(study.runs, study.folder)
     found = {}
     for cell in study.cells:
-        stored = store.find(cell, cell.code if study.rerun == "stale" else None)
-        if stored is not None:
-            found[cell.id] = stored.result
+        standing = standing_of(study, store, cell)
+        if standing.found is not None and not standing.lacking.needs_training:
+            found[cell.id] = standing.found.result
     return found
 
 

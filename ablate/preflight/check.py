@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ablate import registry
+from ablate.cell.callbacks import build_callbacks
 from ablate.errors import InputError
 from ablate.interfaces.engine import Engine
+from ablate.interfaces.tracker import Tracker
+from ablate.measure.asked import check_looking_on, needs_others
 from ablate.network.profile import Profile, profile
 from ablate.preflight.capacity import refuse_too_large
 from ablate.preflight.certificate import Certificate
@@ -29,11 +32,13 @@ class Checked:
         engine: where its cells run; nothing is started.
         profiles: of the networks of the cells that were looked at, by cell ID.
         certificates: of the arms that have a baseline.
+        trackers: by name; nothing is told yet.
     """
 
     engine: Engine
     profiles: dict[str, Profile]
     certificates: list[Certificate]
+    trackers: dict[str, Tracker] = field(default_factory=dict)
 
 
 def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()) -> Checked:
@@ -48,13 +53,14 @@ def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()
         InputError: a cell's options make no sense, its network cannot be built or held in memory, an arm or what was
             typed changes nothing, or the engine cannot be built.
     """
-    engine = engine_of(study)
+    engine, trackers = engine_of(study), trackers_of(study)
+    refuse_unmeasurable(study)
     profiles = profiles_of(cells)
     refuse_unused(study)
     refuse_too_large(cells, profiles, engine)
     certificates = certify(study, known)
     refuse_no_ops(study, certificates)
-    return Checked(engine, profiles, certificates)
+    return Checked(engine, profiles, certificates, trackers)
 
 
 def engine_of(study: Study) -> Engine:
@@ -65,6 +71,34 @@ def engine_of(study: Study) -> Engine:
     """
     with blaming({"engine": study.engine}, "building the engine"):
         return cast(Engine, registry.build("engine", study.engine))
+
+
+def trackers_of(study: Study) -> dict[str, Tracker]:
+    """The study's trackers, by name; nothing is told yet.
+
+    Raises:
+        InputError: their options make no sense, or one cannot be built.
+    """
+    found: dict[str, Tracker] = {}
+    for name, node in study.tracker.items():
+        with blaming({"tracker": study.tracker}, "building the tracker"):
+            tracker = registry.build("tracker", node)
+        if not isinstance(tracker, Tracker):
+            raise InputError(f"tracker '{name}' makes a {type(tracker).__name__}, which is no ablate.Tracker")
+        found[name] = tracker
+    return found
+
+
+def refuse_unmeasurable(study: Study) -> None:
+    """Refuse measurements on several networks at once where no cell keeps its own.
+
+    Raises:
+        InputError: there is one.
+    """
+    names = dict.fromkeys(name for cell in study.cells for name in cell.config.get("measurements") or {})
+    for name in names:
+        if needs_others(name) and "weights" not in study.keep:
+            raise InputError(f"measurement '{name}' needs the networks of several arms: add study.keep=weights")
 
 
 def profiles_of(cells: Iterable[Cell]) -> dict[str, Profile]:
@@ -103,6 +137,10 @@ def check_parts(config: Mapping[str, Any]) -> None:
         for node in nodes.values() if kind.several else [nodes]:
             with blaming({kind.group: nodes}, f"building {kind.name}"):
                 registry.build(kind.name, node)
+    check_looking_on(config)
+    if config.get("callbacks"):
+        with blaming({"callbacks": config["callbacks"]}, "building the callbacks"):
+            build_callbacks(config)
 
 
 def check_data(cells: Iterable[Cell]) -> None:

@@ -132,8 +132,16 @@ def _declare_built_in() -> None:
         Kind("optim", "the optimiser", Role.TRAINING, default="sgd", base=f"{training}:Optim", sets_pace="name"),
         Kind("schedule", "the learning rate over the steps of training", Role.TRAINING, default="step",
              base=f"{training}:Schedule"),
+        Kind("callback", "code of the user's own that Lightning calls while a cell trains", Role.TRAINING,
+             key="callbacks", several=True),
+        Kind("probe", "what is looked at while a cell trains", Role.MEASURING, key="probes", several=True,
+             base="ablate.interfaces.probe:Probe", decides_numbers=False),
+        Kind("measurement", "what is measured on a trained network", Role.MEASURING, key="measurements", several=True,
+             base="ablate.interfaces.measurement:Measurement", decides_numbers=False),
         Kind("engine", "where cells run", Role.SURROUNDINGS, default="local", base=f"{run}:Engine",
              decides_numbers=False, comparable=False),
+        Kind("tracker", "who is told how a study goes", Role.SURROUNDINGS, several=True,
+             base="ablate.interfaces.tracker:Tracker", decides_numbers=False, comparable=False),
     ):  # fmt: skip
         declare(kind)
 

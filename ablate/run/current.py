@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,8 @@ def told_before(folder: Path, console: Console) -> list[dict[str, Any]] | None:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
         if stamp["key"] != _key(folder, console):
             return None
-        text, verdicts = str(stamp["text"]), list(stamp["verdicts"])
+        text = str(stamp["text"])
+        verdicts = list(json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["claims"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     console.file.write(text)
@@ -44,11 +44,10 @@ def told_before(folder: Path, console: Console) -> list[dict[str, Any]] | None:
     return verdicts
 
 
-def remember(folder: Path, console: Console, text: str, verdicts: Sequence[Mapping[str, Any]]) -> None:
+def remember(folder: Path, console: Console, text: str) -> None:
     """Keep what a report printed, for as long as nothing changes; where it cannot be kept, all is judged anew."""
-    kept = [{"id": verdict["id"], "verdict": verdict["verdict"]} for verdict in verdicts]
     try:
-        write_text(folder / STAMP, json.dumps({"key": _key(folder, console), "text": text, "verdicts": kept}))
+        write_text(folder / STAMP, json.dumps({"key": _key(folder, console), "text": text}))
     except (OSError, InputError):
         return
 

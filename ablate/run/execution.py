@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,23 @@ from rich.console import Console
 from ablate.config import contents
 from ablate.errors import CellsFailed, ClaimsNotSupported
 from ablate.interfaces.engine import CellPlace, Engine, Job, Listener
+from ablate.measure.asked import Asked, needs_others
 from ablate.network.profile import Profile
 from ablate.preflight.certificate import load_certificates, write_certificates
 from ablate.preflight.check import check, check_data
 from ablate.run.current import remember, told_before
+from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.results import load_history, load_results, load_study, load_versions
 from ablate.run.settle import settled
+from ablate.run.standing import Standing, standing_of, told
 from ablate.run.store import RESULT, Store
 from ablate.run.takeover import take_over
 from ablate.study.cells import Cell, cell_of
 from ablate.study.plan import Study
+from ablate.study.record import CellRecord
 from ablate.system.files import write_json
 from ablate.system.interrupts import in_order
 
@@ -51,15 +55,19 @@ def run_study(study: Study, console: Console) -> None:
     if study.trains:
         check_data(candidates)
     store.prepare()
-    take_over(store, study.once, same_code=study.rerun == "stale")
+    take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)
     if not console.is_terminal:
         _announce(study, store, checked.engine, console)
     if checked.certificates:
         write_certificates(store.folder, checked.certificates)
-    failures = _train_by_looks(study, store, checked.engine, checked.profiles, console)
-    verdicts = told_before(store.folder, console)
-    if verdicts is None:
-        verdicts = report_study(store.folder, console, remembered=True)
+    with Followers(checked.trackers, store.folder, console) as followers:
+        work = Work(study, store, checked.engine, checked.profiles, console, followers)
+        failures = _train_by_looks(work)
+        failures |= _measure_others(work)
+        verdicts = told_before(store.folder, console)
+        if verdicts is None:
+            verdicts = report_study(store.folder, console, remembered=True)
+        followers.judged(verdicts)
     if failures:
         raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
@@ -83,9 +91,10 @@ def with_data(study: Study) -> Study:
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
-    """The cells to train: those without a result, and under `rerun=stale` those that only other code has trained.
+    """The cells to do something for, each once, also where two arms share it.
 
-    A cell that two arms share is there once.
+    Those without a result, those that only other code has trained (under `rerun=stale`), and those that lack what the
+    study asks for besides metrics.
 
     Args:
         study: as planned.
@@ -96,7 +105,7 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
         InputError: a result file of the store is broken.
     """
     once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
-    return [cell for cell in once.values() if store.find(cell, cell.code if study.rerun == "stale" else None) is None]
+    return [cell for cell in once.values() if not standing_of(study, store, cell).is_finished]
 
 
 def report_study(
@@ -128,7 +137,7 @@ def report_study(
             console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
         console.file.write(capture.get())
         if remembered:
-            remember(folder, console, capture.get(), verdicts)
+            remember(folder, console, capture.get())
     return verdicts
 
 
@@ -143,23 +152,75 @@ def _announce(study: Study, store: Store, engine: Engine, console: Console) -> N
         console.print(text, highlight=False, markup=False)
 
 
-def _train_by_looks(
-    study: Study, store: Store, engine: Engine, profiles: Mapping[str, Profile], console: Console
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Work:
+    """A study that is being run.
+
+    Attributes:
+        study: as planned.
+        store: of it.
+        engine: where its cells run.
+        profiles: of the networks of its cells, by ID.
+        console: where the user is told.
+        followers: the trackers.
+    """
+
+    study: Study
+    store: Store
+    engine: Engine
+    profiles: Mapping[str, Profile]
+    console: Console
+    followers: Followers
+
+
+def _train_by_looks(work: Work) -> dict[str, str]:
     """Train the cells of one look after the other, as long as there are more; returns the failures."""
+    study, store = work.study, work.store
     failures: dict[str, str] = {}
     if left := left_out(study, store):
-        console.print(f"{left}; a run of the whole study brings them back into the report", highlight=False)
+        work.console.print(f"{left}; a run of the whole study brings them back into the report", highlight=False)
     cells = first_cells(study, store)
     while True:
         wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []
-        store.write_study(study, cells, profiles)
-        jobs = [_job(store, cell, profiles[cell.id]) for cell in wanted]
-        failures |= _train(cells, store, engine, jobs, console) if jobs else {}
-        more = next_cells(study, store, cells, console)
+        record = store.write_study(study, cells, work.profiles)
+        work.followers.begin(record)
+        jobs = _jobs(work, wanted)
+        failures |= _train(work, cells, jobs) if jobs else {}
+        more = next_cells(study, store, cells, work.console)
         if len(more) == len(cells):
             return failures
         cells = more
+
+
+def _measure_others(work: Work) -> dict[str, str]:
+    """Take the measurements that need the networks of several arms, which are all there by now."""
+    study, store = work.study, work.store
+    planned = {record.id for record in load_study(store.folder).cells}
+    cells = [cell for cell in study.once if cell.id in planned and any(map(needs_others, _measurements(cell)))]
+    wanted = [cell for cell in cells if standing_of(study, store, cell, others=True).is_measured]
+    jobs = _jobs(work, wanted, others=True)
+    return _train(work, cells, jobs, others=True) if jobs else {}
+
+
+def _measurements(cell: Cell) -> list[str]:
+    return list(cell.config.get("measurements") or {})
+
+
+def _jobs(work: Work, cells: Sequence[Cell], *, others: bool = False) -> list[Job]:
+    """Freeze what the processes of these cells need, and say what is done again."""
+    standings = {cell.id: standing_of(work.study, work.store, cell, others=others) for cell in cells}
+    for line in told(standings):
+        work.console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return [_job(work, cell, standings[cell.id]) for cell in cells]
+
+
+def siblings_of(cell: Cell | CellRecord, cells: Iterable[Cell | CellRecord]) -> dict[str, str]:
+    """The cells of other arms at the same point with the same seed: arm -> ID."""
+    return {
+        one.arm: one.id
+        for one in cells
+        if (one.factors, one.seed) == (cell.factors, cell.seed) and one.arm != cell.arm
+    }  # fmt: skip
 
 
 class Failures(Listener):
@@ -175,26 +236,43 @@ class Failures(Listener):
             write_json(cell.folder / "failure.json", {"reason": reason})
 
 
-def _train(cells: list[Cell], store: Store, engine: Engine, jobs: list[Job], console: Console) -> dict[str, str]:
+def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool = False) -> dict[str, str]:
     from ablate.run.progress import StudyProgress
     from ablate.run.scheduling import run_jobs
 
+    study, store = work.study, work.store
     by_id = {cell.id: cell for cell in cells}
+    # Who is only measured keeps the result of the code that trained it.
+    trained = {job.id for job in jobs if not (job.folder / RESULT).exists()}
 
     def is_done(job: Job) -> bool:
         """Whether its cells are finished by now; those that another study of the store has ended are taken over."""
         own = [by_id[one.id] for one in job.cells]
-        take_over(store, own, same_code=True)
-        return all((store.cell(cell.id) / RESULT).exists() and store.find(cell, cell.code) for cell in own)
+        if job.id in trained:
+            take_over(store, own, same_code=True, keep=study.keep)
+        return all((store.cell(cell.id) / RESULT).exists() and _is_finished(cell) for cell in own)
+
+    def _is_finished(cell: Cell) -> bool:
+        asked = Asked.of(cell.config, study.keep)
+        asked = asked if others else asked.alone()
+        found = store.find(cell, cell.code if cell.id in trained else None, asked)
+        return found is not None and not asked.lacking(found.folder, found.result)
 
     done, cost = len(by_id) - len(jobs), sum(job.cost for job in jobs)
     failures = Failures()
-    with in_order(), StudyProgress(console, len(by_id), done, cost) as progress:
-        run_jobs(engine, jobs, Several([failures, progress]), is_done)
+    with in_order(), StudyProgress(work.console, len(by_id), done, cost) as progress:
+        run_jobs(work.engine, jobs, Several([failures, work.followers, progress]), is_done)
     return failures.reasons
 
 
-def _job(store: Store, cell: Cell, profile: Profile) -> Job:
-    cost = float(cell.config["trainer"]["epochs"]) * (profile.flops + profile.params)
-    place = CellPlace(cell.id, store.freeze(cell), store.lock_file(cell.id))
-    return Job((place,), cost, threads=cell.config["trainer"]["threads"])
+def _job(work: Work, cell: Cell, standing: Standing) -> Job:
+    store, trainer = work.store, cell.config["trainer"]
+    profile = work.profiles.get(cell.id)
+    cost = float(profile.flops + profile.params) if profile else 1.0
+    if standing.is_measured:
+        nodes = {name: cell.config["measurements"][name] for name in standing.lacking.measurements}
+        folder = store.freeze_to_measure(cell.id, nodes, cell.arm, siblings_of(cell, work.study.cells))
+    else:
+        cost *= float(trainer["epochs"])
+        folder = store.freeze(cell, work.study.keep, anew=standing.found is not None)
+    return Job((CellPlace(cell.id, folder, store.lock_file(cell.id)),), cost, threads=trainer["threads"])

@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from datetime import datetime
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -20,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from ablate.errors import InputError
 from ablate.interfaces.engine import CellPlace, Ending, Job, Slot
+from ablate.measure.asked import Asked
 from ablate.run.store import Store
 from ablate.study.record import CellRecord
 from ablate.system.files import read_yaml, sweep
@@ -70,15 +72,13 @@ def attempt(job: Job, slot: Slot) -> Ending:
 def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     import torch
 
-    from ablate.cell.run import run_cell
-
     try:
         with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
-            if not _is_finished(cell):
+            if (task := _task(cell)) is not None:
                 sweep(cell.folder)
                 torch.set_num_threads(job.threads)
                 keep_freed_memory()
-                run_cell(cell.folder, slot.device, cores=slot.cores)
+                task(cell.folder, slot.device, cores=slot.cores)
         return Ending.DONE
     except Timeout:
         return Ending.BUSY
@@ -121,10 +121,20 @@ def log_tail(folder: Path) -> str:
     return " | ".join(last[-LOG_TAIL_LINES:]) or "nothing printed"
 
 
-def _is_finished(cell: CellPlace) -> bool:
-    """Asked under the lock: another study may have ended the cell since this process was started."""
-    code = read_yaml(cell.folder / "cell.yaml", code=str)["code"]
-    return Store.of(cell.folder).find(CellRecord(cell.id, "", {}, 0), code) is not None
+def _task(cell: CellPlace) -> Callable[..., object] | None:
+    """What is to be done, if anything.
+
+    Asked under the lock: another study may have ended the cell since this process was started.
+    """
+    from ablate.cell.besides import measure_cell
+    from ablate.cell.run import run_cell
+
+    content = read_yaml(cell.folder / "cell.yaml", code=str, config=dict)
+    if content.get("measure"):
+        return measure_cell
+    asked = Asked.of(content["config"], content.get("keep", ())).alone()
+    found = Store.of(cell.folder).find(CellRecord(cell.id, "", {}, 0), content["code"], asked)
+    return run_cell if found is None or asked.lacking(found.folder, found.result) else None
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ A cell's folder holds `cell.yaml` (the frozen config), `history.csv`, `log.txt`,
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,17 @@ from filelock import FileLock
 
 from ablate.config.code import manifest
 from ablate.errors import InputError
+from ablate.measure.asked import MEASUREMENTS, PROBES, WEIGHTS, Asked, with_earlier
 from ablate.run.results import load_study, read_result
 from ablate.study.record import CellRecord, StudyRecord
-from ablate.system.files import make_folder, write_json, write_yaml
+from ablate.system.files import make_folder, read_yaml, write_json, write_yaml
 
 if TYPE_CHECKING:
     from ablate.network.profile import Profile
     from ablate.study.plan import Cell, Study
 
 RESULT = "result.json"
+Nodes = Mapping[str, Mapping[str, Any]]  # name of a plugin -> its config node
 
 
 @dataclass(frozen=True)
@@ -87,20 +89,44 @@ class Store:
         """Held while `study.yaml` is read, merged and written."""
         return FileLock(self.runs / ".locks" / f"study-{self.folder.name}.lock")
 
-    def freeze(self, cell: Cell) -> Path:
+    def freeze(self, cell: Cell, keep: Iterable[str] = (), *, anew: bool = False) -> Path:
         """Write what the process of a cell without a valid result needs to know, and return the cell's folder.
 
         A result that other code made is set aside and stays beside the new one.
+
+        Args:
+            cell: to be trained.
+            keep: what stays of it besides its results (`study.keep`).
+            anew: a result that today's code made is set aside, too.
         """
         folder = make_folder(self.cell(cell.id))
-        result = folder / RESULT
-        if result.exists() and read_result(result)["code"] != cell.code:
-            result.replace(folder / "result.stale.json")
-        write_yaml(
-            folder / "cell.yaml",
-            {"id": cell.id, "code": cell.code, "contents": cell.contents, "config": cell.config},
-        )
+        path, config = folder / RESULT, cell.config
+        if path.exists() and (anew or read_result(path)["code"] != cell.code):
+            config = with_earlier(config, read_result(path))  # its columns and weights stay, made anew
+            keep = dict.fromkeys([*keep, *(["weights"] if (folder / WEIGHTS).exists() else [])])
+            path.replace(folder / "result.stale.json")
+            for made in (folder / WEIGHTS, *(folder / PROBES).glob("*.csv"), *(folder / MEASUREMENTS).glob("*.csv")):
+                made.unlink(missing_ok=True)
+        content = {"id": cell.id, "code": cell.code, "contents": cell.contents, "config": config}
+        write_yaml(folder / "cell.yaml", content | ({"keep": [*keep]} if keep else {}))
         self.keep_manifest(cell)
+        return folder
+
+    def freeze_to_measure(self, cell_id: str, measurements: Nodes, arm: str, others: Mapping[str, str]) -> Path:
+        """Write what the process needs to know that takes measurements on a finished cell; returns the cell's folder.
+
+        Args:
+            cell_id: of the cell.
+            measurements: name -> config node.
+            arm: of the cell.
+            others: the IDs of the cells of other arms at the same point with the same seed, by arm.
+        """
+        folder = self.cell(cell_id)
+        content = read_yaml(folder / "cell.yaml", config=dict)
+        known = content["config"].get("measurements") or {}
+        content["config"] = {**content["config"], "measurements": {**known, **measurements}}
+        asked = {"measure": list(measurements), "arm": arm, "others": dict(others)}
+        write_yaml(folder / "cell.yaml", {**content, **asked})
         return folder
 
     def keep_manifest(self, cell: Cell) -> None:
@@ -109,21 +135,26 @@ class Store:
         make_folder(path.parent)
         write_json(path, {"files": manifest(cell.config)})
 
-    def find(self, cell: Cell | CellRecord, code: str | None = None) -> Found | None:
+    def find(self, cell: Cell | CellRecord, code: str | None = None, asked: Asked | None = None) -> Found | None:
         """A finished cell, in this study first, then in the others of the store, then under its earlier IDs.
 
         Args:
             cell: that is looked for.
             code: the fingerprint of the code that must have made its result; None takes any.
+            asked: what it should have besides its metrics: one that has it comes before those that lack some of it.
 
         Raises:
             InputError: a result file is broken.
         """
+        lacking: Found | None = None
         for path in self._results(cell):
             result = read_result(path)
             if code in (None, result["code"]):
-                return Found(path.parent, result)
-        return None
+                found = Found(path.parent, result)
+                if not asked or not asked.lacking(path.parent, result):
+                    return found
+                lacking = lacking or found
+        return lacking
 
     def write_study(
         self, study: Study, cells: Sequence[Cell] | None = None, profiles: Mapping[str, Profile] | None = None

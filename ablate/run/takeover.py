@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from ablate.measure.asked import MEASUREMENTS, PROBES, WEIGHTS, Asked
+from ablate.run.results import read_result
 from ablate.run.store import RESULT, Found, Store
 from ablate.study.cells import Cell
 from ablate.system.files import atomic, make_folder, write_json, write_yaml
 
-SHARED = ("history.csv", "weights.safetensors")  # of a finished cell, besides its result
-FOLDERS = ("probes", "measurements")
+SHARED = ("history.csv", WEIGHTS)  # of a finished cell, besides its result
+FOLDERS = (PROBES, MEASUREMENTS)
 
 
-def take_over(store: Store, cells: Iterable[Cell], *, same_code: bool) -> None:
+def take_over(store: Store, cells: Iterable[Cell], *, same_code: bool, keep: Sequence[str] = ()) -> None:
     """Give this study its own copy of each finished cell that only another place of the store has.
+
+    So it is with a cell that it has itself, and that lacks what is asked for besides its metrics.
 
     Args:
         store: of the study.
         cells: of the study.
         same_code: only results that today's code made.
+        keep: what stays of each cell besides its results (`study.keep`).
 
     Raises:
         InputError: a result file is broken, or the study's folder cannot be written.
     """
     for cell in cells:
-        found = store.find(cell, cell.code if same_code else None)
+        found = store.find(cell, cell.code if same_code else None, Asked.of(cell.config, keep).alone())
         if found is not None and found.folder != store.cell(cell.id):
             _copy(store, cell, found)
 
@@ -43,10 +50,21 @@ def _copy(store: Store, cell: Cell, found: Found) -> None:
                 shutil.copyfile(source, temporary)
     code = found.result["code"]
     write_yaml(folder / "cell.yaml", {"id": cell.id, "code": code, "contents": cell.contents, "config": cell.config})
-    taken = {**found.result, "id": cell.id}
+    taken = {**_with_own(folder, found.result), "id": cell.id}
     if found.folder.name != cell.id:
         taken = {"earlier_id": found.folder.name, **taken}
     home = found.folder.parent.parent
     if home != store.folder:
         taken = {"reused_from": home.name, **taken}  # a result taken over twice keeps its first home
     write_json(folder / RESULT, taken)
+
+
+def _with_own(folder: Path, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with what the study's own result of the same code has besides it."""
+    if not (folder / RESULT).exists():
+        return dict(result)
+    own = read_result(folder / RESULT)
+    if own["code"] != result["code"]:
+        return dict(result)
+    merged = {key: {**own.get(key, {}), **result.get(key, {})} for key in ("metrics", *FOLDERS)}
+    return {**result, **{key: value for key, value in merged.items() if value}}

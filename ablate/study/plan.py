@@ -6,11 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ablate import registry
 from ablate.analysis import STATIC, as_claim, check_metrics, recorded_metrics, speaks_of, validate_claims
 from ablate.config.compose import hydra_context, prepare
 from ablate.config.overrides import Typed, overruled, parse
-from ablate.config.roles import is_comparable
+from ablate.config.roles import decides_numbers, is_comparable
 from ablate.config.schema import Claim
+from ablate.measure.asked import columns_of, kept_parts
+from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
 from ablate.study.arms import Arm
 from ablate.study.cells import Cell, read_back
@@ -41,6 +44,8 @@ class Study:
         notes: what the user should know of what was typed.
         chosen: what `trainer=auto` picked for all cells, and what that rests on; empty where nothing was left to it.
         open: no arms and no factors were given, so each run adds its cells to those of earlier runs of that name.
+        keep: what stays of each cell besides its results (`study.keep`).
+        tracker: the trackers that are told how it goes: name -> config node.
         cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
         matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
     """
@@ -65,6 +70,8 @@ class Study:
     matched: Matches = field(default_factory=dict)
     chosen: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    keep: tuple[str, ...] = ()
+    tracker: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -132,11 +139,12 @@ def _plan(typed: list[Typed]) -> Study:
         seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
     fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
-    check_metrics(claims, _recorded(cells))
+    check_metrics(claims, _recorded(cells), _would_record())
     name = name_of(section, typed, is_open=is_open)
     if is_open:
-        label = ",".join({o.key: o.text for o in compared}.values()) or NO_ARM
-        cells = [replace(cell, arm=label, factors=read_back(pins, cell.config)) for cell in cells]
+        label = ",".join({o.key: o.text for o in compared if decides_numbers(o.key)}.values()) or NO_ARM
+        factors_of = {key: value for key, value in pins.items() if decides_numbers(key)}
+        cells = [replace(cell, arm=label, factors=read_back(factors_of, cell.config)) for cell in cells]
     conflicts.refuse_twins(cells, arms)
     return Study(
         name=name, typed=[o.text for o in typed], open=is_open,
@@ -144,6 +152,7 @@ def _plan(typed: list[Typed]) -> Study:
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
         seeds=seeds, claims=claims, cells=cells, matched=matched, notes=overruled(typed),
+        keep=kept_parts(section["keep"]), tracker=base["tracker"],
     )  # fmt: skip
 
 
@@ -183,7 +192,20 @@ def trains(claims: Sequence[Claim]) -> bool:
 def _recorded(cells: Sequence[Cell]) -> set[str]:
     """The metrics that some of these cells record."""
     thresholds = {text for cell in cells for text in cell.config["trainer"]["epochs_to"]}
-    return set(recorded_metrics(map(threshold_name, thresholds)))
+    places = {(cell.arm, cell.point): cell.config for cell in cells}
+    return {
+        *recorded_metrics(map(threshold_name, thresholds)),
+        *(one for c in places.values() for one in columns_of(c)),
+    }
+
+
+def _would_record() -> dict[str, str]:
+    """By the first part of a metric's name, what would record it: a probe or a measurement."""
+    return {
+        entry.name: f"record it with {KINDS[kind].group}=[{entry.name}]"
+        for kind in ("probe", "measurement")
+        for entry in registry.entries(kind)
+    }
 
 
 def _scaled(section: Mapping[str, Any], scale: str, typed: Sequence[Typed]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ablate.system.files import atomic
 from ablate.training.history import HistoryFile
-from ablate.training.module import Training
+from ablate.training.module import WATCHER, Training
 from ablate.training.packing import pack_checkpoint, unpack_checkpoint
 
 NAME = "last.ckpt"
@@ -41,9 +43,15 @@ class EpochEnd(pl.callbacks.Checkpoint):
         """Called by Lightning once the epoch is measured."""
         assert isinstance(pl_module, Training)
         self._history.update(pl_module.history)
-        if pl_module.current_epoch + 1 < pl_module.epochs and not pl_module.diverged:
+        # Nor where a callback ends training: who comes back to it has the last epoch to do again, and ends there, too.
+        if pl_module.current_epoch + 1 < pl_module.epochs and not trainer.should_stop:
             with atomic(self.folder / NAME) as temporary:
                 trainer.save_checkpoint(temporary, weights_only=False)
+
+    def rewrite(self, module: Training) -> None:
+        """Write the history anew, once its last row has its metrics."""
+        self._history = HistoryFile(self.folder / "history.csv")
+        self._history.update(module.history)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -72,25 +80,36 @@ class LocalFile(TorchCheckpointIO):
         return unpack_checkpoint(super().load_checkpoint(path, *args, **options))
 
 
-def resumable(folder: Path, code: str) -> Path | None:
-    """The cell's checkpoint, where there is a whole one that this code made."""
+def resumable(folder: Path, code: str, refuses: Callable[[Mapping[str, Any]], str] | None = None) -> Path | None:
+    """The cell's checkpoint, where there is a whole one that this code made.
+
+    Args:
+        folder: of the cell.
+        code: fingerprint of the code that trains.
+        refuses: says of the state of who looked on why there is no going on behind it; empty where there is.
+    """
     path = folder / NAME
     if not path.exists():
         return None
     try:
-        made_by = _code_of(path)
+        found = _read(path)
+        made_by = str(found["code"])
     except Exception as error:  # what torch and pickle raise on a file that is not whole has no common kind
         log.warning("%s cannot be read (%r): the cell starts from its first epoch", path, error)
         return None
     if made_by != code:
         log.warning("%s was made by other code (%s, now %s): the cell starts from its first epoch", path, made_by, code)
         return None
+    if refuses and (reason := refuses(json.loads(found.get(WATCHER, "{}")))):
+        log.warning("%s: %s: the cell starts from its first epoch", path, reason)
+        return None
     return path
 
 
-def _code_of(path: Path) -> str:
-    """The fingerprint in a checkpoint whose every byte is as it was written; torch itself does not check that."""
+def _read(path: Path) -> dict[str, Any]:
+    """A checkpoint whose every byte is as it was written; torch itself does not check that."""
     with zipfile.ZipFile(path) as archive:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"{damaged} is damaged")
-    return str(torch.load(path, map_location="cpu", weights_only=True)["code"])
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content

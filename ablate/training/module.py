@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
-from ablate.network.loss import autocast
 from ablate.system.streams import seed_device, stream_seed
+from ablate.training.callbacks import LightningStep
 from ablate.training.choose_step import build_step
-from ablate.training.feed import Feed
+from ablate.training.evaluation import evaluate
+from ablate.training.feed import Batch, Feed
 from ablate.training.history import METRICS, Row
 from ablate.training.numerics import Numerics
+from ablate.training.step import EagerStep
+from ablate.training.watching import Watcher
 
 STEPS_PER_CHUNK = 64
+WATCHER = "watcher"  # what a checkpoint keeps of who looks on, as text
 
 
 class Epochs:
     """What Lightning iterates over: an epoch's permutation in chunks of optimiser steps, each (steps, B) or shorter.
 
     Lightning costs about a millisecond a `training_step`, as much as a step of a small network on a GPU; so one call
-    takes many optimiser steps, under manual optimisation.
+    takes many optimiser steps, under manual optimisation. Where a callback is to be called at each step, one call takes
+    one step, and gets its images (B, C, H, W) and labels (B,).
     """
 
     def __init__(self, module: Training) -> None:
         self.module = module
 
-    def __iter__(self) -> Iterator[list[Tensor]]:
+    def __iter__(self) -> Iterator[list[Tensor] | Batch]:
         order = self.module.data.start_epoch(self.module.current_epoch)
         steps = list(order.split(self.module.batch_size))
         for start in range(0, len(steps), STEPS_PER_CHUNK):
-            yield steps[start : start + STEPS_PER_CHUNK]
+            chunk = steps[start : start + STEPS_PER_CHUNK]
+            if self.module.single_steps:
+                yield from self._batches(chunk)
+            else:
+                yield chunk
+
+    def _batches(self, steps: list[Tensor]) -> Iterator[Batch]:
+        for batch in self.module.data.training_batches(steps):
+            self.module.set_rate()  # by now, so that callbacks find the rate of the step to come
+            yield batch
 
     def __len__(self) -> int:
-        return math.ceil(self.module.steps_per_epoch / STEPS_PER_CHUNK)
+        steps = self.module.steps_per_epoch
+        return steps if self.module.single_steps else math.ceil(steps / STEPS_PER_CHUNK)
 
 
 @dataclass
@@ -68,6 +83,8 @@ class Training(pl.LightningModule):
         epochs: passes over the training split.
         eval_every: epochs between two measurements; the last epoch is always measured.
         numerics: how a step is computed; measurements take its precision, too.
+        watcher: looks at some of its steps.
+        single_steps: a callback is called at each step: steps go one at a time, through Lightning.
 
     Attributes:
         history: a row for each epoch; `train/*` and `test/*` in eval mode over whole splits, without augmentation.
@@ -86,6 +103,8 @@ class Training(pl.LightningModule):
         epochs: int,
         eval_every: int = 1,
         numerics: Numerics = Numerics(),  # noqa: B008 - a frozen value
+        watcher: Watcher | None = None,
+        single_steps: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -98,6 +117,8 @@ class Training(pl.LightningModule):
         self.epochs = epochs
         self.eval_every = eval_every
         self.numerics = numerics
+        self.watcher = watcher
+        self.single_steps = single_steps
         self.steps_per_epoch = math.ceil(len(data.train.labels) / batch_size)
         self.history: list[Row] = []
         self.diverged = False
@@ -115,7 +136,11 @@ class Training(pl.LightningModule):
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
         self._optimizer = optimizer
-        self._step = build_step(self.model, optimizer, self.numerics, self.batch_size, self.device)
+        self._step: EagerStep
+        if self.single_steps:
+            self._step = LightningStep(self, optimizer)
+        else:
+            self._step = build_step(self.model, optimizer, self.numerics, self.batch_size, self.device)
 
     def on_train_epoch_start(self) -> None:
         """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
@@ -123,15 +148,25 @@ class Training(pl.LightningModule):
         self._started = time.perf_counter()
         self._pass = _Pass(self.current_epoch, torch.zeros((), device=self.device))
 
-    def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
-        """Optimiser steps on each of the given index sets; losses stay on the device."""
-        rates = self._rates(len(batch))
-        for rate, (images, labels) in zip(rates, self.data.training_batches(batch), strict=True):
-            self.train_on(images, labels, rate)
-        self._pass.steps += len(batch)
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """Optimiser steps on each of the given index sets; losses stay on the device.
 
-    def transfer_batch_to_device(self, batch: list[Tensor], device: torch.device, dataloader_idx: int) -> list[Tensor]:
-        """Index sets are where the feed wants them."""
+        Under `single_steps`, one step on the images and labels given; returns its loss.
+        """
+        if self.single_steps:
+            return self._single_step(batch)
+        rates = self._rates(len(batch))
+        watched = self._watched(len(batch)) if self.watcher is not None else ()
+        if watched:
+            self._train_watched(batch, rates, watched)
+        else:
+            for rate, (images, labels) in zip(rates, self.data.training_batches(batch), strict=True):
+                self.train_on(images, labels, rate)
+        self._pass.steps += len(batch)
+        return None
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Index sets are where the feed wants them, and so are images."""
         return batch
 
     def train_on(self, images: Tensor, labels: Tensor, rate: float) -> None:
@@ -140,7 +175,56 @@ class Training(pl.LightningModule):
             group["lr"] = rate
         self._pass.loss += self._step(images, labels)
 
+    def set_rate(self) -> None:
+        """Give the optimiser the learning rate of the next step."""
+        (rate,) = self._rates(1)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+    def _single_step(self, batch: Batch) -> Tensor:
+        rate = self._pass.rate
+        if self.watcher is not None and self._watched(1):
+            loss = self._look_at(batch, self._steps_done, rate)
+        else:
+            loss = self._step(*batch)
+        self._pass.loss += loss
+        self._pass.steps += 1
+        return loss
+
+    def _train_watched(self, chunk: list[Tensor], rates: list[float], watched: Collection[int]) -> None:
+        """The steps of a chunk of which some are looked at."""
+        first = self._steps_done
+        batches = zip(rates, self.data.training_batches(chunk), strict=True)
+        for number, (rate, (images, labels)) in enumerate(batches, start=first):
+            if number not in watched:
+                self.train_on(images, labels, rate)
+                continue
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            self._pass.loss += self._look_at((images, labels), number, rate)
+
+    def _look_at(self, batch: Batch, number: int, rate: float) -> Tensor:
+        assert self.watcher is not None
+        return self.watcher.watch(
+            self._step, batch, epoch=self._pass.epoch, number=number, rate=rate,
+            model=self.model, optimizer=self._optimizer,
+        )  # fmt: skip
+
+    def _watched(self, steps: int) -> Collection[int]:
+        """Those of the steps to come that are looked at."""
+        assert self.watcher is not None
+        return self.watcher.due(self._steps_done, steps)
+
+    @property
+    def _steps_done(self) -> int:
+        return self._pass.epoch * self.steps_per_epoch + self._pass.steps
+
     def on_train_epoch_end(self) -> None:
+        """Measure, unless that was done already for callbacks that come before this hook."""
+        if len(self.history) <= self.current_epoch:
+            self.end_epoch()
+
+    def end_epoch(self) -> None:
         """Measure, record the row, and stop where the loss is no number any more."""
         row: Row = {"epoch": self.current_epoch + 1, "lr": self._pass.rate}
         running = float(self._pass.loss) / max(1, self._pass.steps)
@@ -154,6 +238,16 @@ class Training(pl.LightningModule):
         if not finite:
             self.diverged = True
             self.trainer.should_stop = True
+        if self.watcher is not None:
+            self.watcher.epoch_end(self, row)
+
+    def complete(self) -> bool:
+        """Measure what a callback has ended in an epoch that was not to be measured; whether there was such."""
+        if self.diverged or "train/loss" in self.history[-1]:
+            return False
+        seconds = self.history[-1].pop("seconds")
+        self.history[-1] |= {**self.measure(), "seconds": seconds}
+        return True
 
     def on_train_end(self) -> None:
         """The data is not read any more."""
@@ -167,26 +261,18 @@ class Training(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the rows so far."""
         checkpoint["history"] = self.history
+        if self.watcher is not None:
+            checkpoint[WATCHER] = json.dumps(self.watcher.state())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on behind the rows so far."""
         self.history = checkpoint["history"]
+        if self.watcher is not None:
+            self.watcher.load(json.loads(checkpoint[WATCHER]))
 
-    @torch.no_grad()
     def _evaluate(self, split: Split | Samples) -> tuple[float, float]:
-        """Mean loss and error over a split: one pass that waits for the device once, at its end."""
-        was_training = self.model.training
-        self.model.eval()
-        sums = torch.zeros(2, device=self.device, dtype=torch.float64)
-        for images, labels in self.data.evaluation_batches(split):
-            with autocast(self.device, self.numerics.precision):
-                views = [self.model(view) for view in self.evaluation.views(images)]
-            logits = averaged([one.float() for one in views])
-            wrong = (logits.argmax(dim=1) != labels).sum()
-            sums += torch.stack([F.cross_entropy(logits, labels, reduction="sum"), wrong])
-        self.model.train(was_training)
-        loss, wrong_ones = (sums / len(split.labels)).tolist()
-        return loss, wrong_ones
+        batches = self.data.evaluation_batches(split)
+        return evaluate(self.model, batches, self.evaluation, self.numerics.precision, self.device)
 
     def _rates(self, steps: int) -> list[float]:
         """The learning rates of the steps to come."""
@@ -194,10 +280,3 @@ class Training(pl.LightningModule):
         rates = [self.optim.lr * self.schedule.factor(epoch / self.epochs, epoch) for epoch in epochs]
         self._pass.rate = rates[-1]
         return rates
-
-
-def averaged(logits: list[Tensor]) -> Tensor:
-    """Logits (N, classes) whose softmax is the mean of the softmax of each of these (N, classes)."""
-    if len(logits) == 1:
-        return logits[0]
-    return torch.stack([F.log_softmax(one, dim=1) for one in logits]).logsumexp(dim=0) - math.log(len(logits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Protocol
 
 import platformdirs
 import torch
@@ -12,6 +13,22 @@ from ablate.network.loss import training_loss
 from ablate.training.update import build_update
 
 COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+class Moments(Protocol):
+    """Is told how far a step is that somebody looks at."""
+
+    def before(self) -> None:
+        """Nothing is computed yet."""
+
+    def after_forward(self, loss: Tensor) -> None:
+        """The loss is there, with its graph."""
+
+    def after_backward(self) -> None:
+        """The gradients are there."""
+
+    def after_update(self) -> None:
+        """The parameters are updated."""
 
 
 class EagerStep:
@@ -33,9 +50,25 @@ class EagerStep:
         """Take one step on a batch and return its loss, a scalar on the device."""
         self.forget_gradients()
         loss = self.loss(images, labels)
-        loss.backward()
+        self.backward(loss)
         self.update()
         return loss.detach()
+
+    def observed(self, images: Tensor, labels: Tensor, moments: Moments) -> Tensor:
+        """The same step, telling where it is; not one of those that are replayed as a whole."""
+        moments.before()
+        self.forget_gradients()
+        loss = self.loss(images, labels)
+        moments.after_forward(loss)
+        self.backward(loss)
+        moments.after_backward()
+        self.update()
+        moments.after_update()
+        return loss.detach()
+
+    def backward(self, loss: Tensor) -> None:
+        """Fill in the gradients."""
+        loss.backward()
 
     def forget_gradients(self) -> None:
         """As `optimizer.zero_grad()`."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ablate import Evaluation, InputError, registry
 from ablate.config.compose import prepare
-from ablate.training.module import averaged
+from ablate.training.evaluation import averaged
 from tests.cells import fit, training_of
 
 

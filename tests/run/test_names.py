@@ -14,7 +14,6 @@ from ablate import InputError
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.store import Store
 from ablate.study.plan import Study, plan_study
-
 from tests.cells import TINY, last_wins
 from tests.stores import store
 

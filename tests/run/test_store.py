@@ -7,7 +7,6 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,6 +20,7 @@ from ablate.study.plan import Cell, Study
 from ablate.system.files import write_json
 from tests.cells import tiny_study
 from tests.stores import METRICS, finish, store, tree
+
 
 @pytest.fixture
 def study() -> Study:

@@ -13,7 +13,6 @@ import yaml
 from ablate import InputError
 from ablate.run.takeover import take_over
 from ablate.study.plan import Cell
-
 from tests.cells import tiny_cell
 from tests.stores import finish, store, tree
 

@@ -9,11 +9,10 @@ import pytest
 import yaml
 
 from ablate import InputError
+from ablate.network.profile import Profile
 from ablate.run.results import load_study
 from ablate.study.plan import Study, plan_study
 from ablate.study.record import VERSION, CellRecord, StudyRecord
-from ablate.network.profile import Profile
-
 from tests.cells import TINY
 
 OLD = Path(__file__).resolve().parents[1] / "stored" / "version_0_1" / "orders" / "study.yaml"

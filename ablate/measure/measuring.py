@@ -1,0 +1,81 @@
+"""Measurements taken on a trained network: in the process of its cell, or later on the weights that it kept."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ablate import registry
+from ablate.errors import InputError
+from ablate.interfaces.measurement import Measured, Measurement
+from ablate.interfaces.probe import random_kept
+from ablate.measure.asked import MEASUREMENTS, note_of
+from ablate.measure.columns import finite
+from ablate.measure.probing import fetched
+from ablate.measure.trained import CellNetwork
+from ablate.training.tables import write_table
+
+DECIDES_NUMBERS = False
+
+
+def build_measurement(node: Mapping[str, Any]) -> Measurement:
+    """The measurement of a config node.
+
+    Raises:
+        InputError: its options make no sense, or it is none.
+    """
+    measurement = registry.build("measurement", node)
+    if not isinstance(measurement, Measurement):
+        kind = type(measurement).__name__
+        raise InputError(f"measurement '{node['name']}' makes a {kind}, which is no ablate.Measurement")
+    return measurement
+
+
+def take(
+    nodes: Mapping[str, Mapping[str, Any]], trained: CellNetwork, folder: Path
+) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """Take measurements on a network, each on a copy of it, and write their tables.
+
+    Args:
+        nodes: name -> config node.
+        trained: the network.
+        folder: of its cell.
+
+    Returns:
+        Values by column of results, and what the result says of each measurement.
+
+    Raises:
+        InputError: a measurement gives a column that it did not name.
+    """
+    values: dict[str, float | None] = {}
+    notes: dict[str, Any] = {}
+    for name, node in nodes.items():
+        measurement = build_measurement(node)
+        copied = trained.with_model(eval_copy(trained.model))
+        with random_kept(trained.device):
+            measured = measurement.measure(copied)
+        if not isinstance(measured, Measured):
+            raise InputError(f"measurement '{name}' gives a {type(measured).__name__}, which is no ablate.Measured")
+        write_table(folder / MEASUREMENTS / f"{name}.csv", fetched(measured.rows))
+        found = finite(f"measurement {name}", measurement.columns, measured.values)
+        values |= {f"{name}/{column}": value for column, value in found.items()}
+        notes[name] = note_of("measurement", node, table=bool(measured.rows))
+    return values, notes
+
+
+def untaken(nodes: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """The same for a network whose training diverged: there is nothing to measure on it."""
+    columns = {f"{name}/{column}": None for name, node in nodes.items() for column in build_measurement(node).columns}
+    return {**columns}, {name: note_of("measurement", node, table=False) for name, node in nodes.items()}
+
+
+def eval_copy(model: nn.Module) -> nn.Module:
+    """A copy in eval mode without gradients."""
+    twin = copy.deepcopy(model).eval()
+    for parameter in twin.parameters():
+        parameter.grad = None
+    return twin
