@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,7 +29,14 @@ def speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     return folder
 
 
-def pytest_configure() -> None:
-    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start; the tests need it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A cache of the tests' own, shared by all their processes; and Ctrl-C as the tests need it.
+
+    Who runs the tests in the background of a script has Ctrl-C ignored in all that they start.
+    """
+    if not hasattr(config, "workerinput"):  # workers inherit it from the process that starts them
+        folder = tempfile.mkdtemp(prefix="ablate-test-cache-")
+        os.environ["XDG_CACHE_HOME"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -26,7 +26,7 @@ from ablate.bench.streaming import streaming
 from ablate.bench.throughput import cells_per_hour
 from ablate.errors import InputError, unknown
 from ablate.run.process import quieten_lightning
-from ablate.system.processes import cores, keep_freed_memory
+from ablate.system.processes import cores, keep_freed_memory, processor
 
 LOADED = 0.5  # of a core, by other processes, before the bench begins
 
@@ -130,7 +130,7 @@ def parts(only: str, everything: bool) -> list[str]:
 
 
 def _machine(device: str) -> dict[str, Any]:
-    where = torch.cuda.get_device_name(device) if device != "cpu" else _processor()
+    where = torch.cuda.get_device_name(device) if device != "cpu" else processor()
     return {
         "device": where,
         "cores": cores(),
@@ -138,16 +138,6 @@ def _machine(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "load": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    """The name of the CPU, where the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _in_words(machine: dict[str, Any]) -> str:

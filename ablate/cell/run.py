@@ -23,6 +23,7 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
 from ablate.system.files import read_yaml, write_json
+from ablate.system.processes import processor
 from ablate.training.callbacks import CallbackLog, MetricsFirst, needs_single_steps
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
 from ablate.training.history import METRICS, Row
@@ -66,6 +67,7 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
         "code": code,
         "versions": versions(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "processor": processor(),
         "host": socket.gethostname(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -162,6 +164,7 @@ def versions() -> dict[str, str]:
     return {
         "ablate": __version__,
         "python": platform.python_version(),
+        "numpy": version("numpy"),
         "torch": torch.__version__,
         "pytorch-lightning": version("pytorch-lightning"),
     }
