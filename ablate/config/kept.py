@@ -26,7 +26,7 @@ from ablate.system.paths import PACKAGE, conf_dir
 DECIDES_NUMBERS = False
 
 VERSION = 1  # of what is kept
-COMPOSING = ("config", "registry", "study", "network", "interfaces")  # packages whose code decides what is composed
+COMPOSING = ("config", "registry", "study", "network", "interfaces", "measure")  # packages whose code decides what is composed
 RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")  # such as ${now:%Y} or ${oc.env:HOME}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ablate import registry
 from ablate.config.code import plugin_fingerprint
+from ablate.config.kept import kept
 from ablate.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -118,7 +120,8 @@ def kept_parts(given: Any) -> tuple[str, ...]:
 
 def needs_others(measurement: str) -> bool:
     """Whether a measurement asks for the networks of other arms."""
-    return bool(getattr(registry.lookup("measurement", measurement).factory, "needs_others", False))
+    entry = registry.lookup("measurement", measurement)
+    return bool(kept("needs_others", measurement, lambda: bool(getattr(entry.factory, "needs_others", False))))
 
 
 def with_earlier(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,12 +169,16 @@ def columns_of(config: Mapping[str, Any]) -> list[str]:
     Raises:
         InputError: an option makes no sense.
     """
-    found: list[str] = []
-    for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS)):
-        for name, node in (config.get(key) or {}).items():
-            plugin = cast("Probe | Measurement", registry.build(kind, node))
-            found += [f"{name}/{column}" for column in plugin.columns]
-    return found
+    return [
+        f"{name}/{column}"
+        for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS))
+        for name, node in (config.get(key) or {}).items()
+        for column in kept("columns", [kind, node], partial(_columns, kind, node))
+    ]
+
+
+def _columns(kind: str, node: Mapping[str, Any]) -> list[str]:
+    return list(cast("Probe | Measurement", registry.build(kind, node)).columns)
 
 
 def _has(folder: Path, result: Mapping[str, Any], key: str, node: Mapping[str, Any], same_code: bool) -> bool:

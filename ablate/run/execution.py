@@ -249,7 +249,7 @@ def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool =
         """Whether its cells are finished by now; those that another study of the store has ended are taken over."""
         own = [by_id[one.id] for one in job.cells]
         if job.id in trained:
-            take_over(store, own, same_code=True, keep=study.keep)
+            take_over(store, own, same_code=True, keep=study.keep, complete=True)
         return all((store.cell(cell.id) / RESULT).exists() and _is_finished(cell) for cell in own)
 
     def _is_finished(cell: Cell) -> bool:

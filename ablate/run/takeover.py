@@ -17,23 +17,31 @@ SHARED = ("history.csv", WEIGHTS)  # of a finished cell, besides its result
 FOLDERS = (PROBES, MEASUREMENTS)
 
 
-def take_over(store: Store, cells: Iterable[Cell], *, same_code: bool, keep: Sequence[str] = ()) -> None:
+def take_over(
+    store: Store, cells: Iterable[Cell], *, same_code: bool, keep: Sequence[str] = (), complete: bool = False
+) -> None:
     """Give this study its own copy of each finished cell that only another place of the store has.
 
-    So it is with a cell that it has itself, and that lacks what is asked for besides its metrics.
+    So it is with a cell that it has itself, and that lacks what is asked for besides its metrics. One that would have to
+    be trained again for that is left where it is.
 
     Args:
         store: of the study.
         cells: of the study.
         same_code: only results that today's code made.
         keep: what stays of each cell besides its results (`study.keep`).
+        complete: nor one that would have to be measured first.
 
     Raises:
         InputError: a result file is broken, or the study's folder cannot be written.
     """
     for cell in cells:
-        found = store.find(cell, cell.code if same_code else None, Asked.of(cell.config, keep).alone())
-        if found is not None and found.folder != store.cell(cell.id):
+        asked = Asked.of(cell.config, keep).alone()
+        found = store.find(cell, cell.code if same_code else None, asked)
+        if found is None or found.folder == store.cell(cell.id):
+            continue
+        lacking = asked.lacking(found.folder, found.result)
+        if not (lacking if complete else lacking.needs_training):
             _copy(store, cell, found)
 
 
