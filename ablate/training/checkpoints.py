@@ -41,6 +41,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
         """Called by Lightning once the epoch is measured."""
         assert isinstance(pl_module, Training)
         self._history.update(pl_module.history)
+        # Behind the last epoch, or one that diverged, there is nothing to go on with: the cell's result comes next.
         if pl_module.current_epoch + 1 < pl_module.epochs and not pl_module.diverged:
             with atomic(self.folder / NAME) as temporary:
                 trainer.save_checkpoint(temporary, weights_only=False)
