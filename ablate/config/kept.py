@@ -80,6 +80,7 @@ def _write(path: Path, made: Any) -> None:
     """Keep it, where it has a plain form and can be written; else it is made anew each time."""
     try:
         text = json.dumps(_plain(made))
+        # JSON makes tuples lists and keys text: what would not come back as it is must not be kept.
         if _from_plain(json.loads(text)) != made:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
