@@ -27,6 +27,7 @@ def refuse_other_design(study: Study, store: Store) -> None:
         return
     record = load_study(store.folder)
     varied = {*varied_keys(study), *record.varied, *record.grid, *record.zip}
+    # What either of the two designs varies is left out on both sides: arms and factors may change.
     before = record.settings or _settings_of_cells(record, store, varied)
     now = shared_settings(study.cells, varied)
     differ = {key: (before[key], now[key]) for key in now if key in before and before[key] != now[key]}

@@ -64,6 +64,7 @@ class Store:
             InputError: they cannot be written.
         """
         for folder in (self.folder / "cells", self.runs / ".locks"):
+            # To make a folder that is there succeeds where nothing may be written into it.
             probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,8 @@ class Store:
         folder = make_folder(self.cell(cell.id))
         result = folder / RESULT
         if result.exists() and read_result(result)["code"] != cell.code:
+            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks
+            # finished.
             result.replace(folder / "result.stale.json")
         write_yaml(
             folder / "cell.yaml",
@@ -141,6 +144,7 @@ class Store:
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
             if earlier is not None and study.open:
+                # Under the lock: two single runs that end at once would else each drop the other's cell.
                 merged = {cell.id: cell for cell in [*earlier.cells, *record.cells]}
                 record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
             write_yaml(self.folder / "study.yaml", record.to_dict())
