@@ -43,6 +43,7 @@ def speedup(setting: Setting) -> Iterator[Figure]:
     yield Figure(f"ResNet-20, 32x32, bf16, slots: {slots}", "images/s", first)
     yield Figure("ResNet-20, 32x32, plain Lightning and DataLoader, fp32", "images/s", second)
     yield at_least("the first over the second", "x", ratios, BOUND)
+    # Without that of the warm-up, which `interleaved` does not count either.
     yield Figure("most memory of a cell, ResNet-20, 32x32", "MiB", memory[1:])
 
 
@@ -96,6 +97,8 @@ def _side_by_side(jobs: list[Job]) -> list[tuple[float, float]]:
         there.close()
         pipes.append(here)
         processes.append(process)
+    # All are at the counted epoch before any may begin it: side by side they take each other's memory bandwidth and
+    # caches.
     for pipe in pipes:
         pipe.recv()
     for pipe in pipes:

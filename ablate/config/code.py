@@ -78,6 +78,7 @@ def forget() -> None:
 @cache
 def _fingerprint(files: frozenset[Path], cwd: Path) -> str:
     followed = _followed(frozenset({ENTRY, *files}), cwd)
+    # Sorted by content, without paths: the same code in another checkout is the same code.
     digests = sorted(_file_digest(file) for file in followed)
     keep()
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
@@ -91,6 +92,7 @@ def _file_digest(file: Path) -> str:
 @cache
 def _followed(roots: frozenset[Path], cwd: Path) -> frozenset[Path]:
     """The files that these lead to, themselves among them."""
+    # A work list instead of recursion: modules import each other in circles, and each is read once.
     found: set[Path] = set()
     waiting = [root.resolve() for root in roots]
     while waiting:
@@ -112,6 +114,8 @@ def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
     for level, module, name in source.imports:
         yield from _imported(file, homes, level, module, name)
     yield from _public(name for owner, name in source.attributes)
+    # What ablate itself loads by name are plugins, and those that a config names are roots already. Followed from here,
+    # any file of the package would lead to all of them, and a new plugin would make every cell stale.
     if PACKAGE in file.parents and not _is_plugin(file):
         return
     if source.loads:
@@ -134,6 +138,7 @@ def _imported(file: Path, homes: Sequence[Path], level: int, module: str, name: 
     else:
         bases = [home.joinpath(*steps) for home in homes]
     for base in map(str, bases):
+        # In `from a import b`, b may be a module or a name within a: both are tried.
         for place in (base, f"{base}/{name}") if name else (base,):
             yield from (Path(one) for one in (f"{place}.py", f"{place}/__init__.py") if os.path.isfile(one))
 

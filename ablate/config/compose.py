@@ -111,6 +111,8 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
     config = copy.deepcopy(config)
     try:
         for key, value in values.items():
+            # Without `merge` a mapping takes the place of the one that was there, as an override on the command line
+            # does.
             OmegaConf.update(config, key, value, merge=False)
         _check(config)
     except OmegaConfBaseException as error:
@@ -161,6 +163,7 @@ def settings_of(group: str, name: str) -> dict[str, Any]:
 @contextmanager
 def hydra_context() -> Iterator[None]:
     """A Hydra of our own, also inside a job that Hydra itself started; it is set up when something is composed."""
+    # Hydra keeps one instance for the process: inside a job of the user's own Hydra it is put aside and given back.
     outer = Singleton._instances.pop(GlobalHydra, None)
     try:
         with ExitStack() as waiting:
@@ -217,6 +220,8 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
             fitted[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
+            # The preset's options belong to the part that it chooses; another part chosen beside it would refuse them
+            # as unknown.
             if replaced := replaced_parts(overrides, settings):
                 fitted[place] = f"arch={store_without(name, settings, replaced)}"
     return fitted

@@ -26,7 +26,8 @@ from ablate.system.paths import PACKAGE, conf_dir
 DECIDES_NUMBERS = False
 
 VERSION = 1  # of what is kept
-COMPOSING = ("config", "registry", "study", "network", "interfaces", "measure")  # packages whose code decides what is composed
+# Packages whose code decides what is composed.
+COMPOSING = ("config", "registry", "study", "network", "interfaces", "measure")
 RESOLVER = re.compile(r"\$\{\s*[\w.]+\s*:")  # such as ${now:%Y} or ${oc.env:HOME}
 
 
@@ -80,6 +81,7 @@ def _write(path: Path, made: Any) -> None:
     """Keep it, where it has a plain form and can be written; else it is made anew each time."""
     try:
         text = json.dumps(_plain(made))
+        # JSON makes tuples lists and keys text: what would not come back as it is must not be kept.
         if _from_plain(json.loads(text)) != made:
             return
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -114,6 +114,7 @@ def look_ahead(study: Study) -> Outlook:
     timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
+    # What has been trained here says its time better than any measurement.
     timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
     times = {key: _time(known[key], timer, cells[0]) for key, cells in groups.items()}
     points = [

@@ -105,6 +105,7 @@ def _certificates(outlook: Outlook) -> Table:
 
 def _modules(outlook: Outlook) -> list[str]:
     """The modules that each arm changes, at its first grid point."""
+    # From the end, so that of each arm the first one is what stays.
     first = {one.arm: one for one in reversed(outlook.certificates)}
     texts = {arm: "; ".join(one.evidence.modules) or "the same" for arm, one in first.items()}
     places = {arm: f" at {one.place}" if one.point else "" for arm, one in first.items()}

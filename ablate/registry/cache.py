@@ -37,6 +37,7 @@ class NotKept(Exception):
 def key_of(folder: Path) -> str:
     """A hash of all Python files of a folder, of where it lies, and of the code that reads signatures."""
     digest = hashlib.sha256(f"{VERSION}\n{sys.version_info[:2]}\n{folder}\n{_readers()}".encode())
+    # All files, and not just those that register something: helpers may hold the class whose signature is read.
     for file in sorted(folder.rglob("*.py")):
         digest.update(f"\n{file.relative_to(folder)}:".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -57,6 +58,7 @@ def keep(key: str, entries: Iterable[Entry]) -> None:
     try:
         plain = {"entries": [_plain(entry) for entry in entries]}
         text = json.dumps(plain)
+        # What does not come back as it is would behave otherwise in the second command than in the first.
         if [_entry(one) for one in json.loads(text)["entries"]] != list(entries):
             return
         path = _file(key)
@@ -118,6 +120,7 @@ def _type(text: str) -> Any:
     if text.endswith(" | None"):
         return _type(text.removesuffix(" | None")) | None
     name, bracket, rest = text.partition("[")
+    # Looked up and never evaluated: what lies in a cache folder is data.
     if not bracket:
         return PLAIN[name]
     arguments = tuple(_type(one) for one in _split(rest.removesuffix("]")))

@@ -73,6 +73,8 @@ def _import_folder(folder: Path, package: str) -> None:
     new = {name: file for name, file in modules.items() if name not in sys.modules and name not in _known}
     if not new:
         return
+    # Where some of its modules are imported already, the rest is not all that the folder has, and must not be kept as
+    # that.
     key = cache_of_plugins.key_of(folder) if len(new) == len(modules) else ""
     described = cache_of_plugins.load(key) if key else None
     if described is not None:
@@ -115,6 +117,8 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     beyond = [place for place in places if place[0] != __file__ and "importlib" not in place[0]]
+    # The innermost line may lie in a library that was called with something wrong; the author looks for the line that
+    # did.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
     message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]

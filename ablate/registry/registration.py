@@ -148,6 +148,7 @@ def store_schemas() -> None:
         try:
             _store(entry)
         except InputError:
+            # Known and not composable, it would fail every later command in other words.
             _entries.pop(place, None)
             raise
 
@@ -197,6 +198,7 @@ def build(kind: str, node: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     options = {}
     for parameter in entry.parameters:
         value = _value(node, parameter)
+        # Only here and not in `check_node`: a config may be looked at before all of it is given.
         if value == MISSING:
             raise InputError(f"{kind} '{entry.name}' needs a value: {kind}.{parameter.name}=...")
         # A frozen config holds a path as text.
@@ -237,6 +239,7 @@ def isolated() -> Iterator[None]:
     finally:
         _entries.clear()
         _entries.update(before)
+        # Else Hydra would be told of them later on, outside.
         for place in [place for place, entry in _unstored.items() if before.get(place) is not entry]:
             del _unstored[place]
         schemas.update(groups)

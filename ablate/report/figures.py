@@ -88,6 +88,7 @@ def javascript() -> str:
     import vl_convert
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_vega_lite_version())
+    # In a page, the first closing tag ends the element, even one inside a text of the script.
     return script.replace("</script", "<\\/script")
 
 

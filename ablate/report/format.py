@@ -126,6 +126,7 @@ def count(n: float | None) -> str:
     if n is None or not math.isfinite(n):
         return ABSENT
     for power, letter in _POWERS:
+        # From here on three digits round up to the next power: 999,600 is 1 M and not 1,000 k.
         if abs(n) >= power * 0.9995:
             scaled = float(f"{n / power:.3g}")
             return f"{number(scaled, significant(scaled, 3))} {letter}"
@@ -136,6 +137,7 @@ def duration(seconds: float | None) -> str:
     """A time as "12.3 s", "4 m 05 s" or "2 h 05 m"."""
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
+    # Beyond, one decimal would read "60.0 s".
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

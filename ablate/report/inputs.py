@@ -149,6 +149,7 @@ def _of_every_claim(
     """The verdict on every claim of the study; a claim without one is there as not tested."""
     found = [Verdict.from_dict(plain_verdict(verdict)) for verdict in verdicts]
     named = {verdict.id for verdict in found}
+    # A claim must not vanish from a report because nothing has judged it.
     rest = [claim for claim in claims if claim.get("id") not in named]
     found += [Verdict.from_dict({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
     return [one.replace(notes=[*one.notes, *arm_cautions(certificates, one.contrast)]) for one in found]
@@ -181,6 +182,7 @@ def _ordered(planned: Iterable[Any], present: Iterable[Any]) -> list[str]:
 def _in_grid_order(
     frame: pd.DataFrame, factors: Mapping[str, list[str]], arms: Sequence[str] | None = None
 ) -> pd.DataFrame:
+    # By place in the study and not by value: as text, "110" stands before "20".
     ranks = {f"#{name}": frame[name].map(values.index) for name, values in reversed(list(factors.items()))}
     if arms is not None:
         ranks["#arm"] = frame["arm"].map(list(arms).index)

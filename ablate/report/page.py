@@ -156,6 +156,7 @@ def _figure(figure: Figure, titled: bool) -> Html:
     # The picture stands in for the chart where scripts are off; as an image it keeps its IDs to itself.
     picture = base64.b64encode(figure.svg.encode()).decode()
     image = Html(f'<img alt="{attribute(figure.title)}" src="data:image/svg+xml;base64,{picture}">')
+    # A name of the user's with "</script>" in it would end the element; in JSON the escape means the same.
     spec = to_json(figure.spec).replace("<", "\\u003c")
     chart = tag("div", image, Html(f'<script type="application/json">{spec}</script>'), class_="chart", id=figure.name)
     return tag("figure", tag("h3", figure.title) if titled else "", chart)

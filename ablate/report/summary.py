@@ -31,6 +31,7 @@ def interval(values: Sequence[float]) -> Interval:
     n = len(finite)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
+    # `fsum` rounds once, so that the order of the cells changes no digit of a report.
     mean = math.fsum(finite) / n
     if n == 1:
         return Interval(mean, math.nan, math.nan, 1)

@@ -84,6 +84,7 @@ def _p(verdict: Verdict) -> str:
 
 def _means(console: Console, inputs: Inputs, metric: str) -> RichTable:
     layouts = tables.means_layouts(inputs, metric)
+    # The widest that fits; a table that is folded in the middle of its numbers cannot be read.
     plain = next((layout for layout in layouts if _width(layout) <= console.width), layouts[-1])
     table = _grid(console, plain.header, numbers=range(plain.names, len(plain.header)))
     for row in plain.rows:

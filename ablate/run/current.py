@@ -39,6 +39,7 @@ def told_before(folder: Path, console: Console) -> list[dict[str, Any]] | None:
         verdicts = list(json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["claims"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # Past the console, which would style and wrap it once more: it is kept as it was printed.
     console.file.write(text)
     console.file.flush()
     return verdicts
@@ -54,6 +55,7 @@ def remember(folder: Path, console: Console, text: str) -> None:
 
 def _key(folder: Path, console: Console) -> str:
     """A hash of all that decides what is printed and drawn, and of what was drawn, which may have been changed."""
+    # By patterns and not by a list that was kept: a file that was added or deleted counts as a change, too.
     files = sorted(file for pattern in (*INPUTS, *OUTPUTS) for file in folder.glob(pattern))
     about = [(str(file.relative_to(folder)), *_about(file)) for file in files]
     code = sorted(file for part in CODE for file in [*(PACKAGE / part).rglob("*.py"), *(PACKAGE / part).glob("*.css")])

@@ -67,6 +67,7 @@ class Store:
             InputError: they cannot be written.
         """
         for folder in (self.folder / "cells", self.runs / ".locks"):
+            # To make a folder that is there succeeds where nothing may be written into it.
             probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +106,7 @@ class Store:
         if path.exists() and (anew or read_result(path)["code"] != cell.code):
             config = with_earlier(config, read_result(path))  # its columns and weights stay, made anew
             keep = dict.fromkeys([*keep, *(["weights"] if (folder / WEIGHTS).exists() else [])])
+            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks finished.
             path.replace(folder / "result.stale.json")
             for made in (folder / WEIGHTS, *(folder / PROBES).glob("*.csv"), *(folder / MEASUREMENTS).glob("*.csv")):
                 made.unlink(missing_ok=True)
@@ -176,6 +178,7 @@ class Store:
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
             if earlier is not None and study.open:
+                # Under the lock: two single runs that end at once would else each drop the other's cell.
                 merged = {cell.id: cell for cell in [*earlier.cells, *record.cells]}
                 record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
             write_yaml(self.folder / "study.yaml", record.to_dict())

@@ -48,6 +48,8 @@ def expand(
         "arms": [asdict(arm) for arm in arms.values()], "points": list(points), "seeds": list(seeds),
         "fixed": list(fixed), "exclusions": list(exclusions),
     }  # fmt: skip
+    # What composes is kept from run to run; what the files and plugins say now, and with it the IDs, is asked every
+    # time.
     places = kept("cells", asked, lambda: _composed_places(arms, points, seeds, fixed, exclusions))
     cells: list[Cell] = []
     matches: Matches = {}
@@ -122,6 +124,8 @@ class _Configs:
     def _composed(self, arm: Arm, factors: Mapping[str, Any]) -> DictConfig:
         groups = [f"{key}={value}" for key, value in factors.items() if self._is_group(key)]
         choice = arm.name, " ".join(groups)
+        # Hydra takes tens of milliseconds to compose, and only a choice of groups needs it: a grid over plain values
+        # sets them in the composed config.
         if choice not in self.chosen:
             self.chosen[choice] = compose_in_context([*self.fixed, *arm.overrides, *groups])
             _check_declared(arm, self.chosen[choice])
@@ -141,8 +145,10 @@ def _check_declared(arm: Arm, config: DictConfig) -> None:
 
 
 def _frozen(config: DictConfig, seed: int) -> dict[str, Any]:
+    # In place is enough: `container` copies, and interpolations of the seed are resolved there.
     config.seed = seed
     frozen = container(config)
+    # A cell is what it trains and not who asked: two studies that share one share its result.
     del frozen["study"]
     for key, value in leaves(frozen).items():
         if value == MISSING:

@@ -87,6 +87,7 @@ def _check_baselines(arms: Mapping[str, Arm]) -> None:
         if arm.match is not None and arm.baseline is None:
             raise InputError(f"arm '{arm.name}' is the baseline itself: there is no other to match {arm.match} with")
     for arm in arms.values():
+        # A matched arm is matched with its baseline, whose own knob may be matched in turn: a circle would never end.
         way = [arm.name]
         while (onward := arms[way[-1]].baseline) is not None:
             if onward in way:

@@ -69,6 +69,8 @@ def _interrupts_held() -> Iterator[None]:
     try:
         yield
     finally:
+        # In this order: a signal that waited is delivered as the mask goes, to `held`, and is raised once more below
+        # for the handler of before.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if in_main:
             signal.signal(signal.SIGINT, handler)

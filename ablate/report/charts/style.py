@@ -64,6 +64,7 @@ def framed(inner: Sequence[float], outer: Iterable[float | None], floor: float =
     """
     low, high = (min(inner), max(inner)) if inner else (0.0, 1.0)
     span = (high - low) or abs(high) / 4 or 1.0
+    # The interval of two seeds may be a hundred times as wide as all points: shown whole, it would hide them.
     ends = [end for end in outer if end is not None and math.isfinite(end)]
     bottom = max(min([low, *ends]), low - span) - 0.05 * span
     top = min(max([high, *ends]), high + span) + 0.05 * span
