@@ -179,7 +179,10 @@ class Store:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
             if earlier is not None and study.open:
                 # Under the lock: two single runs that end at once would else each drop the other's cell.
-                merged = {cell.id: cell for cell in [*earlier.cells, *record.cells]}
+                names = {cell.id for cell in record.cells}
+                renamed = {name for cell in record.cells for name in cell.earlier} - names
+                before = [cell for cell in earlier.cells if cell.id not in renamed]  # else they would count twice
+                merged = {cell.id: cell for cell in [*before, *record.cells]}
                 record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
             write_yaml(self.folder / "study.yaml", record.to_dict())
         return record

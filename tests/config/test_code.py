@@ -142,8 +142,8 @@ def test_a_change_in_any_deciding_file_changes_the_fingerprint(tmp_path: Path) -
 @pytest.mark.parametrize(
     "file",
     [
-        "ablate/cell/run.py", "ablate/network/memory_format.py", "ablate/network/build.py",
-        "ablate/network/loss.py", "ablate/training/module.py", "ablate/training/graph.py", "ablate/training/update.py",
+        "ablate/cell/run.py", "ablate/network/memory_format.py", "ablate/network/build.py", "ablate/network/loss.py",
+        "ablate/training/module.py", "ablate/training/graph.py", "ablate/training/update.py",
         "ablate/system/streams.py",
         "ablate/interfaces/backbone.py", "ablate/registry/registration.py", "plugins/shortcuts/_match.py",
         "plugins/data/_scans.py", "plugins/schedules/schedules.py",

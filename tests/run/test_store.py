@@ -194,6 +194,14 @@ def test_an_open_study_gathers_the_cells_of_all_its_runs(tmp_path: Path) -> None
     assert load_study(here.folder).seeds == [0, 1]
 
 
+def test_a_cell_that_has_another_id_today_stands_there_once(tmp_path: Path) -> None:
+    here, study = store(tmp_path), open_study("seed=0")
+    (cell,) = study.cells
+    here.write_study(replace(study, cells=[replace(cell, id="older")]))
+    here.write_study(replace(study, cells=[replace(cell, earlier=("older", cell.id))]))
+    assert [one.id for one in load_study(here.folder).cells] == [cell.id]
+
+
 def test_open_studies_that_write_at_once_lose_no_cell(tmp_path: Path) -> None:
     here = store(tmp_path)
     studies = [open_study(f"seed={seed}") for seed in range(4)]
