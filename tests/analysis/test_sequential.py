@@ -86,12 +86,6 @@ def test_adjusted_values_rise_with_p_and_stay_probabilities() -> None:
     assert np.isnan(Look(9, LOOKS).adjusted(np.nan))
 
 
-def test_p_values_of_single_precision_are_adjusted_in_double() -> None:
-    look, single = Look(9, LOOKS), np.array([0.003, 0.02, 0.4], dtype=np.float32)
-    assert look.adjusted(single).tolist() == look.adjusted(single.astype(float)).tolist()
-    assert look.adjusted_one_sided(single).tolist() == look.adjusted_one_sided(single.astype(float)).tolist()
-
-
 def test_a_single_look_adjusts_nothing() -> None:
     assert Look(6, (6,)).level(0.05) == 0.05
     assert float(Look(6, (6,)).adjusted(0.03)) == 0.03
