@@ -200,3 +200,20 @@ def test_signed_rank_is_exact_with_many_ties(seed):
     sums = np.array([np.dot(signs, ranks) for signs in itertools.product([0, 1], repeat=len(ranks))])
     above, below = (np.mean(sums >= ranks[side].sum() - 1e-9) for side in (moved > 0, moved < 0))
     assert signed_rank_p(values) == pytest.approx(min(1.0, 2 * min(above, below)), abs=1e-12)
+
+
+def test_single_precision_is_counted_in_double():
+    single = np.array([0.1, 0.2, 0.35], dtype=np.float32)
+    one, other = paired_t(single), paired_t(single.astype(float))
+    for name in ("effect", "sd", "low", "high", "p"):
+        assert float(getattr(one, name)) == float(getattr(other, name))
+    assert holm(single).tolist() == holm(single.astype(float)).tolist()
+    effect, sd = single[:2]
+    for test in (difference_p, equivalence_p):
+        assert float(test(effect, sd, 6, single[2])) == float(test(float(effect), float(sd), 6, float(single[2])))
+
+
+def test_many_studies_of_one_seed_have_an_effect_each_and_nothing_else():
+    t = paired_t([[0.1], [0.2], [0.3]])
+    assert t.effect.tolist() == [0.1, 0.2, 0.3]
+    assert [np.isnan(x).tolist() for x in (t.sd, t.low, t.high, t.p)] == [[True] * 3] * 4
