@@ -106,7 +106,7 @@ class Store:
         if path.exists() and (anew or read_result(path)["code"] != cell.code):
             config = with_earlier(config, read_result(path))  # its columns and weights stay, made anew
             keep = dict.fromkeys([*keep, *(["weights"] if (folder / WEIGHTS).exists() else [])])
-            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks finished.
+            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks done.
             path.replace(folder / "result.stale.json")
             for made in (folder / WEIGHTS, *(folder / PROBES).glob("*.csv"), *(folder / MEASUREMENTS).glob("*.csv")):
                 made.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def take_over(
 ) -> None:
     """Give this study its own copy of each finished cell that only another place of the store has.
 
-    So it is with a cell that it has itself, and that lacks what is asked for besides its metrics. One that would have to
+    So it is with a cell that it has itself and that lacks what is asked for besides its metrics. One that would have to
     be trained again for that is left where it is.
 
     Args:
