@@ -139,10 +139,12 @@ def test_pictures_are_streamed_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_package_that_is_missing_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(run.PARTS, "made-up", run.Part(lambda setting: iter([]), quick=False, needs=("nowhere", "hf")))
+    monkeypatch.setitem(
+        run.PARTS, "made-up", run.Part(lambda setting: iter([]), quick=False, needs=("nowhere", "nowhere>=2"))
+    )
     assert "made-up" not in run.parts("", everything=False)
     for chosen in ({"only": "made", "everything": False}, {"only": "", "everything": True}):
-        with pytest.raises(InputError, match=r"part made-up needs nowhere: pip install 'hf'"):
+        with pytest.raises(InputError, match=r"part made-up needs nowhere: pip install 'nowhere>=2'"):
             run.parts(**chosen)
 
 

@@ -70,7 +70,7 @@ ablate.cli.commands.dispatch = dispatch
 
 def test_where_ctrl_c_is_ignored_from_outside_it_stays_ignored(tmp_path: Path) -> None:
     program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" + PROGRAM.format(
-        dispatch="def dispatch(arguments): interrupt(); print('went on')\nablate.commands.dispatch = dispatch"
+        dispatch="def dispatch(arguments): interrupt(); print('went on')\nablate.cli.commands.dispatch = dispatch"
     )
     out, error = (process := started(program, tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (0, "went on\n", "")
@@ -90,13 +90,13 @@ ablate.cli.commands.dispatch = dispatch
 
 
 def test_what_was_printed_before_is_not_lost(tmp_path: Path) -> None:
-    dispatch = "def dispatch(arguments): print('before'); interrupt()\nablate.commands.dispatch = dispatch"
+    dispatch = "def dispatch(arguments): print('before'); interrupt()\nablate.cli.commands.dispatch = dispatch"
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (130, "before\n", LINE)
 
 
 def test_errors_that_no_interrupt_caused_keep_their_code(tmp_path: Path) -> None:
-    dispatch = "def dispatch(arguments): raise ablate.InputError('no')\nablate.commands.dispatch = dispatch"
+    dispatch = "def dispatch(arguments): raise ablate.InputError('no')\nablate.cli.commands.dispatch = dispatch"
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (2, "", "ablate: no\n")
 
