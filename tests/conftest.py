@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ablate.registry.discovery import discover
 from ablate.system.processes import preloaded_context
 
 # One thread a process: the tests run side by side, and more threads than cores only wait for each other.
@@ -17,7 +18,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(autouse=True, scope="session")
 def server() -> None:
-    """Cells are forked from one server for all tests: it must not be a test with a plugin of its own that starts it."""
+    """Cells are forked from one server for all tests: it must not be a test with a plugin of its own that starts it.
+
+    Nor may it be such a test that finds the built-in plugins: they would be forgotten with its own.
+    """
+    discover()
     preloaded_context()
 
 

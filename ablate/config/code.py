@@ -57,6 +57,11 @@ def deciding_files(config: Mapping[str, Any]) -> set[Path]:
     return set(_followed(frozenset({ENTRY, *plugin_files(config)}), Path.cwd()))
 
 
+def led_to(files: Iterable[Path]) -> set[Path]:
+    """These files and all that they import or read, apart from what decides no numbers."""
+    return set(_followed(frozenset(files), Path.cwd()))
+
+
 def plugin_files(config: Mapping[str, Any]) -> set[Path]:
     """The files that register the plugins that a config names, of the kinds that decide numbers."""
     return {
@@ -110,6 +115,7 @@ def _followed(roots: frozenset[Path], cwd: Path) -> frozenset[Path]:
 
 
 def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
+    yield from _packages(file)
     homes = _homes(file, cwd)
     for level, module, name in source.imports:
         yield from _imported(file, homes, level, module, name)
@@ -124,6 +130,14 @@ def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
         yield from (one for one in _beside(file, "*") if one.suffix != ".py")
     folders = [file.parent, cwd] if cwd in file.parents else [file.parent]
     yield from (place for text in source.texts for home in folders if (place := _named_file(home, text)))
+
+
+def _packages(file: Path) -> Iterator[Path]:
+    """The `__init__.py` of each package around a file: they run before it does."""
+    folder = file.parent
+    while (init := folder / "__init__.py").is_file():
+        yield init
+        folder = folder.parent
 
 
 def _imported(file: Path, homes: Sequence[Path], level: int, module: str, name: str) -> Iterator[Path]:
@@ -157,8 +171,8 @@ def _homes(file: Path, cwd: Path) -> list[Path]:
     if PACKAGE in file.parents and not _is_plugin(file):
         return []
     folder = file.parent
-    while (folder / "__init__.py").is_file():
-        folder = folder.parent
+    for init in _packages(file):
+        folder = init.parent.parent
     return list(dict.fromkeys([folder, file.parent, cwd, *_own_paths()]))
 
 

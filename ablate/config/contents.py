@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,20 @@ def contents_of(config: Mapping[str, Any]) -> Contents:
         elif (digest := _digest_of(what, published)) is not None:
             digests[key] = digest
     return Contents(digests, tuple(absent))
+
+
+def may_be_published(config: Mapping[str, Any], keys: Collection[str]) -> bool:
+    """Whether all that is absent is a published set as far as is known: the ID of such a cell names no content."""
+    return all(published for key, _, published in _pointed_to(config) if key in keys)
+
+
+def in_words(key: str, config: Mapping[str, Any]) -> str:
+    """What a key of `Contents` stands for, in terms of what a user types."""
+    place, _, option = key.rpartition(".")
+    if option != "content":
+        return f"what {key} points to"
+    group, _, name = place.partition(".")
+    return f"what {group}={name or config[group]['name']} reads"
 
 
 def forget() -> None:

@@ -20,8 +20,9 @@ from typing import Any
 import platformdirs
 
 from ablate import registry
+from ablate.config.code import led_to
 from ablate.config.compose import local_conf_dir
-from ablate.system.paths import PACKAGE, conf_dir
+from ablate.system.paths import PACKAGE, conf_dir, plugin_dir
 
 DECIDES_NUMBERS = False
 
@@ -61,10 +62,12 @@ def _inputs(cwd: Path, plugins: str) -> tuple[str, bool]:
     for file, text in texts.items():
         digest.update(f"\n{file}:{hashlib.sha256(text.encode()).hexdigest()}".encode())
     # The code of plugins too: what a matched arm was given rests on what their networks cost.
-    code = {PACKAGE / package for package in COMPOSING} | {Path(entry.file).parent for entry in registry.entries()}
-    for folder in sorted(code):
-        for file in sorted(folder.glob("*.py")):
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    # What is built in lies together and is read faster than its imports are followed.
+    code = [file for package in COMPOSING for file in (PACKAGE / package).glob("*.py")]
+    code += plugin_dir().rglob("*.py")
+    plugins_of_others = {Path(entry.file) for entry in registry.entries()} - set(code)
+    for file in sorted({*code, *led_to(plugins_of_others)}):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     own = [text for file, text in texts.items() if file.name != "config.yaml"]
     return digest.hexdigest(), any(RESOLVER.search(text) for text in own)
 

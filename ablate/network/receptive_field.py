@@ -112,6 +112,8 @@ def _unchanged(field: Field, arguments: Arguments) -> Field:
 
 
 def _convolution(field: Field, arguments: Arguments) -> Field:
+    if arguments["transposed"]:
+        return WHOLE, WHOLE  # it spreads where others gather, and no start and jump describe that; the safe side
     kernel = arguments["weight"].shape[2:]
     return _windows(field, kernel, arguments["stride"], arguments["padding"], arguments["dilation"])
 

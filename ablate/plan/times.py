@@ -101,7 +101,7 @@ class Timer:
                     shares.append(self._measure_one(key))
                 else:
                     self._speeds[key], self._sources[key] = guess, EXTRAPOLATED
-        if min(shares) < UNDISTURBED:
+        if shares and min(shares) < UNDISTURBED:
             got = f"{100 * min(shares):.0f} % of a core"
             self.notes.append(
                 f"other work runs on this machine (measuring got {got}): times are those of now, not kept"

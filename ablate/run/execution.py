@@ -46,7 +46,7 @@ def run_study(study: Study, console: Console) -> None:
     for note in study.notes:
         console.print(note, style="yellow", highlight=False, markup=False)
     # Wrong input ends here, before anything is written.
-    study = with_data(settled(study))
+    study = with_data(settled(study), store)
     if study.chosen:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     refuse_other_design(study, store)
@@ -75,19 +75,31 @@ def run_study(study: Study, console: Console) -> None:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
 
 
-def with_data(study: Study) -> Study:
+def with_data(study: Study, store: Store) -> Study:
     """The study with the data of its cells looked for, and fetched where that is asked for, where its ID waits for it.
+
+    Cells of a published set that are finished wait for nothing: a store can be looked at where its data is not.
+
+    Args:
+        study: as planned.
+        store: of it.
 
     Raises:
         InputError: it is not there; says what to put where.
     """
-    waiting = [cell for cell in study.cells if cell.provisional]
+    waiting = {cell.id for cell in study.cells if cell.provisional and not _needs_no_data(study, store, cell)}
     if not waiting or not study.trains:
         return study
-    check_data(waiting)
+    check_data(cell for cell in study.cells if cell.id in waiting)
     contents.forget()
-    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.provisional else cell for cell in study.cells]
+    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.id in waiting else cell for cell in study.cells]
     return replace(study, cells=cells)
+
+
+def _needs_no_data(study: Study, store: Store, cell: Cell) -> bool:
+    # A finished cell of the published set was trained on just that. What other data a folder held, its name cannot say.
+    published = contents.may_be_published(cell.config, cell.provisional)
+    return published and standing_of(study, store, cell).is_finished
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:

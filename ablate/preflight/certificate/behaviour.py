@@ -148,7 +148,7 @@ def _identical(pairs: Sequence[Pair]) -> bool:
 
 def _plain(tensor: Tensor) -> Tensor:
     """Bits, so that one NaN equals another."""
-    return tensor.contiguous().view(torch.int32)
+    return tensor.contiguous().flatten().view(torch.uint8)
 
 
 def _size(tensor: Tensor) -> float:
