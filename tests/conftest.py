@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from ablate.registry.discovery import discover
 from ablate.system.processes import preloaded_context
 
 # One thread a process: the tests run side by side, and more threads than cores only wait for each other.
@@ -14,7 +18,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(autouse=True, scope="session")
 def server() -> None:
-    """Cells are forked from one server for all tests: it must not be a test with a plugin of its own that starts it."""
+    """Cells are forked from one server for all tests: it must not be a test with a plugin of its own that starts it.
+
+    Nor may it be such a test that finds the built-in plugins: they would be forgotten with its own.
+    """
+    discover()
     preloaded_context()
 
 
@@ -26,7 +34,14 @@ def speeds(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     return folder
 
 
-def pytest_configure() -> None:
-    """Who runs the tests in the background of a script has Ctrl-C ignored in all that they start; the tests need it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A cache of the tests' own, shared by all their processes; and Ctrl-C as the tests need it.
+
+    Who runs the tests in the background of a script has Ctrl-C ignored in all that they start.
+    """
+    if not hasattr(config, "workerinput"):  # workers inherit it from the process that starts them
+        folder = tempfile.mkdtemp(prefix="ablate-test-cache-")
+        os.environ["XDG_CACHE_HOME"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 import ablate
@@ -63,6 +66,43 @@ def test_analysis_and_report_load_no_torch(module: str) -> None:
     program = f"import sys, {module}; print(sorted({{'torch', 'pytorch_lightning'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+
+
+def linted(root: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter over a copy of the package."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_packages_know_only_those_below_them_and_an_import_turned_round_is_found(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "ablate", tmp_path / "ablate", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    assert linted(tmp_path).returncode == 0
+    for below, above in (
+        ("system/files", "run.store"),
+        ("analysis/rule", "report.format"),
+        ("study/arms", "preflight.check"),
+    ):
+        file = tmp_path / "ablate" / f"{below}.py"
+        before = file.read_text()
+        file.write_text(f"{before}\n\ndef _turned() -> None:\n    import ablate.{above}  # noqa\n")
+        done = linted(tmp_path)
+        file.write_text(before)
+        assert done.returncode == 1
+        assert (
+            f"ablate.{below.partition('/')[0]} is not allowed to import ablate.{above.partition('.')[0]}" in done.stdout
+        )
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """What is imported when a module is imported, and inside its functions; not what only type checkers see."""
+    graph = grimp.build_graph("ablate", exclude_type_checking_imports=True, cache_dir=None)
+    waiting = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    while leaves := {module for module, imports in waiting.items() if not imports & waiting.keys() - {module}}:
+        for module in leaves:
+            del waiting[module]
+    assert sorted(waiting) == [], "these import each other, directly or through others"
 
 
 def test_every_public_name_exists() -> None:

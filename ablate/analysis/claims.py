@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from ablate.analysis.metrics import STATIC
+from ablate.analysis.metrics import EPOCHS_TO, STATIC
 from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
 from ablate.config.schema import EXPECTATIONS, SCALES, Claim, Paper
 from ablate.errors import InputError, unknown
@@ -117,7 +117,7 @@ def check_metrics(claims: Iterable[Claim], metrics: Iterable[str], others: Mappi
     recorded = set(metrics)
     for claim in claims:
         if claim.metric not in recorded:
-            text = claim.metric.removeprefix("epochs_to/")
+            text = claim.metric.removeprefix(EPOCHS_TO)
             hint = f'record it with trainer.epochs_to=["{text}"]' if text != claim.metric else ""
             first = claim.metric.partition("/")[0]
             if not any(name.startswith(f"{first}/") for name in recorded):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
-from ablate.analysis.metrics import STATIC, worst_value
+from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
 from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
 from ablate.config.schema import Claim
 from ablate.errors import InputError
@@ -146,7 +146,8 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     label = cells["arm"]
     for position, factor in enumerate(factors):
         texts = {value: value_text(value) for value in frame[factor].unique()}
-        cells[f"@{factor}"] = [texts[value] if value in texts else value_text(value) for value in frame[factor]]
+        told = [texts[value] if value in texts else value_text(value) for value in frame[factor]]
+        cells[f"@{factor}"] = pd.Series(told, index=frame.index)
         label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
     cells["label"] = label
     cells["status"] = frame["status"].astype(str) if "status" in columns else "done"
@@ -219,13 +220,13 @@ def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: It
 def _ranks_worst(metric: str, status: str, value: float) -> bool:
     if metric in STATIC:
         return False
-    never_reached = metric.startswith("epochs_to/") and math.isnan(value)
+    never_reached = metric.startswith(EPOCHS_TO) and math.isnan(value)
     return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
 
 
 def _why_missing(claim: Claim, status: str, value: float) -> str:
     """Why a cell has no value on the claim's scale; empty where it has one."""
-    if not math.isfinite(value) or (status not in ("done", "diverged") and claim.metric not in STATIC):
+    if not math.isfinite(value) or (status != "done" and claim.metric not in STATIC):
         return f"no {claim.metric} recorded" if status == "done" else status
     if claim.scale == "ratio" and value <= 0:
         return f"{claim.metric} {value:g} has no logarithm"

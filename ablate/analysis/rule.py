@@ -61,11 +61,11 @@ def decide(
         p_equivalence: p of a true effect outside ±margin, by two one-sided tests. NaN excludes nothing.
     """
     sign = SIGNS[criterion.expect]
-    toward = np.negative(effect) if sign < 0 else np.asarray(effect)
     inside = np.asarray(p_equivalence) < criterion.alpha / 2
     excluded = np.asarray(p_difference) < criterion.alpha
     if sign == 0:
         return np.asarray(np.select([inside, excluded], ["supported", "contradicted"], "inconclusive"))
+    toward = sign * np.asarray(effect)
     reaches = (toward > 0) & (toward >= criterion.margin * (1 - 1e-9))  # 0.30 - 0.25 is below 0.05 in floating point
     outcomes = {"equivalent": inside, "supported": excluded & reaches, "contradicted": excluded & (toward < 0)}
     return np.asarray(np.select(list(outcomes.values()), list(outcomes), "inconclusive"))

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from ablate.errors import InputError
 
 ANY = "*"
@@ -80,7 +78,7 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, list | tuple | dict):
         return str(value)
-    if value is None or pd.isna(value) or str(value).strip() in ("", "null"):
+    if _is_missing(value) or str(value).strip() in ("", "null"):
         return "null"
     text = str(value).strip()
     if text.lower() in ("true", "false"):
@@ -92,3 +90,14 @@ def value_text(value: Any) -> str:
     if not math.isfinite(number):
         return text
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def _is_missing(value: Any) -> bool:
+    """What pandas takes for nothing; what Python itself knows is told without it."""
+    if value is None or isinstance(value, str | bool | int):
+        return value is None
+    if isinstance(value, float):
+        return math.isnan(value)
+    import pandas as pd
+
+    return bool(pd.isna(value))

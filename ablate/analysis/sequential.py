@@ -75,16 +75,22 @@ class Look:
         # Below the least level of the table the boundary is, to a good approximation, in proportion to alpha.
         inside = np.clip(given, levels[0], levels[-1])
         crossed = np.exp(np.interp(np.log(inside), np.log(levels), np.log(ALPHAS))) * np.minimum(1, given / levels[0])
-        return np.where(given >= levels[-1], 1.0, np.minimum(1.0, INFLATION * crossed))
+        return np.asarray(np.minimum(1.0, INFLATION * crossed), dtype=np.float64)
 
     def adjusted_one_sided(self, p: ArrayLike) -> FloatArray:
-        """The same for one-sided p values, whose boundary is that of half the level."""
-        return self.adjusted(np.minimum(1.0, 2 * np.asarray(p, dtype=np.float64))) / 2
+        """The same for one-sided p values, whose boundary is that of half the level; none gets less than it was."""
+        given = np.asarray(p, dtype=np.float64)
+        return np.maximum(given, self.adjusted(2 * given) / 2)
 
 
 @functools.lru_cache(maxsize=512)
 def nominal_levels(looks: Looks, alpha: float) -> tuple[float, ...]:
-    """The two-sided p below which each look rejects, for normal statistics that err in `alpha` of studies over all.
+    """The two-sided p below which each look rejects, for normal statistics that err in `alpha` of studies over all."""
+    return tuple(float(p) for p in 2 * special.ndtr(-_bounds(looks, alpha) / np.sqrt(looks)))
+
+
+def _bounds(looks: Looks, alpha: float) -> FloatArray:
+    """How far from zero the sum of the values so far must lie at each look for the look to reject.
 
     A sum of independent normal values has, at each look, a density on the values that no earlier look rejected. It is
     carried along on a grid (Armitage, McPherson and Rowe 1969, "Repeated significance tests on accumulating data",
@@ -100,7 +106,7 @@ def nominal_levels(looks: Looks, alpha: float) -> tuple[float, ...]:
         wider = np.linspace(-bounds[-1], bounds[-1], POINTS)
         density = np.exp(-(((wider[:, None] - grid) / sd) ** 2) / 2) @ mass / (np.sqrt(2 * np.pi) * sd)
         grid = wider
-    return tuple(float(p) for p in 2 * special.ndtr(-np.array(bounds) / np.sqrt(looks)))
+    return np.array(bounds)
 
 
 def _bound(mass: FloatArray, grid: FloatArray, sd: float, part: float, most: float) -> float:
@@ -111,7 +117,7 @@ def _bound(mass: FloatArray, grid: FloatArray, sd: float, part: float, most: flo
         beyond = special.ndtr((grid - bound) / sd) + special.ndtr((-grid - bound) / sd)
         return float(mass @ beyond - part)
 
-    return float(optimize.brentq(excess, 0.0, most)) if excess(0.0) > 0 else 0.0
+    return float(optimize.brentq(excess, 0.0, most))
 
 
 def _simpson(grid: FloatArray) -> FloatArray:

@@ -158,7 +158,7 @@ def _rank_p_above(values: FloatArray) -> float:
         flipped = np.zeros_like(chance)
         flipped[rank:] = chance[:-rank]
         chance = (chance + flipped) / 2
-    return float(min(1.0, chance[int(doubled[moved > 0].sum()) :].sum()))
+    return float(chance[int(doubled[moved > 0].sum()) :].sum())
 
 
 def holm(p: ArrayLike) -> FloatArray:
@@ -171,7 +171,7 @@ def holm(p: ArrayLike) -> FloatArray:
     count = raw.shape[-1]
     order = np.argsort(raw, axis=-1)
     steps = np.take_along_axis(raw, order, axis=-1) * np.arange(count, 0, -1)
-    adjusted = np.minimum(1.0, np.maximum.accumulate(steps, axis=-1)) if count else steps
+    adjusted = np.minimum(1.0, np.maximum.accumulate(steps, axis=-1))
     result = np.empty_like(raw)
     np.put_along_axis(result, order, adjusted, axis=-1)
     return result

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ablate.analysis.metrics import metric_of
 from ablate.analysis.selectors import Selector, alternatives, parse_selector
 from ablate.analysis.verdict import Verdict
 
 
 def subject_of(verdict: Verdict) -> str:
-    """What a claim's effect is the size of, such as `at depth 110 post minus pre train loss`."""
-    metric = metric_text(verdict.metric)
+    """What a claim's effect is the size of, such as `at depth 110 post minus pre training loss`."""
+    metric = metric_of(verdict.metric)
     joint = "over" if verdict.scale == "ratio" else "minus"
     if verdict.trend:
         terms = {parse_selector(text): weight for text, weight in verdict.contrast.items() if weight != 0}
         only = next(iter(terms)) if len(terms) == 1 and 1 in terms.values() else None
-        of = f"{_term_text(only, 1)} {metric}" if only else f"{metric} of {_terms_text(list(terms.items()), [], joint)}"
+        several = f"{metric.words} of {_terms_text(list(terms.items()), [], joint)}"
+        of = f"{_term_text(only, 1)} {metric.words}" if only else several
         return f"the rise of {of} from the first to the last {verdict.trend}"
     if verdict.threshold is not None:
         terms = {parse_selector(text): weight for text, weight in verdict.contrast.items() if weight != 0}
-        size = f"{verdict.threshold * (100 if is_error(verdict.metric) else 1):g}"
-        unit = " %" if is_error(verdict.metric) else ""
-        return f"{metric} of {_terms_text(list(terms.items()), [], joint)} {joint} {size}{unit}"
-    return subject(verdict.contrast, metric, joint)
-
-
-def metric_text(metric: str) -> str:
-    """A metric's name for people: `train/loss` is `train loss`."""
-    return metric.replace("/", " ").replace("_", " ")
+        size = f"{metric.factor * verdict.threshold:g} {metric.unit}".rstrip()
+        return f"{metric.words} of {_terms_text(list(terms.items()), [], joint)} {joint} {size}"
+    return subject(verdict.contrast, metric.words, joint)
 
 
 def subject(contrast: Mapping[str, float], metric: str, joint: str = "minus") -> str:
-    """What a contrast subtracts from what, such as `at depth 110 post minus pre train loss`; `over` for a ratio."""
+    """What a contrast subtracts from what, such as `at depth 110 post minus pre training loss`; `over` for a ratio."""
     terms = [(parse_selector(text), weight) for text, weight in contrast.items() if weight != 0]
     gaps = _gaps(terms)
     if len(gaps) == 1:
@@ -85,8 +81,3 @@ def _arms_text(selector: Selector) -> str:
 def _at(selector: Selector) -> str:
     pinned = " and ".join(f"{factor} {' or '.join(alternatives(value))}" for factor, value in selector.factors)
     return f"at {pinned}" if pinned else ""
-
-
-def is_error(metric: str) -> bool:
-    """Whether a metric is a rate of errors: a fraction in files, told in percentage points."""
-    return metric.endswith("error")

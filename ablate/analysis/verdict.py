@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablate.analysis.metrics import RELATIVE
 from ablate.analysis.statistics import ALPHA
 from ablate.config.schema import Claim
 
@@ -20,7 +22,10 @@ class Verdict:
     Effects are in the metric's unit, minus the claim's threshold where it has one. For `scale: ratio` they are relative
     changes (0.1 is 10 % more), and all is tested on logarithms.
 
+    Whoever reads one from its plain form (`from_dict`) may know less than whoever judged: the defaults say so.
+
     Attributes:
+        margin: the smallest difference that matters; NaN where it is not known.
         verdict: `supported`, `contradicted`, `equivalent` or `inconclusive`; None where the claim was not tested.
         effect: mean of the paired values; their median under the signed-rank test; infinite where that is. For a ratio
             that of the geometric mean.
@@ -31,7 +36,7 @@ class Verdict:
         d: the standardised effect: the mean over `sd`, on the scale that is tested.
         n: number of paired values; 1 for a static metric, which no seed changes.
         seeds: their seeds.
-        values: the contrast by seed; infinite where diverged cells decide it.
+        values: the contrast by seed; infinite where diverged cells decide it, NaN where only that is known.
         p: two-sided p of a zero effect, by `test`, at this look.
         p_holm: the p that decides, adjusted over the looks and the study's tested claims: of a zero effect, or for
             `expect: zero` of an effect within ±margin.
@@ -52,12 +57,12 @@ class Verdict:
     """
 
     id: str
-    says: str
-    metric: str
-    contrast: dict[str, float]
-    expect: str
-    margin: float
-    paper: dict[str, str]
+    says: str = ""
+    metric: str = Claim.metric
+    contrast: dict[str, float] = field(default_factory=dict)
+    expect: str = ""
+    margin: float = math.nan
+    paper: dict[str, str] = field(default_factory=dict)
     scale: str = "difference"
     trend: str = ""
     threshold: float | None = None
@@ -96,6 +101,32 @@ class Verdict:
             claim.id, claim.says, claim.metric, contrast, claim.expect, float(claim.margin), paper,
             claim.scale, claim.trend, claim.threshold,
         )  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Verdict:
+        """What `to_dict` gave, as `verdicts.json` holds it, or a claim as `study.yaml` does, which nobody has judged.
+
+        What is absent or null is not known; keys that are no field of a verdict are left aside.
+        """
+        names = {one.name for one in dataclasses.fields(cls)}
+        given = {name: value for name, value in plain.items() if name in names and value is not None}
+        values = {int(seed): math.nan if x is None else float(x) for seed, x in given.pop("values", {}).items()}
+        return cls(**given, values=values)
+
+    @property
+    def word(self) -> str:
+        """The verdict as a word, also where there is none."""
+        return self.verdict or "not tested"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether some seed has a value of the contrast; a verdict of inconclusive may have none."""
+        return self.verdict is not None and self.n > 0
+
+    @property
+    def measure(self) -> str:
+        """What its effect is counted in: the metric, or a relative change of it."""
+        return RELATIVE.name if self.scale == "ratio" else self.metric
 
     def replace(self, **changes: Any) -> Verdict:
         """A copy with other fields."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
-from ablate.analysis.power import MOST_SEEDS
+from ablate.analysis.metrics import metric_of
+from ablate.analysis.power_analysis import MOST_SEEDS
 from ablate.analysis.statistics import least_seeds
-from ablate.analysis.subject import is_error, subject_of
+from ablate.analysis.subject import subject_of
 from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
 
 
 def sentence_of(verdict: Verdict, alpha: float) -> str:
     """The verdict in one sentence: the figure, how sure it is, and what is or is not shown.
 
-    Metrics that end in `error` are fractions, and their differences are told in percentage points.
+    Rates of errors are fractions, and their differences are told in percentage points (`ablate.analysis.metrics`).
     """
     what = subject_of(verdict)
     head = str(verdict.verdict).capitalize()
@@ -29,7 +30,7 @@ def sentence_of(verdict: Verdict, alpha: float) -> str:
         return f"{head}: {what} is {size} in the one seed that has it; one seed has no interval, so nothing is shown."
     else:
         figure = _averaged_figure(verdict, what)
-    return f"{head}: {figure}; {_finding(verdict, alpha)}{_advice(verdict)}."
+    return f"{head}: {figure}; {_shown(verdict, alpha)}{_advice(verdict)}."
 
 
 def notes_of(verdict: Verdict, alpha: float) -> list[str]:
@@ -80,7 +81,7 @@ def _averaged_figure(verdict: Verdict, what: str) -> str:
     size = _amount(verdict, verdict.effect, sign="+") + _unit(verdict)
     ends = f"{_amount(verdict, verdict.low)} to {_amount(verdict, verdict.high)}"
     interval = f"{100 * (1 - verdict.level):.3g} % interval {ends}"
-    return f"{what} is {size} ({interval}, {verdict.n} paired seeds, {_evidence(verdict)})"
+    return f"{what} is {size} ({interval}, {verdict.n} paired seeds, {_deciding_p(verdict)})"
 
 
 def _ranked_figure(verdict: Verdict, what: str) -> str:
@@ -91,7 +92,7 @@ def _ranked_figure(verdict: Verdict, what: str) -> str:
     return f"{what} is {counts} ({cells} ranked as worst, signed-rank test, {_p_text('Holm', verdict.p_holm)})"
 
 
-def _finding(verdict: Verdict, alpha: float) -> str:
+def _shown(verdict: Verdict, alpha: float) -> str:
     """What the figure shows, and what it does not."""
     matters = _what_matters(verdict)
     if verdict.verdict == "equivalent":
@@ -112,7 +113,9 @@ def _finding(verdict: Verdict, alpha: float) -> str:
 
 
 def _what_matters(verdict: Verdict) -> str:
-    return f"the {_margin(verdict)} that matter{'' if _in_per_cent(verdict) and verdict.scale != 'ratio' else 's'}"
+    # "the 0.05 that matters", "the 10 % that matters", and "the 0.5 percentage points that matter"
+    many = _unit(verdict) not in ("", " %")
+    return f"the {_margin(verdict)} that matter{'' if many else 's'}"
 
 
 def _compared(verdict: Verdict) -> str:
@@ -145,25 +148,20 @@ def _advice(verdict: Verdict) -> str:
     return f"; about {verdict.seeds_needed} seeds would probably decide it"
 
 
-def _in_per_cent(verdict: Verdict) -> bool:
-    return verdict.scale == "ratio" or is_error(verdict.metric)
-
-
 def _unit(verdict: Verdict) -> str:
-    if verdict.scale == "ratio":
-        return " %"
-    return " percentage points" if is_error(verdict.metric) else ""
+    unit = metric_of(verdict.measure).difference_unit
+    return f" {unit}" if unit else ""
 
 
 def _margin(verdict: Verdict) -> str:
-    return f"{verdict.margin * (100 if _in_per_cent(verdict) else 1):g}{_unit(verdict)}"
+    return f"{metric_of(verdict.measure).factor * verdict.margin:g}{_unit(verdict)}"
 
 
 def _amount(verdict: Verdict, value: float | None, sign: str = "") -> str:
     """A value in the metric's unit, with the decimals that two digits of the interval's half width need."""
     if value is None:
         return "unknown"
-    scale = 100 if _in_per_cent(verdict) else 1
+    scale = metric_of(verdict.measure).factor
     half = (verdict.high - verdict.low) / 2 if verdict.high is not None and verdict.low is not None else 0.0
     reference = (half or abs(verdict.effect or 0.0)) * scale
     decimals = min(8, max(0, 1 - math.floor(math.log10(reference)))) if reference > 0 else 0
@@ -171,7 +169,7 @@ def _amount(verdict: Verdict, value: float | None, sign: str = "") -> str:
     return f"{rounded:{sign if rounded else ''},.{decimals}f}"
 
 
-def _evidence(verdict: Verdict) -> str:
+def _deciding_p(verdict: Verdict) -> str:
     """The p that the verdict rests on."""
     no_difference = verdict.verdict == "equivalent" or (verdict.expect == "zero" and verdict.verdict != "contradicted")
     return _p_text("equivalence", verdict.p_equivalence) if no_difference else _p_text("Holm", verdict.p_holm)

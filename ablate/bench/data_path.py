@@ -19,7 +19,7 @@ BOUND = 5.0
 
 def data_path(setting: Setting) -> Iterator[Figure]:
     """The part of an epoch that is left when its optimiser steps are taken out, in per cent."""
-    for what, config in {"digits": digits(20, 1), "32x32": noise(20, 1, 1280)}.items():
+    for what, config in {"digits": digits(20, 1), "32x32": noise(20, 1, 256 if setting.smallest else 1280)}.items():
         yield _part(what, config, setting)
 
 

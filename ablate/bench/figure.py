@@ -66,6 +66,7 @@ def interleaved(
     ours(), theirs()
     first, second = [], []
     for pair in range(pairs):
+        # What drifts meanwhile (heat, other processes) falls on both alike only where each is first as often.
         if pair % 2:
             second.append(theirs())
             first.append(ours())

@@ -12,13 +12,21 @@ TEST_PART = 5  # one image is tested for so many that are trained on
 
 @register("data", "noise")
 class Noise(DataSet):
-    """Random 32x32 colour images in 10 classes; for the bench, nothing can be learnt from them."""
+    """Random colour images in 10 classes; for the bench, nothing can be learnt from them.
 
-    channels, size, classes = 3, (32, 32), 10
+    Args:
+        batch_size: images in a training step.
+        images: to train on; a fifth as many are tested.
+        side: height and width in pixels.
+    """
 
-    def __init__(self, *, batch_size: int = 128, images: int = 1280) -> None:
+    channels, classes = 3, 10
+    size: tuple[int, int]
+
+    def __init__(self, *, batch_size: int = 128, images: int = 1280, side: int = 32) -> None:
         self.batch_size = batch_size
         self.images = images
+        self.size = (side, side)
 
     def load(self) -> Splits:
         """Drawn from a fixed seed."""

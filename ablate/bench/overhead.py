@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -22,18 +23,21 @@ from ablate.training.module import Training
 BOUND = 1.03
 DIGITS_EPOCHS = {20: 10, 56: 4, 110: 3}
 MORE_PAIRS = {20: 3, 56: 1, 110: 1}  # the shortest fit takes two seconds, and its pairs differ by several per cent
+SMALLEST_IMAGES = 256
 NOISE_IMAGES = {20: 1280, 56: 640, 110: 384}
 
 
 def digits_overhead(setting: Setting, depth: int) -> Iterator[Figure]:
     """On digits: the smallest steps, where overhead weighs most."""
-    more = replace(setting, pairs=MORE_PAIRS[depth] * setting.pairs)
-    yield overhead(digits(depth, DIGITS_EPOCHS[depth]), f"ResNet-{depth}, digits", more)
+    more = replace(setting, pairs=1 if setting.smallest else MORE_PAIRS[depth] * setting.pairs)
+    epochs = 1 if setting.smallest else DIGITS_EPOCHS[depth]
+    yield overhead(digits(depth, epochs), f"ResNet-{depth}, digits", more)
 
 
 def noise_overhead(setting: Setting, depth: int) -> Iterator[Figure]:
     """On images of CIFAR's shape."""
-    yield overhead(noise(depth, 1, NOISE_IMAGES[depth]), f"ResNet-{depth}, 32x32", setting)
+    images = SMALLEST_IMAGES if setting.smallest else NOISE_IMAGES[depth]
+    yield overhead(noise(depth, 1, images), f"ResNet-{depth}, 32x32", setting)
 
 
 def overhead(config: dict[str, Any], what: str, setting: Setting) -> Figure:
@@ -43,6 +47,7 @@ def overhead(config: dict[str, Any], what: str, setting: Setting) -> Figure:
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    config = _sized(config, setting)
     with tempfile.TemporaryDirectory() as folder:
         _, _, ratios = interleaved(
             lambda: _ours(config, setting.device, Path(folder)),
@@ -51,6 +56,16 @@ def overhead(config: dict[str, Any], what: str, setting: Setting) -> Figure:
         )
     torch.set_num_threads(threads)
     return at_most(f"training time over a bare PyTorch loop, {what}", "x", ratios, BOUND)
+
+
+def _sized(config: dict[str, Any], setting: Setting) -> dict[str, Any]:
+    """The config with as many epochs as a fit needs to last so long: a card ends a fixed few in a moment."""
+    if not setting.fit_seconds:
+        return config
+    _bare(config, setting.device)  # what is done once does not count
+    each = _bare(config, setting.device) / config["trainer"]["epochs"]
+    epochs = max(config["trainer"]["epochs"], math.ceil(setting.fit_seconds / each))
+    return {**config, "trainer": {**config["trainer"], "epochs": epochs, "eval_every": epochs}}
 
 
 def fit(training: Training, trainer: Any) -> None:

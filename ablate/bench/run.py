@@ -26,7 +26,7 @@ from ablate.bench.streaming import streaming
 from ablate.bench.throughput import cells_per_hour
 from ablate.errors import InputError, unknown
 from ablate.run.process import quieten_lightning
-from ablate.system.processes import cores, keep_freed_memory
+from ablate.system.processes import cores, keep_freed_memory, processor
 
 LOADED = 0.5  # of a core, by other processes, before the bench begins
 
@@ -62,7 +62,16 @@ PARTS = {
 }
 
 
-def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", everything: bool = False) -> None:
+def run_bench(
+    console: Console,
+    *,
+    as_json: bool,
+    pairs: int,
+    only: str = "",
+    everything: bool = False,
+    fit_seconds: float = 0.0,
+    smallest: bool = False,
+) -> None:
     """Measure and print; every ratio is the median over interleaved pairs taken in this run.
 
     Args:
@@ -71,11 +80,13 @@ def run_bench(console: Console, *, as_json: bool, pairs: int, only: str = "", ev
         pairs: repetitions of each ratio.
         only: measure just the parts whose names begin so.
         everything: also the parts that take longer.
+        fit_seconds: that a fit whose overhead is measured is to last; 0 for a fixed number of epochs.
+        smallest: everything as small as it goes, to see that it works.
 
     Raises:
         InputError: no part has such a name, or one needs a package that is not installed.
     """
-    setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs)
+    setting = Setting("cuda:0" if torch.cuda.is_available() else "cpu", pairs, fit_seconds, smallest)
     chosen = parts(only, everything)
     machine = _machine(setting.device)
     quieten_lightning()
@@ -119,7 +130,7 @@ def parts(only: str, everything: bool) -> list[str]:
 
 
 def _machine(device: str) -> dict[str, Any]:
-    where = torch.cuda.get_device_name(device) if device != "cpu" else _processor()
+    where = torch.cuda.get_device_name(device) if device != "cpu" else processor()
     return {
         "device": where,
         "cores": cores(),
@@ -127,16 +138,6 @@ def _machine(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "load": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    """The name of the CPU, where the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _in_words(machine: dict[str, Any]) -> str:

@@ -15,10 +15,14 @@ class Setting:
     Attributes:
         device: `cpu` or such as `cuda:0`.
         pairs: repetitions of each figure.
+        fit_seconds: that a fit whose overhead is measured is to last; 0 for a fixed number of epochs.
+        smallest: everything as small as it goes, to see that it works; its figures say nothing.
     """
 
     device: str
     pairs: int
+    fit_seconds: float = 0.0
+    smallest: bool = False
 
     @property
     def fast(self) -> list[str]:
@@ -36,10 +40,19 @@ def digits_cells(depth: int, epochs: int, seeds: int, *more: str) -> list[Cell]:
     return plan_study([f"depth={depth}", f"trainer.epochs={epochs}", f"study.seeds={seeds}", *more]).cells
 
 
-def noise(depth: int, epochs: int, images: int, *more: str) -> dict[str, Any]:
-    """A residual network of the paper's width on random images of CIFAR's shape, with the paper's augmentation."""
+def noise(depth: int | None, epochs: int, images: int, *more: str) -> dict[str, Any]:
+    """A residual network of the paper's width on random images of CIFAR's shape, with the paper's augmentation.
+
+    Args:
+        depth: of the network; None leaves it to a preset among `more`.
+        epochs: of training, measured once, after the last.
+        images: to train on.
+        more: further overrides, which win.
+    """
     import ablate.bench.images  # noqa: F401 - registers the data set
 
-    sizes = [f"depth={depth}", "width=1.0", f"trainer.epochs={epochs}", f"trainer.eval_every={epochs}"]
+    sizes = [f"depth={depth}", "width=1.0"] if depth is not None else []
+    fit = [f"trainer.epochs={epochs}", f"trainer.eval_every={epochs}"]
     data = ["data=noise", f"data.images={images}", "data.batch_size=128", "augment=crop_flip"]
-    return plan_study([*sizes, *data, *more]).cells[0].config
+    typed = {text.partition("=")[0]: text for text in [*sizes, *fit, *data, *more]}
+    return plan_study(list(typed.values())).cells[0].config

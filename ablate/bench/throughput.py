@@ -39,7 +39,7 @@ def cells_per_hour(setting: Setting) -> Iterator[Figure]:
 
     On a CPU also over cells one after the other that have all cores. On a GPU the slots are cells that share it.
     """
-    cells = digits_cells(20, EPOCHS, CELLS)
+    cells = digits_cells(20, 1 if setting.smallest else EPOCHS, 2 if setting.smallest else CELLS)
     more = cores() if setting.device == "cpu" else CELLS_PER_GPU
 
     def rate(slots: int, threads: int = 1) -> float:

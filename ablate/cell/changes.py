@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.config.code import changed_since, fingerprint
-from ablate.config.contents import contents_of
+from ablate.config.contents import contents_of, in_words
 from ablate.errors import InputError
 from ablate.system.files import read_json
 
@@ -32,7 +32,7 @@ def refuse_changes(folder: Path, cell: Mapping[str, Any]) -> None:
     found = contents_of(cell["config"])
     for key in dict.fromkeys([*planned, *found.digests]):
         if planned.get(key) != found.digests.get(key):
-            raise InputError(f"what {key} points to changed since the plan; run again")
+            raise InputError(f"{in_words(key, cell['config'])} changed since the plan; run again")
 
 
 def _changed_code(folder: Path, cell: Mapping[str, Any]) -> str:

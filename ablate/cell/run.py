@@ -23,9 +23,10 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
 from ablate.system.files import read_yaml, write_json
+from ablate.system.processes import processor
 from ablate.training.callbacks import CallbackLog, MetricsFirst, needs_single_steps
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.loading import build_feed
 from ablate.training.module import Training
 from ablate.training.numerics import Numerics
@@ -66,6 +67,7 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
         "code": code,
         "versions": versions(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "processor": processor(),
         "host": socket.gethostname(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -162,6 +164,7 @@ def versions() -> dict[str, str]:
     return {
         "ablate": __version__,
         "python": platform.python_version(),
+        "numpy": version("numpy"),
         "torch": torch.__version__,
         "pytorch-lightning": version("pytorch-lightning"),
     }
@@ -179,8 +182,7 @@ def _reason(training: Training) -> str:
 def _metrics(config: Mapping[str, Any], training: Training) -> dict[str, float | None]:
     """The values after the last epoch; null where training diverged or a threshold was not reached."""
     last = training.history[-1]
-    names = ("train/loss", "train/error", "test/loss", "test/error")
-    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in names}
+    metrics: dict[str, float | None] = {name: None if training.diverged else last[name] for name in METRICS}
     metrics["params"] = count_parameters(training.model)
     data: DataSet = registry.build("data", config["data"])
     metrics["flops"] = count_flops(training.model, (1, data.channels, *data.size))

@@ -134,12 +134,24 @@ def bench(arguments: list[str]) -> None:
     parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs for each figure (default: 3)")
     parser.add_argument("--only", default="", metavar="NAME", help="just the parts whose names begin so, as overhead")
     parser.add_argument("--all", action="store_true", help="also the parts that take longer; some ten minutes")
+    parser.add_argument(
+        "--fit-seconds", type=float, default=0.0, help="let a fit whose overhead is measured last so long"
+    )
+    parser.add_argument("--smallest", action="store_true", help="as small as it goes, to see that all parts work")
     options = parser.parse_args(arguments)
     if options.pairs < 1:
         raise InputError(f"--pairs {options.pairs}: must be at least 1")
     from ablate.bench.run import run_bench
 
-    run_bench(CONSOLE, as_json=options.json, pairs=options.pairs, only=options.only, everything=options.all)
+    run_bench(
+        CONSOLE,
+        as_json=options.json,
+        pairs=options.pairs,
+        only=options.only,
+        everything=options.all,
+        fit_seconds=options.fit_seconds,
+        smallest=options.smallest,
+    )
 
 
 VERBS: dict[str, Callable[[list[str]], None]] = {

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config.compose import HYDRA_VERSION_BASE, prepare
 from ablate.config.messages import as_input_error
 from ablate.errors import AblateError, InputError
+from ablate.registry import store_schemas
 from ablate.system.paths import conf_dir
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -41,6 +42,7 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
     arguments = sorted(arguments, key=lambda argument: "=" in argument and not argument.startswith("-"))
     _refuse_bad_flags(arguments)
     prepare()
+    store_schemas()
     process = os.getpid()
     failures: list[tuple[str, Exception]] = []
 

@@ -9,6 +9,7 @@ full name, and what lies beside a file that loads or reads by itself. A module t
 from __future__ import annotations
 
 import hashlib
+import os
 import site
 import sys
 import sysconfig
@@ -56,6 +57,11 @@ def deciding_files(config: Mapping[str, Any]) -> set[Path]:
     return set(_followed(frozenset({ENTRY, *plugin_files(config)}), Path.cwd()))
 
 
+def led_to(files: Iterable[Path]) -> set[Path]:
+    """These files and all that they import or read, apart from what decides no numbers."""
+    return set(_followed(frozenset(files), Path.cwd()))
+
+
 def plugin_files(config: Mapping[str, Any]) -> set[Path]:
     """The files that register the plugins that a config names, of the kinds that decide numbers."""
     return {
@@ -77,6 +83,7 @@ def forget() -> None:
 @cache
 def _fingerprint(files: frozenset[Path], cwd: Path) -> str:
     followed = _followed(frozenset({ENTRY, *files}), cwd)
+    # Sorted by content, without paths: the same code in another checkout is the same code.
     digests = sorted(_file_digest(file) for file in followed)
     keep()
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
@@ -90,6 +97,7 @@ def _file_digest(file: Path) -> str:
 @cache
 def _followed(roots: frozenset[Path], cwd: Path) -> frozenset[Path]:
     """The files that these lead to, themselves among them."""
+    # A work list instead of recursion: modules import each other in circles, and each is read once.
     found: set[Path] = set()
     waiting = [root.resolve() for root in roots]
     while waiting:
@@ -107,10 +115,13 @@ def _followed(roots: frozenset[Path], cwd: Path) -> frozenset[Path]:
 
 
 def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
+    yield from _packages(file)
     homes = _homes(file, cwd)
     for level, module, name in source.imports:
         yield from _imported(file, homes, level, module, name)
     yield from _public(name for owner, name in source.attributes)
+    # What ablate itself loads by name are plugins, and those that a config names are roots already. Followed from here,
+    # any file of the package would lead to all of them, and a new plugin would make every cell stale.
     if PACKAGE in file.parents and not _is_plugin(file):
         return
     if source.loads:
@@ -119,6 +130,14 @@ def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
         yield from (one for one in _beside(file, "*") if one.suffix != ".py")
     folders = [file.parent, cwd] if cwd in file.parents else [file.parent]
     yield from (place for text in source.texts for home in folders if (place := _named_file(home, text)))
+
+
+def _packages(file: Path) -> Iterator[Path]:
+    """The `__init__.py` of each package around a file: they run before it does."""
+    folder = file.parent
+    while (init := folder / "__init__.py").is_file():
+        yield init
+        folder = folder.parent
 
 
 def _imported(file: Path, homes: Sequence[Path], level: int, module: str, name: str) -> Iterator[Path]:
@@ -132,10 +151,10 @@ def _imported(file: Path, homes: Sequence[Path], level: int, module: str, name: 
         bases = [file.parents[level - 1].joinpath(*steps)]
     else:
         bases = [home.joinpath(*steps) for home in homes]
-    for base in bases:
-        for place in (base, base / name) if name else (base,):
-            yield place.with_name(f"{place.name}.py")
-            yield place / "__init__.py"
+    for base in map(str, bases):
+        # In `from a import b`, b may be a module or a name within a: both are tried.
+        for place in (base, f"{base}/{name}") if name else (base,):
+            yield from (Path(one) for one in (f"{place}.py", f"{place}/__init__.py") if os.path.isfile(one))
 
 
 def _public(names: Iterable[str]) -> Iterator[Path]:
@@ -152,8 +171,8 @@ def _homes(file: Path, cwd: Path) -> list[Path]:
     if PACKAGE in file.parents and not _is_plugin(file):
         return []
     folder = file.parent
-    while (folder / "__init__.py").is_file():
-        folder = folder.parent
+    for init in _packages(file):
+        folder = init.parent.parent
     return list(dict.fromkeys([folder, file.parent, cwd, *_own_paths()]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ def compose(overrides: Sequence[str] = ()) -> DictConfig:
 
 def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
+    _set_up()
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
         _check(config)
@@ -110,6 +111,8 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
     config = copy.deepcopy(config)
     try:
         for key, value in values.items():
+            # Without `merge` a mapping takes the place of the one that was there, as an override on the command line
+            # does.
             OmegaConf.update(config, key, value, merge=False)
         _check(config)
     except OmegaConfBaseException as error:
@@ -159,15 +162,30 @@ def settings_of(group: str, name: str) -> dict[str, Any]:
 
 @contextmanager
 def hydra_context() -> Iterator[None]:
-    """A Hydra of our own, also inside a job that Hydra itself started."""
+    """A Hydra of our own, also inside a job that Hydra itself started; it is set up when something is composed."""
+    # Hydra keeps one instance for the process: inside a job of the user's own Hydra it is put aside and given back.
     outer = Singleton._instances.pop(GlobalHydra, None)
     try:
-        with hydra.initialize_config_dir(str(conf_dir()), version_base=HYDRA_VERSION_BASE, job_name="ablate"):
+        with ExitStack() as waiting:
+            _waiting.append(waiting)
             yield
     finally:
+        _waiting.pop()
         Singleton._instances.pop(GlobalHydra, None)
         if outer is not None:
             Singleton._instances[GlobalHydra] = outer
+
+
+_waiting: list[ExitStack] = []  # for each `hydra_context` that is entered, what is to be undone on leaving
+
+
+def _set_up() -> None:
+    """Set up the Hydra of the innermost `hydra_context`, once."""
+    if _waiting and not GlobalHydra.instance().is_initialized():
+        registry.store_schemas()
+        _waiting[-1].enter_context(
+            hydra.initialize_config_dir(str(conf_dir()), version_base=HYDRA_VERSION_BASE, job_name="ablate")
+        )
 
 
 def config_names(group: str) -> dict[str, Path]:
@@ -202,6 +220,8 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
             fitted[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
+            # The preset's options belong to the part that it chooses; another part chosen beside it would refuse them
+            # as unknown.
             if replaced := replaced_parts(overrides, settings):
                 fitted[place] = f"arch={store_without(name, settings, replaced)}"
     return fitted

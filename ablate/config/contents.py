@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,20 @@ def contents_of(config: Mapping[str, Any]) -> Contents:
         elif (digest := _digest_of(what, published)) is not None:
             digests[key] = digest
     return Contents(digests, tuple(absent))
+
+
+def may_be_published(config: Mapping[str, Any], keys: Collection[str]) -> bool:
+    """Whether all that is absent is a published set as far as is known: the ID of such a cell names no content."""
+    return all(published for key, _, published in _pointed_to(config) if key in keys)
+
+
+def in_words(key: str, config: Mapping[str, Any]) -> str:
+    """What a key of `Contents` stands for, in terms of what a user types."""
+    place, _, option = key.rpartition(".")
+    if option != "content":
+        return f"what {key} points to"
+    group, _, name = place.partition(".")
+    return f"what {group}={name or config[group]['name']} reads"
 
 
 def forget() -> None:
@@ -118,6 +132,7 @@ def _digest_of(paths: Sequence[Path], published: Mapping[str, str]) -> str | Non
     if published and all(path.is_file() and _md5(path) == published.get(path.name) for path in paths):
         return None
     if len(paths) == 1:
+        # Its content alone: renamed or moved, it is the same data.
         return digest_of(paths[0].resolve())
     parts = [f"{path.name}:{digest_of(path.resolve())}" for path in sorted(paths)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -151,6 +166,7 @@ def _tree_digest(folder: Path) -> str:
             told.look(folder)
             with (folder / name).open("rb") as file:
                 files[name] = [about, hashlib.file_digest(file, "sha256").hexdigest()]
+    # With the names below the folder: the folder that a picture lies in may be its class.
     digest = hashlib.sha256("\n".join(f"{name}:{files[name][1]}" for name in sorted(listed)).encode()).hexdigest()[:16]
     if all(map(_is_settled, listed.values())):
         _write_memory(memory, {"stamp": stamp, "digest": digest, "files": {name: files[name] for name in listed}})
@@ -161,6 +177,7 @@ def _file_digest(path: Path, told: _Told, algorithm: str = "sha256") -> str:
     status = path.stat()
     memory = _memory(path, algorithm)
     about = _about(status)
+    # Read anew only where size or times differ: a study over pictures would else wait minutes at each start.
     kept = _read_memory(memory)
     if kept.get("stamp") == about:
         return str(kept["digest"])
@@ -185,6 +202,7 @@ def _listing(folder: Path) -> Iterator[tuple[str, list[int]]]:
     waiting = [folder]
     while waiting:
         here = waiting.pop()
+        # A link may lead to a folder above, and so in a circle.
         if (real := here.resolve()) in seen:
             continue
         seen.add(real)

@@ -55,6 +55,7 @@ def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dic
         holder = _holder(kept, path)
         if holder is None or path[-1] not in holder:
             continue
+        # What every cell had before the key existed stays out, so that a new key with its default changes no stored ID.
         is_as_before = declared.before != MISSING and holder[path[-1]] == declared.before
         if not declared.decides_numbers or is_as_before:
             del holder[path[-1]]
@@ -90,6 +91,7 @@ def _of_kind(kind: Kind, nodes: Any) -> dict[str, Any]:
     if kind.several:
         deciding = {name: _of_plugin(kind, node) for name, node in nodes.items() if not _is_incidental(kind, node)}
         return {kind.group: deciding} if deciding else {}
+    # The same for a kind that came later.
     if not isinstance(nodes, Mapping) or nodes.get("name") == kind.before:
         return {} if kind.before is not None else {kind.group: nodes}
     return {kind.group: _of_plugin(kind, nodes)}
@@ -110,6 +112,7 @@ def _of_plugin(kind: Kind, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digest(kept: Mapping[str, Any]) -> str:
+    # Sorted: an ID must not depend on the order in which files and overrides set the keys.
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 

@@ -96,6 +96,7 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     if override.is_sweep_override():
         raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
     value = _value(override)
+    # What deletes a key has no value that could name a plugin.
     if not override.is_delete():
         _check_choice(text, key, value)
     return Typed(text, key, value)

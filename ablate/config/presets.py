@@ -32,6 +32,7 @@ def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
 
 def store_without(name: str, settings: Settings, kinds: Collection[str]) -> str:
     """Make a preset known to Hydra that sets no options for these kinds, and return its name."""
+    # Written as a file of `conf/arch` would be: Hydra then composes it in the preset's place, below all that was typed.
     groups = [kind.group for kind in KINDS.values()]
     node: dict[str, Any] = {"defaults": [{f"override /{kind}": settings[kind]} for kind in groups if kind in settings]}
     for key, value in settings.items():

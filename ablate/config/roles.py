@@ -80,6 +80,7 @@ def pace_text(config: Mapping[str, Any]) -> str:
     for kind in KINDS.values():
         if kind.sets_pace != "nothing" and kind.group in config:
             node = config[kind.group]
+            # An optimiser's rule costs time, its rate does not: arms that differ in a rate share one measurement.
             part[kind.group] = node["name"] if kind.sets_pace == "name" and not kind.several else node
     return _text(part | {key: _at(config, key) for key, one in declared_keys().items() if one.sets_pace})
 

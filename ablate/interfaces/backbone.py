@@ -113,6 +113,7 @@ class Backbone(nn.Module):
             if tap not in self._channels:
                 raise unknown("stage in aux.at", tap, self._channels)
         self.aux_weight = aux.weight
+        # In the order of the stages, whatever that of `aux.at`: two ways to write one choice give one network.
         heads = {tap: aux.head(channels) for tap, channels in self._channels.items() if tap in at}
         if listed == "after_stages":
             self.aux = nn.ModuleDict(heads)
@@ -126,6 +127,7 @@ class Backbone(nn.Module):
         recompute = self.checkpoint_blocks and self.training and torch.is_grad_enabled()
         logits = []
         x = self.stem(x)
+        # By name, and not all children of `stages`: under `after_tap` the auxiliary classifiers stand among them.
         for name in self._channels:
             stage = getattr(self.stages, name)
             x = recomputed(stage, x) if recompute else stage(x)

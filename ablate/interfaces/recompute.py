@@ -27,6 +27,7 @@ def recomputed(stage: nn.Module, x: Tensor) -> Tensor:
 def _units(stage: nn.Module) -> list[nn.Module]:
     """The children of a stage where it is a sequence of composite modules, or else the stage as a whole."""
     children = list(stage.children())
+    # Plain layers in a row are one unit: cut between a convolution and its norm, as much would be kept as without.
     composite = all(next(child.children(), None) is not None for child in children)
     return children if children and composite and isinstance(stage, nn.Sequential) else [stage]
 
@@ -37,6 +38,7 @@ def _recomputed_segment(units: Sequence[nn.Module], x: Tensor) -> Tensor:
             x = unit(x)
         return x
 
+    # Only the form that is not reentrant takes a context of its own for the second run.
     y: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _copied_buffers(units)))
     return y
 

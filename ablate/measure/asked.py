@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate import registry
 from ablate.config.code import plugin_fingerprint
+from ablate.config.kept import kept
 from ablate.errors import InputError, unknown
 from ablate.registry.blame import blaming
 
@@ -119,7 +121,8 @@ def kept_parts(given: Any) -> tuple[str, ...]:
 
 def needs_others(measurement: str) -> bool:
     """Whether a measurement asks for the networks of other arms."""
-    return bool(getattr(registry.lookup("measurement", measurement).factory, "needs_others", False))
+    entry = registry.lookup("measurement", measurement)
+    return bool(kept("needs_others", measurement, lambda: bool(getattr(entry.factory, "needs_others", False))))
 
 
 def with_earlier(config: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +149,12 @@ def columns_of(config: Mapping[str, Any]) -> list[str]:
     Raises:
         InputError: an option makes no sense, or one is neither.
     """
-    return [f"{name}/{column}" for name, plugin in _built(config) for column in plugin.columns]
+    return [
+        f"{name}/{column}"
+        for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS))
+        for name, node in (config.get(key) or {}).items()
+        for column in kept("columns", [kind, node], partial(_columns, kind, key, node))
+    ]
 
 
 def check_looking_on(config: Mapping[str, Any]) -> None:
@@ -155,26 +163,27 @@ def check_looking_on(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: there is one.
     """
-    for name, plugin in _built(config):
-        if getattr(plugin, "reads_forward", False) and config["trainer"]["compile"] == "inductor":
-            raise InputError(
-                f"probe '{name}' looks into the forward pass, and trainer.compile=inductor rewrites it: "
-                f"set trainer.compile=none or cudagraphs"
-            )
+    for kind, key in (("probe", PROBES), ("measurement", MEASUREMENTS)):
+        for name, node in (config.get(key) or {}).items():
+            plugin = _built(kind, key, node)
+            if getattr(plugin, "reads_forward", False) and config["trainer"]["compile"] == "inductor":
+                raise InputError(
+                    f"probe '{name}' looks into the forward pass, and trainer.compile=inductor rewrites it: "
+                    f"set trainer.compile=none or cudagraphs"
+                )
 
 
-def _built(config: Mapping[str, Any]) -> Iterator[tuple[str, Probe | Measurement]]:
-    """The probes and measurements of a config; where there are none, nothing is imported for them."""
-    if not config.get(PROBES) and not config.get(MEASUREMENTS):
-        return
+def _columns(kind: str, key: str, node: Mapping[str, Any]) -> list[str]:
+    return list(_built(kind, key, node).columns)
+
+
+def _built(kind: str, key: str, node: Mapping[str, Any]) -> Probe | Measurement:
+    """A probe or a measurement; torch is imported by now at the latest."""
     from ablate.measure.measuring import build_measurement
     from ablate.measure.probing import build_probe
 
-    for key, build in ((PROBES, build_probe), (MEASUREMENTS, build_measurement)):
-        for name, node in (config.get(key) or {}).items():
-            with blaming({key: config[key]}, f"building {name}"):
-                plugin = build(node)
-            yield name, plugin
+    with blaming({key: {node["name"]: node}}, f"building {kind} {node['name']}"):
+        return build_probe(node) if kind == "probe" else build_measurement(node)
 
 
 def _has(folder: Path, result: Mapping[str, Any], key: str, node: Mapping[str, Any], same_code: bool) -> bool:

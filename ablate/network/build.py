@@ -70,6 +70,8 @@ def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.M
     if torch.get_default_device().type == "meta":
         return _backbone(parts)
     seed = int(config["seed"])
+    # On the CPU whatever trains it: a GPU's generators give other numbers, and a cell's start must not depend on where
+    # it runs. The stream is for modules that draw while they are constructed.
     with _on_cpu(), _seeded(seed, "constructor"):
         model = _backbone(parts)
         replace_narrow_pointwise(model)
@@ -88,6 +90,7 @@ def initialise(model: nn.Module, init: Init, seed: int) -> None:
 
     def fill(name: str) -> bool:
         parameter = parameters[name]
+        # One stream per parameter: with a shared one, a layer more in one arm would shift the draws of all behind it.
         stream = generator(seed, "init", name, *parameter.shape)
         return init.fill(modules[name.rpartition(".")[0]], name, parameter, stream)
 
@@ -99,6 +102,7 @@ def initialise(model: nn.Module, init: Init, seed: int) -> None:
                 reset()
             for name in parameters:
                 if name.startswith(f"{prefix}."):
+                    # `reset_parameters` has drawn all of the module, what `init` had filled before included.
                     fill(name)
 
 
@@ -119,6 +123,7 @@ def count_flops(model: nn.Module, input_shape: Sequence[int]) -> int:
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     counter = FlopCounterMode(display=False)
+    # In eval mode, which auxiliary classifiers sit out: papers do not count them.
     with eval_mode(model), torch.no_grad(), counter:
         model(torch.zeros(*input_shape, device=device))
     # The counter takes a multiplication and an addition as two operations.

@@ -107,6 +107,7 @@ def _run(model: nn.Module, parts: Mapping[str, nn.Module], image: Sequence[int])
         spent[name] = counter.get_total_flops()
 
     def after(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        # An identity, as a `final` that a family leaves empty, is no part that a reader would look for.
         if output is inputs[0]:
             return
         field = fields.of(output) if output.dim() == 4 else None
@@ -128,5 +129,6 @@ def _hooks(parts: Mapping[str, nn.Module], before: Callable[..., None], after: C
 
 
 def _aux_row(tap: str, head: nn.Module, shape: tuple[int, ...]) -> Row:
+    # Alone, on a map of its stage's shape: in eval mode the network does not run it.
     (row,) = _run(nn.Sequential(head), {f"aux at {tap}": head}, shape)
     return row

@@ -47,6 +47,7 @@ def free_gpu_memory() -> dict[str, int]:
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_tell_free, args=(there,), daemon=True)  # type: ignore[attr-defined]
     process.start()
+    # With its end open here, too, `recv` would wait for ever for a process that has died.
     there.close()
     try:
         found: dict[str, int] = here.recv()

@@ -20,12 +20,13 @@ from ablate import registry
 from ablate.config.code import fingerprint
 from ablate.config.roles import network_keys, shape_text
 from ablate.errors import InputError
-from ablate.interfaces.data import DataSet
 from ablate.registry.blame import blaming
 from ablate.system.files import write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ablate.interfaces.data import DataSet
 
 VERSION = 1  # of what is kept; a change makes the kept ones worthless
 
@@ -73,6 +74,8 @@ class MetaNetwork:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        # Not at the top: a plan all of whose networks are known already does without torch, which takes seconds to
+        # import.
         import torch
 
         from ablate.network.build import Noted, build_model
@@ -123,18 +126,21 @@ class MetaNetwork:
         kept: list[Tensor] = []
 
         def keep(tensor: Tensor) -> Tensor:
+            # By storage: several operations save one map, or views of it, and memory holds it once.
             saved[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
             kept.append(tensor)  # else another tensor could be made in its place
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss = training_loss(self.model, images, labels)
+        # A convolution saves its weights and its input, too; these are counted below.
         for tensor in (*held, images, labels):
             saved.pop(tensor.untyped_storage()._cdata, None)
         loss.backward()
         optimizer.step()
         state = [one for slot in optimizer.state.values() for one in slot.values() if isinstance(one, torch.Tensor)]
         gradients = [one.grad for one in self.model.parameters() if one.grad is not None]
+        # Autocast is not run here, since the meta device has none: single precision was saved.
         width = 2 if self.config["trainer"]["precision"] == "bf16" else 1
         return _bytes([*held, *gradients, *state, images, labels]) + sum(saved.values()) // width
 

@@ -50,6 +50,7 @@ class Span:
 
     def joined(self, other: Span) -> Span:
         """Where two maps meet."""
+        # Branches that meet have one jump, but for a gate from the whole image, whose jump is infinite.
         return Span(min(self.start, other.start), max(self.end, other.end), max(self.jump, other.jump))
 
 
@@ -66,6 +67,8 @@ class ReceptiveFields(TorchDispatchMode):
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        # By the tensor itself and weakly: under its `id` a freed map's field would be found for the next one made in
+        # its place, and held strongly all maps of a deep network would stay in memory.
         self._fields: MutableMapping[Tensor, Field] = WeakTensorKeyDictionary()
         self._fields[image] = (Span(), Span())
 
@@ -77,8 +80,11 @@ class ReceptiveFields(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         inputs = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
         fields = [self._fields[one] for one in inputs if one in self._fields]
+        # What no image goes into (weights, constants, what is made of them) has no field.
         if fields:
             rule = RULES.get(func.overloadpacket, _unchanged)
+            # Joined before the rule, whatever the operation: addition, concatenation and gates need no rules of their
+            # own.
             heights, widths = zip(*fields, strict=True)
             seen = rule((_joined(heights), _joined(widths)), _named(func, args, kwargs or {}))
             for one in tree_leaves(result):
@@ -106,17 +112,22 @@ def _unchanged(field: Field, arguments: Arguments) -> Field:
 
 
 def _convolution(field: Field, arguments: Arguments) -> Field:
+    if arguments["transposed"]:
+        return WHOLE, WHOLE  # it spreads where others gather, and no start and jump describe that; the safe side
     kernel = arguments["weight"].shape[2:]
     return _windows(field, kernel, arguments["stride"], arguments["padding"], arguments["dilation"])
 
 
 def _pooling(field: Field, arguments: Arguments) -> Field:
     kernel = arguments["kernel_size"]
+    # No stride given means windows side by side.
     return _windows(field, kernel, arguments["stride"] or kernel, arguments["padding"], arguments.get("dilation", 1))
 
 
 def _adaptive_pooling(field: Field, arguments: Arguments) -> Field:
     sizes, targets = arguments["self"].shape[-2:], arguments["output_size"]
+    # Where the target does not divide the size, windows differ in size and spacing: no start and jump describe them,
+    # and the whole image is the safe side.
     if any(target == 1 or size % target for size, target in zip(sizes, targets, strict=True)):
         return WHOLE, WHOLE
     kernel = [size // target for size, target in zip(sizes, targets, strict=True)]
@@ -138,6 +149,7 @@ def _reduction(field: Field, arguments: Arguments) -> Field:
 
 
 def _padding(field: Field, arguments: Arguments) -> Field:
+    # `pad` has the last axis first: left, right, top, bottom. Right and bottom do not move pixel 0.
     left, top = (arguments["pad"][side] if len(arguments["pad"]) > side else 0 for side in (0, 2))
     height, width = (
         Span(span.start - before * span.jump, span.end - before * span.jump, span.jump)

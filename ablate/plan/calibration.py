@@ -50,6 +50,7 @@ def measure(config: Mapping[str, Any], network: Profile, slot: Slot) -> Speed:
         data, resident, model, optimizer = _set_up(config, slot.device)
         take = EagerStep(model, optimizer, config["trainer"]["precision"])
         batch = data.batch_size
+        # A backward pass takes two forward passes: the gradients of the inputs, and those of the weights.
         images = _affordable(batch, 3 * network.flops)
 
         def step(size: int) -> Callable[[], None]:
@@ -68,6 +69,7 @@ def measure(config: Mapping[str, Any], network: Profile, slot: Slot) -> Speed:
         views: Evaluation = registry.build("evaluation", config["evaluation"])
         evaluation = _seconds(_evaluation(model, resident.test.images[:count], resident, views), slot.device)
     if images < batch:
+        # None where noise made the larger batch the faster one: then all of its time is taken as by image.
         by_image = by_image or whole / images
     return Speed(whole + (batch - images) * by_image, overhead, evaluation * EVAL_BATCH / count)
 
@@ -131,6 +133,7 @@ def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
+        # The noise and the augmentation draw from this process's generator, which others may have seeded.
         with torch.random.fork_rng(devices=[]):
             yield
     finally:

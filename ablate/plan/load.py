@@ -24,6 +24,7 @@ def others_busy(slots: Sequence[Slot], threads: int) -> Iterator[None]:
     try:
         yield
     finally:
+        # All are killed before the first is waited for: each that is left disturbs what comes next.
         for loop in loops:
             loop.kill()
         for loop in loops:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ablate.config.contents import in_words
 from ablate.interfaces.engine import Slot
 from ablate.network.profile import Profile
 from ablate.plan.disk import Disk, disk_of
@@ -114,6 +115,7 @@ def look_ahead(study: Study) -> Outlook:
     timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}
+    # What has been trained here says its time better than any measurement.
     timer.measure((cells[0], networks[cells[0].id]) for key, cells in groups.items() if known[key] is None)
     times = {key: _time(known[key], timer, cells[0]) for key, cells in groups.items()}
     points = [
@@ -137,11 +139,12 @@ def look_ahead(study: Study) -> Outlook:
 
 def _provisional(study: Study) -> list[str]:
     """A line where data is not here, whose content will be part of the cells' IDs."""
-    keys = dict.fromkeys(key for cell in study.cells for key in cell.provisional)
-    if not keys:
+    waiting = [cell for cell in study.once if cell.provisional]
+    words = dict.fromkeys(in_words(key, cell.config) for cell in waiting for key in cell.provisional)
+    if not waiting:
         return []
-    count = sum(bool(cell.provisional) for cell in study.once)
-    return [f"the IDs of {count} cells are provisional: what {', '.join(keys)} points to is not here yet"]
+    ids = "the ID of 1 cell is" if len(waiting) == 1 else f"the IDs of {len(waiting)} cells are"
+    return [f"{ids} provisional: {', '.join(words)} is not here yet"]
 
 
 def _by_point(cells: list[Cell]) -> dict[Place, list[Cell]]:

@@ -65,6 +65,7 @@ def claim_powers(claims: list[Claim], seeds: Seeds, frame: pd.DataFrame | None) 
         seeds: of it; where it is looked at several times, those of its last look.
         frame: what is stored of it, one row a cell; None where nothing is.
     """
+    # Holm tests the clearest claim at alpha / m and the others at more: with this level none is promised too much.
     level = ALPHA / max(1, sum(claim.metric not in STATIC for claim in claims))
     found = smallest_detectable_effect(len(seeds.values), alpha=level, looks=seeds.looks)
     effect = found if math.isfinite(found) else None

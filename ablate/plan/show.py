@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablate.analysis.metrics import RELATIVE
 from ablate.plan.outlook import Outlook, Point
 from ablate.plan.power import LEAST_SIGN_FLIP, ClaimPower
 from ablate.plan.times import EXTRAPOLATED, STORED, UNKNOWN
@@ -104,6 +105,7 @@ def _certificates(outlook: Outlook) -> Table:
 
 def _modules(outlook: Outlook) -> list[str]:
     """The modules that each arm changes, at its first grid point."""
+    # From the end, so that of each arm the first one is what stays.
     first = {one.arm: one for one in reversed(outlook.certificates)}
     texts = {arm: "; ".join(one.evidence.modules) or "the same" for arm, one in first.items()}
     places = {arm: f" at {one.place}" if one.point else "" for arm, one in first.items()}
@@ -120,11 +122,11 @@ def _powers(outlook: Outlook) -> list[str]:
 
 def _power(power: ClaimPower) -> str:
     if power.static:
-        return f"{power.claim}: {fmt.metric_name(power.metric)} needs no seeds"
+        return f"{power.claim}: no seeds are needed for {fmt.metric_name(power.metric)}"
     if power.effect is None:
         return f"{power.claim}: nothing, with {fmt.plural(power.seeds, 'seed')}; at least two are needed"
     text = f"{power.claim}: effects from {fmt.number(power.effect, 2)} standard deviations of the paired differences"
-    measure = fmt.RELATIVE if power.scale == "ratio" else power.metric
+    measure = RELATIVE.name if power.scale == "ratio" else power.metric
     if power.in_unit is not None:
         text += f", by the spread stored so far {fmt.effect(measure, power.in_unit, None, None, unit=True)}"
         text += f" in {fmt.metric_name(power.metric)}"

@@ -96,11 +96,12 @@ class Timer:
         with others_busy(self.slots, self.threads):
             for key in keys:
                 guess = self._extrapolated(key)
+                # The cheapest is measured at any price, since all else is extrapolated from it.
                 if guess is None or time.perf_counter() + PASSES * guess.step < deadline:
                     shares.append(self._measure_one(key))
                 else:
                     self._speeds[key], self._sources[key] = guess, EXTRAPOLATED
-        if min(shares) < UNDISTURBED:
+        if shares and min(shares) < UNDISTURBED:
             got = f"{100 * min(shares):.0f} % of a core"
             self.notes.append(
                 f"other work runs on this machine (measuring got {got}): times are those of now, not kept"
@@ -135,8 +136,10 @@ class Timer:
         if not measured:
             return None
         work = _work(*self._looks[key])
+        # By ratio: half and twice the work are equally far.
         nearest = min(measured, key=lambda other: abs(math.log(_work(*self._looks[other]) / work)))
         known, (_, ours), (_, theirs) = self._speeds[nearest], self._looks[key], self._looks[nearest]
+        # A step takes a constant for each layer, its operations' launches, and a part for each multiply-add.
         by_layer = ours.layers / max(1, theirs.layers)
         by_work = work / _work(*self._looks[nearest])
         compute = max(0.0, known.step - known.overhead)
@@ -149,6 +152,7 @@ class Timer:
 
     def _cache_key(self, key: str) -> tuple[Any, ...]:
         slot = self.slots[0]
+        # The number of slots too, since the others were busy while this one was measured.
         return machine_of(slot.device), asdict(slot), len(self.slots), key, self._looks[key][0].code
 
 
@@ -169,6 +173,7 @@ def cell_seconds(config: Mapping[str, Any], samples: tuple[int, int], speed: Spe
 
     trainer = config["trainer"]
     steps = samples[0] / registry.build("data", config["data"]).batch_size
+    # Both splits: the training error is measured in eval mode as well.
     evaluations = sum(split / EVAL_BATCH for split in samples)
     measured = math.ceil(trainer["epochs"] / trainer["eval_every"])
     epochs = trainer["epochs"] * (steps * speed.step + EPOCH_S) + measured * evaluations * speed.evaluation
@@ -185,6 +190,8 @@ def stored_seconds(cells: Iterable[Cell], results: Results) -> float | None:
 
 def makespan(seconds: Iterable[float], slots: int, start: float = 0.0) -> list[float]:
     """When each slot ends, where all begin at `start`, and the longest cells first in the slot that is free first."""
+    # As `Schedule` gives out jobs: list scheduling, longest first (Graham 1969, "Bounds on Multiprocessing Timing
+    # Anomalies").
     busy = [start] * max(1, slots)
     for one in sorted(seconds, reverse=True):
         heapq.heappush(busy, heapq.heappop(busy) + one)

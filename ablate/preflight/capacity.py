@@ -30,6 +30,7 @@ def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Profile], eng
     slots = engine.slots(1)
     if not cells or not slots:
         return
+    # By parameters alone: activations can be made smaller with the batch, and the weights are there whatever is set.
     largest = max(cells, key=lambda cell: networks[cell.id].params)
     params, device = networks[largest.id].params, slots[0].device
     memory = device_memory(device)

@@ -53,6 +53,8 @@ def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()
         InputError: a cell's options make no sense, its network cannot be built or held in memory, an arm or what was
             typed changes nothing, or the engine cannot be built.
     """
+    # From what takes no time to what takes seconds. Size comes before certificates, which are the first to hold
+    # weights: a network that is too large would end this process there, without a message.
     engine, trackers = engine_of(study), trackers_of(study)
     refuse_unmeasurable(study)
     profiles = profiles_of(cells)
@@ -112,6 +114,7 @@ def profiles_of(cells: Iterable[Cell]) -> dict[str, Profile]:
     found: dict[str, Profile] = {}
     known: dict[tuple[str, str], Profile] = {}
     for cell in cells:
+        # A seed changes nothing of what is looked at here.
         place = cell.arm, cell.point
         if place not in known:
             try:

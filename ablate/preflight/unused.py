@@ -1,4 +1,4 @@
-"""What the user typed and no network asks for: refused, since it would be lost without a word."""
+"""Typed choices that no network of the study uses: refused, since they would silently do nothing."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def refuse_unused(study: Study) -> None:
     places = {(cell.arm, cell.point): cell.config for cell in study.cells}
     used: set[str] = set()
     for config in places.values():
+        # A grid may have hundreds of networks to build, and most often the first one uses all that was typed.
         if wanted <= used:
             return
         used |= set(profile(config).uses)

@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 from ablate.errors import InputError
+from ablate.registry import cache as cache_of_plugins
+from ablate.registry.registration import add, entries
 from ablate.system.paths import plugin_dir
 
 DECIDES_NUMBERS = False
@@ -21,8 +23,15 @@ DECIDES_NUMBERS = False
 ENTRY_POINTS = "ablate.plugins"
 
 
+# Modules whose plugins are known from an earlier command, and that are imported when one of them is built.
+_known: set[str] = set()
+
+
 def discover() -> None:
-    """Import every plugin file, so that it registers what it holds; what is already imported costs little.
+    """Make every plugin known; what is known already costs little.
+
+    A folder's plugins are imported where it has changed since an earlier command has described them, and else when one
+    of them is built.
 
     Raises:
         InputError: a plugin does not import; names the file, the line and the reason.
@@ -46,15 +55,40 @@ def _installed(folders: frozenset[str]) -> EntryPoints:
     return entry_points(group=ENTRY_POINTS)
 
 
+def import_all() -> None:
+    """Import every plugin, for a process that others are forked from.
+
+    Raises:
+        InputError: a plugin does not import.
+    """
+    discover()
+    for entry in entries():
+        _ = entry.factory
+
+
 def _import_folder(folder: Path, package: str) -> None:
-    for file in _plugin_files(folder):
-        name = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
-        if name in sys.modules:
-            continue
+    modules = {
+        ".".join([package, *file.relative_to(folder).with_suffix("").parts]): file for file in _plugin_files(folder)
+    }
+    new = {name: file for name, file in modules.items() if name not in sys.modules and name not in _known}
+    if not new:
+        return
+    # Where some of its modules are imported already, the rest is not all that the folder has, and must not be kept as
+    # that.
+    key = cache_of_plugins.key_of(folder) if len(new) == len(modules) else ""
+    described = cache_of_plugins.load(key) if key else None
+    if described is not None:
+        for entry in described:
+            add(entry)
+        _known.update(new)
+        return
+    for name, file in new.items():
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:
             raise InputError(f"plugin {file} does not import: {_reason(error, folder)}") from error
+    if key:
+        cache_of_plugins.keep(key, [entry for entry in entries() if entry.module in new])
 
 
 def _plugin_files(folder: Path) -> Iterator[Path]:
@@ -83,6 +117,8 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     beyond = [place for place in places if place[0] != __file__ and "importlib" not in place[0]]
+    # The innermost line may lie in a library that was called with something wrong; the author looks for the line that
+    # did.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
     message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import inspect
 import re
 import sys
@@ -11,7 +13,6 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
@@ -35,8 +36,9 @@ class Entry:
     Attributes:
         kind: of plugin.
         name: that it is chosen by.
-        factory: the class or function.
         file: the one that registers it.
+        module: the name by which that file is imported.
+        qualname: of the class or function within its own module.
         summary: the first line of its docstring.
         parameters: its options.
         asks: what it takes of that which the framework passes to plugins of its kind.
@@ -50,8 +52,9 @@ class Entry:
 
     kind: str
     name: str
-    factory: Callable[..., Any]
     file: str
+    module: str
+    qualname: str
     summary: str
     parameters: tuple[Parameter, ...]
     asks: tuple[str, ...] = ()
@@ -60,6 +63,24 @@ class Entry:
     before: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     says_what_it_reads: bool = False
+    made: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def factory(self) -> Callable[..., Any]:
+        """The class or function. A plugin that is known from an earlier command is imported when this is first asked.
+
+        Raises:
+            InputError: its file does not import any more.
+        """
+        if self.made is not None:
+            return self.made
+        if (self.kind, self.name, self.module) not in _made:
+            try:
+                importlib.import_module(self.module)
+            except (Exception, SystemExit) as error:
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise InputError(f"plugin {self.file} does not import: {reason}") from error
+        return _made[self.kind, self.name, self.module]
 
     def schema(self) -> type:
         """The dataclass that Hydra checks this plugin's config node against."""
@@ -69,6 +90,9 @@ class Entry:
 
 
 _entries: dict[tuple[str, str], Entry] = {}
+_unstored: dict[tuple[str, str], Entry] = {}
+# What was registered by now, by kind, name and module: a module runs once, and its plugins may be asked for again.
+_made: dict[tuple[str, str, str], Callable[..., Any]] = {}
 
 
 def register(kind: str, name: str) -> Callable[[F], F]:
@@ -86,19 +110,47 @@ def register(kind: str, name: str) -> Callable[[F], F]:
         raise unknown("plugin kind", kind, KINDS)
     if not NAME.fullmatch(name):
         raise InputError(f"the name of {kind} '{name}' cannot be typed: a letter first, then letters, digits, '_', '-'")
-    file = sys._getframe(1).f_code.co_filename  # the factory itself may come from elsewhere, as torch.nn.ReLU does
+    frame = sys._getframe(1)  # the factory itself may come from elsewhere, as torch.nn.ReLU does
+    file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
 
     def decorate(factory: F) -> F:
-        entry = _describe(kind, name, factory, file)
-        known = _entries.get((kind, name))
-        # The same file seen again, reloaded or under a second module name, holds one plugin and not two.
-        if known and (known.file, _qualname(known.factory)) != (file, _qualname(factory)):
-            raise InputError(f"{kind} '{name}' is registered twice: in {known.file} and in {file}; rename one")
-        _store(entry)
-        _entries[kind, name] = entry
+        add(_describe(kind, name, factory, file, module))
+        store_schemas()
+        _made[kind, name, module] = factory
         return factory
 
     return decorate
+
+
+def add(entry: Entry) -> None:
+    """Make a plugin known that was described before; Hydra knows it from `store_schemas` on.
+
+    Raises:
+        InputError: another one has its name.
+    """
+    known = _entries.get((entry.kind, entry.name))
+    # The same file seen again, reloaded or under a second module name, holds one plugin and not two.
+    if known and (known.file, known.qualname) != (entry.file, entry.qualname):
+        files = f"in {known.file} and in {entry.file}"
+        raise InputError(f"{entry.kind} '{entry.name}' is registered twice: {files}; rename one")
+    _entries[entry.kind, entry.name] = entry
+    _unstored[entry.kind, entry.name] = entry
+
+
+def store_schemas() -> None:
+    """Make known to Hydra what the options of all plugins are; a command that composes nothing needs none of it.
+
+    Raises:
+        InputError: an option cannot have its default.
+    """
+    while _unstored:
+        place, entry = _unstored.popitem()
+        try:
+            _store(entry)
+        except InputError:
+            # Known and not composable, it would fail every later command in other words.
+            _entries.pop(place, None)
+            raise
 
 
 def entries(kind: str | None = None) -> list[Entry]:
@@ -111,6 +163,12 @@ def entries(kind: str | None = None) -> list[Entry]:
         raise unknown("plugin kind", kind, KINDS)
     found = [entry for entry in _entries.values() if kind in (None, entry.kind)]
     return sorted(found, key=lambda entry: (list(KINDS).index(entry.kind), entry.name))
+
+
+def entries_digest() -> str:
+    """A hash of what all registered plugins look like from outside, and of the kinds that there are."""
+    described = sorted(repr(entry) for entry in _entries.values())
+    return hashlib.sha256("\n".join([*described, *map(repr, KINDS.values())]).encode()).hexdigest()
 
 
 def lookup(kind: str, name: str) -> Entry:
@@ -140,6 +198,7 @@ def build(kind: str, node: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     options = {}
     for parameter in entry.parameters:
         value = _value(node, parameter)
+        # Only here and not in `check_node`: a config may be looked at before all of it is given.
         if value == MISSING:
             raise InputError(f"{kind} '{entry.name}' needs a value: {kind}.{parameter.name}=...")
         # A frozen config holds a path as text.
@@ -169,6 +228,9 @@ def check_node(kind: str, node: Mapping[str, Any]) -> Entry:
 @contextmanager
 def isolated() -> Iterator[None]:
     """Forget, on leaving, the plugins registered and the kinds declared inside (for tests)."""
+    from hydra.core.config_store import ConfigStore
+
+    store_schemas()  # those that wait are known outside, too
     schemas = ConfigStore.instance().repo
     before, groups = dict(_entries), {kind.group: dict(schemas.get(kind.group, {})) for kind in KINDS.values()}
     try:
@@ -177,10 +239,15 @@ def isolated() -> Iterator[None]:
     finally:
         _entries.clear()
         _entries.update(before)
+        # Else Hydra would be told of them later on, outside.
+        for place in [place for place, entry in _unstored.items() if before.get(place) is not entry]:
+            del _unstored[place]
         schemas.update(groups)
 
 
 def _store(entry: Entry) -> None:
+    from hydra.core.config_store import ConfigStore  # what only looks at plugins need not wait for Hydra
+
     try:
         kind = KINDS[entry.kind]
         package = f"{kind.group}.{entry.name}" if kind.several else None
@@ -202,7 +269,7 @@ def _qualname(factory: Callable[..., Any]) -> str:
     return str(getattr(factory, "__qualname__", ""))
 
 
-def _describe(kind: str, name: str, factory: Callable[..., Any], file: str) -> Entry:
+def _describe(kind: str, name: str, factory: Callable[..., Any], file: str, module: str) -> Entry:
     asks = asked_by(kind, name, factory)
     check_complete(kind, name, factory)
     summary = inspect.cleandoc(factory.__doc__ or "").partition("\n")[0]
@@ -210,8 +277,9 @@ def _describe(kind: str, name: str, factory: Callable[..., Any], file: str) -> E
     return Entry(
         kind,
         name,
-        factory,
         file,
+        module,
+        _qualname(factory),
         summary,
         tuple(options_of(kind, name, factory)),
         asks,
@@ -220,6 +288,7 @@ def _describe(kind: str, name: str, factory: Callable[..., Any], file: str) -> E
         before=dict(getattr(factory, "before", {})),
         published=dict(getattr(factory, "published", {})),
         says_what_it_reads=callable(getattr(factory, "reads", None)),
+        made=factory,
     )
 
 

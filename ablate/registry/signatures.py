@@ -60,6 +60,7 @@ def check_complete(kind: str, name: str, factory: Callable[..., Any]) -> None:
     """
     if not inspect.isclass(factory):
         return
+    # Asked here, since Python itself says it only when the class is built: for many kinds not before a cell trains.
     lacking = [one for one in dir(factory) if getattr(getattr(factory, one, None), "__isabstractmethod__", False)]
     if lacking:
         raise InputError(f"{kind} '{name}' lacks {', '.join(f'{one}()' for one in lacking)}, which its base declares")

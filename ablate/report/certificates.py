@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ablate.preflight.certificate import Certificate, Mark, marks
 from ablate.preflight.certificate.form import DIFFER
@@ -12,11 +11,6 @@ from ablate.report import format as fmt
 HEADER = ["arm", "baseline", "at", "varied", "modules", "outputs, shared weights", "Δ parameters", "Δ multiply-adds"]
 LEAST_SHOWN = 0.001
 OUTPUTS = ("training outputs", "evaluation outputs")
-
-
-def certificates_of(study: Mapping[str, Any]) -> list[Certificate]:
-    """The certificates in what was planned, as in `study.yaml` with its `certificates.json`."""
-    return [Certificate.of(plain) for plain in study.get("certificates") or []]
 
 
 def certificate_rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
@@ -35,17 +29,17 @@ def mark_lines(certificates: Iterable[Certificate]) -> list[str]:
     return [_sentence(mark) for mark in marks(certificates)]
 
 
-def arm_cautions(study: Mapping[str, Any], contrast: Iterable[str]) -> list[str]:
+def arm_cautions(certificates: Iterable[Certificate], contrast: Iterable[str]) -> list[str]:
     """What stands against reading a contrast between arms as the effect of what they declare.
 
     Args:
-        study: what was planned, with its certificates.
+        certificates: of the study's arms.
         contrast: the selectors of a claim, such as `pre@depth=110`.
     """
     arms = {selector.partition("@")[0] for selector in contrast}
     if len(arms) < 2:
         return []
-    found = [mark for mark in marks(certificates_of(study)) if mark.confounds and mark.arm in arms]
+    found = [mark for mark in marks(certificates) if mark.confounds and mark.arm in arms]
     return [f"{_sentence(mark).removesuffix('.')}: the difference may come from that." for mark in found]
 
 

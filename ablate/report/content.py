@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ablate.analysis.metrics import STANDARD
 from ablate.report import figures, summary, tables
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
-from ablate.report.certificates import certificate_rows, certificates_of, mark_lines
-from ablate.report.inputs import STANDARD_METRICS, Inputs
+from ablate.report.certificates import certificate_rows, mark_lines
+from ablate.report.inputs import Inputs
 
 VERDICTS = {
     "supported": "the effect has the expected sign, zero is excluded (p after Holm below 0.05), and it reaches the "
@@ -29,11 +30,11 @@ RULES = (
 
 def headline(inputs: Inputs) -> str:
     """The answer in one line: how many claims have which verdict."""
-    if not inputs.outcomes:
+    if not inputs.verdicts:
         return "This study makes no claim: it measures, and tests nothing."
-    counts = Counter(outcome.word for outcome in inputs.outcomes)
+    counts = Counter(verdict.word for verdict in inputs.verdicts)
     parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
-    return f"{fmt.plural(len(inputs.outcomes), 'claim')}: {', '.join(parts)}."
+    return f"{fmt.plural(len(inputs.verdicts), 'claim')}: {', '.join(parts)}."
 
 
 def design(inputs: Inputs) -> str:
@@ -41,17 +42,17 @@ def design(inputs: Inputs) -> str:
     arms = f"{fmt.plural(len(inputs.arms), 'arm')} ({', '.join(inputs.arms)})"
     seeds, cells = inputs.frame["seed"].nunique(), len(inputs.frame)
     product = " × ".join([arms, *_factors(inputs), fmt.plural(seeds, "seed")])
-    if inputs.study.get("exclude") and cells < len(inputs.arms) * len(inputs.points) * seeds:
+    if inputs.study.exclude and cells < len(inputs.arms) * len(inputs.points) * seeds:
         product += ", less what is excluded,"
     named = inputs.frame.loc[inputs.frame["cell"] != "", "cell"]
     shared = f" ({named.nunique()} different: arms share the others)" if named.duplicated().any() else ""
-    scale = inputs.study.get("scale")
+    scale = inputs.study.scale
     return f"{product} = {fmt.plural(cells, 'cell')}{shared}" + (f", scale {scale}" if scale else "")
 
 
 def _factors(inputs: Inputs) -> list[str]:
     """The factors with their values; those that vary together as one: "depth with width 8 with 1, 14 with 0.5"."""
-    zipped = {name: values for name, values in (inputs.study.get("zip") or {}).items() if name in inputs.factors}
+    zipped = {name: values for name, values in inputs.study.zip.items() if name in inputs.factors}
     free = [f"{name} {', '.join(values)}" for name, values in inputs.factors.items() if name not in zipped]
     have = set(zip(*(inputs.frame[name] for name in zipped), strict=True))
     planned = [tuple(map(fmt.label, values)) for values in zip(*zipped.values(), strict=True)]
@@ -70,10 +71,10 @@ def warnings(inputs: Inputs) -> list[str]:
     if stale:
         text = "ran with other code than today's (stale); `rerun=stale` runs them again."
         found.append(f"{fmt.plural(stale, 'cell')} {text}")
-    odd = ", ".join(outcome.id for outcome in inputs.outcomes if outcome.disagreement)
+    odd = ", ".join(verdict.id for verdict in inputs.verdicts if verdict.disagreement)
     if odd:
         found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
-    return found + mark_lines(certificates_of(inputs.study))
+    return found + mark_lines(inputs.certificates)
 
 
 def sections(inputs: Inputs) -> list[Section]:
@@ -194,7 +195,7 @@ def _lost(inputs: Inputs) -> list[Block]:
 
 def _compared(inputs: Inputs) -> list[Block]:
     blocks = _table("What each arm sets.", tables.arms(inputs))
-    found = certificates_of(inputs.study)
+    found = inputs.certificates
     if not found:
         return blocks
     caption = (
@@ -208,19 +209,19 @@ def _compared(inputs: Inputs) -> list[Block]:
 
 
 def _reproduce(inputs: Inputs) -> list[Block]:
-    command = str(inputs.study.get("command") or "")
+    command = inputs.study.command
     blocks: list[Block] = [Code(command)] if command else []
     table = tables.reproduction(inputs)
     return blocks + ([table] if table.rows else [])
 
 
 def _reading(inputs: Inputs) -> list[Block]:
-    lines = [f"{name.capitalize()}: {meaning}." for name, meaning in VERDICTS.items()] if inputs.outcomes else []
+    lines = [f"{name.capitalize()}: {meaning}." for name, meaning in VERDICTS.items()] if inputs.verdicts else []
     lines.append(
         "Metrics are read after the last epoch, in evaluation mode, over the whole split; never at the best epoch. "
         "Errors are in per cent, differences between errors in percentage points."
     )
-    if inputs.outcomes:
+    if inputs.verdicts:
         lines.append(
             "An effect is a contrast within each seed, averaged over the seeds: arms of one seed start from the same "
             "shared weights and see the same batches. Holm's p accounts for all claims of the study; intervals do not."
@@ -229,16 +230,16 @@ def _reading(inputs: Inputs) -> list[Block]:
             "The p for equivalence (TOST, two one-sided tests) is that of an effect outside ±margin: if it is small, "
             "the effect lies within; below 0.025 the whole interval does."
         )
-    scale = inputs.study.get("scale")
-    if scale not in (None, "paper"):
+    scale = inputs.study.scale
+    if scale not in ("", "paper"):
         lines.append(f"Networks and training have the sizes of scale={scale}, which are not those of the source.")
-    lines += [RULES] if inputs.outcomes else []
+    lines += [RULES] if inputs.verdicts else []
     return [Items(lines + _not_drawn(inputs))]
 
 
 def _not_drawn(inputs: Inputs) -> list[str]:
     drawn = {*inputs.headline, *inputs.others}
-    absent = ", ".join(fmt.metric_name(name) for name in STANDARD_METRICS if name not in inputs.measured)
+    absent = ", ".join(fmt.metric_name(name) for name in STANDARD if name not in inputs.measured)
     tabled = ", ".join(fmt.metric_name(name) for name in inputs.measured if name not in drawn)
     lines = [f"Not measured: {absent}."] if absent else []
     return lines + ([f"In the table of means only, without a chart: {tabled}."] if tabled else [])

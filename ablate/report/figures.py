@@ -50,7 +50,7 @@ class Figure:
 
 def effect_figures(inputs: Inputs) -> list[Figure]:
     """The forest plot of the claims, if one has an effect."""
-    if not any(outcome.has_evidence for outcome in inputs.outcomes):
+    if not any(verdict.is_measured for verdict in inputs.verdicts):
         return []
     return [Figure("effects", "Effects and their intervals", lambda: _charts().effects(inputs))]
 
@@ -88,6 +88,7 @@ def javascript() -> str:
     import vl_convert
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_vega_lite_version())
+    # In a page, the first closing tag ends the element, even one inside a text of the script.
     return script.replace("</script", "<\\/script")
 
 

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import math
 
+from ablate.analysis.metrics import metric_of
+
 MINUS = "\u2212"
 ABSENT = "\u2013"
-RELATIVE = "relative change"  # stands in for a metric where effects are parts of the value that they change
-_NAMES = {"train": "training", "test": "test"}
 _POWERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-def is_error(metric: str) -> bool:
-    """Whether a metric is an error rate, kept as a fraction and shown in per cent."""
-    return metric.rsplit("/", 1)[-1] == "error"
 
 
 def factor(metric: str) -> float:
     """What a stored value is multiplied by before it is shown."""
-    return 100.0 if is_error(metric) or metric == RELATIVE else 1.0
+    return metric_of(metric).factor
 
 
 def metric_name(metric: str) -> str:
-    """`train/loss` as "training loss"; a name of another form loses only its punctuation."""
-    split, _, rest = metric.partition("/")
-    words = f"{_NAMES[split]} {rest}" if split in _NAMES and rest else metric.replace("/", " ")
-    return words.replace("_", " ")
+    """`train/loss` as "training loss"."""
+    return metric_of(metric).words
 
 
 def metric_axis(metric: str) -> str:
     """The name of a metric with its unit, for an axis or a column."""
-    return metric_name(metric) + (" (%)" if is_error(metric) else "")
+    unit = metric_of(metric).unit
+    return metric_name(metric) + (f" ({unit})" if unit else "")
 
 
 def difference_unit(metric: str) -> str:
     """The unit of a difference between two values of a metric; empty for a plain number."""
-    if metric == RELATIVE:
-        return "%"
-    return "percentage points" if is_error(metric) else ""
+    return metric_of(metric).difference_unit
 
 
 def decimals(width: float) -> int:
@@ -63,7 +55,9 @@ def value(metric: str, x: float | None) -> str:
     """One value of a metric with its unit."""
     if x is None or not math.isfinite(x):
         return ABSENT
-    return number(100 * x, 1 if abs(x) >= 0.1 else 2) + " %" if is_error(metric) else number(x, significant(x, 3))
+    shown = factor(metric) * x
+    places = (1 if abs(x) >= 0.1 else 2) if metric_of(metric).is_error else significant(shown, 3)
+    return _with_unit(number(shown, places), metric)
 
 
 def significant(x: float, digits: int) -> int:
@@ -80,8 +74,12 @@ def mean_interval(metric: str, mean: float, low: float | None, high: float | Non
     k = factor(metric)
     half = k * (high - low) / 2
     places = decimals(half) if half > 0 else significant(k * mean, 3)
-    text = f"{number(k * mean, places)} ± {number(half, places)}"
-    return text + " %" if is_error(metric) else text
+    return _with_unit(f"{number(k * mean, places)} ± {number(half, places)}", metric)
+
+
+def _with_unit(text: str, metric: str) -> str:
+    unit = metric_of(metric).unit
+    return f"{text} {unit}" if unit else text
 
 
 def effect(metric: str, mean: float | None, low: float | None, high: float | None, unit: bool = False) -> str:
@@ -108,7 +106,7 @@ def _effect_places(metric: str, mean: float, low: float | None, high: float | No
 
 def margin(metric: str, x: float | None) -> str:
     """The margin of a claim as "±0.05" with its unit."""
-    if x is None:
+    if x is None or math.isnan(x):
         return ABSENT
     unit = difference_unit(metric)
     return f"±{factor(metric) * x:g}" + (f" {unit}" if unit else "")
@@ -128,6 +126,7 @@ def count(n: float | None) -> str:
     if n is None or not math.isfinite(n):
         return ABSENT
     for power, letter in _POWERS:
+        # From here on three digits round up to the next power: 999,600 is 1 M and not 1,000 k.
         if abs(n) >= power * 0.9995:
             scaled = float(f"{n / power:.3g}")
             return f"{number(scaled, significant(scaled, 3))} {letter}"
@@ -138,6 +137,7 @@ def duration(seconds: float | None) -> str:
     """A time as "12.3 s", "4 m 05 s" or "2 h 05 m"."""
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
+    # Beyond, one decimal would read "60.0 s".
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -3,138 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from ablate.analysis.metrics import COSTS, STANDARD
+from ablate.analysis.verdict import Verdict
+from ablate.preflight.certificate import Certificate
 from ablate.report import format as fmt
 from ablate.report.certificates import arm_cautions
 from ablate.report.plain import jsonable
+from ablate.study.record import StudyRecord
 
-STANDARD_METRICS = ("train/loss", "train/error", "test/loss", "test/error")
-COSTS = ("params", "flops", "seconds")
 _CELL_COLUMNS: dict[str, Any] = {
     "cell": "", "arm": "", "seed": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A claim and what the evidence says of it, in the metric's own unit; `verdict` is None where it was not tested."""
-
-    id: str
-    says: str = ""
-    metric: str = "test/error"
-    contrast: dict[str, float] = field(default_factory=dict)
-    expect: str = ""
-    margin: float | None = None
-    paper: dict[str, str] = field(default_factory=dict)
-    scale: str = "difference"
-    trend: str = ""
-    threshold: float | None = None
-    verdict: str | None = None
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float = 0.05
-    n: int = 0
-    values: dict[str, float | None] = field(default_factory=dict)
-    p: float | None = None
-    p_holm: float | None = None
-    p_signflip: float | None = None
-    p_equivalence: float | None = None
-    test: str = "paired t"
-    disagreement: bool = False
-    diverged: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    d: float | None = None
-    looks: list[int] = field(default_factory=list)
-    look: int | None = None
-    open: bool = False
-    sentence: str = ""
-    not_shown: str = ""
-    notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Outcome:
-        """From the plain form of a verdict or of a claim; what is absent or null takes its default."""
-        known = {f.name for f in fields(cls)}
-        given = {key: value for key, value in jsonable(plain).items() if key in known and value is not None}
-        return cls(**given)
-
-    @property
-    def word(self) -> str:
-        """The verdict as a word, also where there is none."""
-        return self.verdict or "not tested"
-
-    @property
-    def has_evidence(self) -> bool:
-        """Whether some seed has a value of the contrast; a verdict of inconclusive may have none."""
-        return self.verdict is not None and self.n > 0
-
-    @property
-    def measure(self) -> str:
-        """What its effect is counted in: the metric, or a relative change of it."""
-        return fmt.RELATIVE if self.scale == "ratio" else self.metric
-
-    @property
-    def interval_name(self) -> str:
-        """The interval with its coverage: "95 % interval"."""
-        return f"{100 * (1 - self.level):.3g} % interval"
-
-    @property
-    def contrast_text(self) -> str:
-        """The contrast as a sum: "post@depth=110 − pre@depth=110"; of logarithms for a ratio."""
-        text = self._terms_text()
-        if self.threshold is not None:
-            text += f" {fmt.MINUS} {fmt.value(self.metric, self.threshold)}"
-        return f"rise over {self.trend} of {text}" if self.trend else text
-
-    def _terms_text(self) -> str:
-        terms = []
-        for selector, weight in self.contrast.items():
-            size = "" if abs(weight) == 1 else f"{abs(weight):g} × "
-            sign = f"{fmt.MINUS} " if weight < 0 else "+ "
-            terms.append(f"{sign}{size}{selector}")
-        return " ".join(terms).removeprefix("+ ")
-
-    @property
-    def expected_text(self) -> str:
-        """The expected sign of the contrast, as text."""
-        return {"positive": "> 0", "negative": "< 0", "zero": "≈ 0"}.get(self.expect, self.expect)
-
-
-@dataclass(frozen=True)
 class Inputs:
     """A study with its results. `factors` maps each grid factor to its values, in the study's order, as text."""
 
-    study: dict[str, Any]
+    study: StudyRecord
     frame: pd.DataFrame  # a row a cell; `point` names the cell's place in the grid ("" without a grid)
     history: pd.DataFrame  # a row a cell and epoch, with `point` and the `status` of its cell
-    outcomes: list[Outcome]
+    verdicts: list[Verdict]  # one a claim
     arms: list[str]
     factors: dict[str, list[str]]
+    versions: dict[str, str] = field(default_factory=dict)  # of the packages that the results were made with
+    certificates: list[Certificate] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """The study's name."""
-        return str(self.study.get("name") or "study")
+        return self.study.name
 
     @property
     def question(self) -> str:
         """What the study asks, or its name."""
-        return str(self.study.get("question") or self.name)
+        return self.study.question or self.name
 
     @property
     def source(self) -> str:
         """Where the claims come from, or empty."""
-        return str(self.study.get("source") or "")
+        return self.study.source
 
     def baseline(self, arm: str) -> str | None:
         """The arm that an arm is compared with, the first where the study does not say; None for a baseline itself."""
-        known = self.study.get("baselines") or {}
+        known = self.study.baselines
         first = self.arms[0] if self.arms else None
         default = None if arm == first else first
         return known.get(arm, default)
@@ -168,19 +86,19 @@ class Inputs:
         skip = {*_CELL_COLUMNS, *self.factors, *between, *COSTS, "point"}
         numeric = self.frame.select_dtypes("number").dropna(axis="columns", how="all").columns
         have = [str(name) for name in numeric if name not in skip]
-        wanted = [*(o.metric for o in self.outcomes), *STANDARD_METRICS, *have]
+        wanted = [*(verdict.metric for verdict in self.verdicts), *STANDARD, *have]
         return [name for name in dict.fromkeys(wanted) if name in have]
 
     @cached_property
     def headline(self) -> list[str]:
         """The metrics that the study is about: those of its claims, and the test error."""
-        wanted = dict.fromkeys([*(outcome.metric for outcome in self.outcomes), "test/error"])
+        wanted = dict.fromkeys([*(verdict.metric for verdict in self.verdicts), "test/error"])
         return [name for name in wanted if self._has(name)] or self.measured[:1]
 
     @cached_property
     def others(self) -> list[str]:
         """The standard metrics that the study is not about."""
-        return [name for name in STANDARD_METRICS if self._has(name) and name not in self.headline]
+        return [name for name in STANDARD if self._has(name) and name not in self.headline]
 
     def _has(self, metric: str) -> bool:
         recorded = metric in self.history and self.history[metric].notna().any()
@@ -194,14 +112,29 @@ class Inputs:
 def gather(
     study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame | None = None, verdicts: Iterable[Any] = ()
 ) -> Inputs:
-    """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form."""
+    """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form.
+
+    Args:
+        study: as `study.yaml` holds it, also in part; with `versions`, and `certificates` as plain values.
+        frame: a row a cell.
+        history: a row a cell and epoch.
+        verdicts: on its claims, or on some of them.
+    """
     plain = jsonable(study)
-    grid = {str(name): values for name, values in (plain.get("grid") or {}).items() if name in frame.columns}
+    record = StudyRecord.read({"name": "study", "cells": [], "claims": [], **_given(plain)})
+    certificates = [Certificate.of(one) for one in plain.get("certificates") or []]
+    grid = {str(name): values for name, values in record.grid.items() if name in frame.columns}
     cells = _cells(frame, list(grid))
     factors = {name: _ordered(values, cells[name]) for name, values in grid.items()}
-    arms = _ordered(plain.get("arms") or {}, cells["arm"])
+    arms = _ordered(record.arms, cells["arm"])
     cells = _in_grid_order(cells, factors, arms)
-    return Inputs(plain, cells, _epochs(history, cells), outcomes(plain, verdicts), arms, factors)
+    told = _of_every_claim(record.claims, certificates, verdicts)
+    versions = {str(name): str(version) for name, version in (plain.get("versions") or {}).items()}
+    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates)
+
+
+def _given(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if value is not None and value != ""}
 
 
 def plain_verdict(verdict: Any) -> dict[str, Any]:
@@ -210,13 +143,16 @@ def plain_verdict(verdict: Any) -> dict[str, Any]:
     return {str(key): jsonable(value) for key, value in given.items()}
 
 
-def outcomes(study: Mapping[str, Any], verdicts: Iterable[Any]) -> list[Outcome]:
-    """The outcome of every claim of the study; a claim without a verdict is there as not tested."""
-    found = [Outcome.of(plain_verdict(verdict)) for verdict in verdicts]
-    named = {outcome.id for outcome in found}
-    rest = [claim for claim in study.get("claims") or [] if claim.get("id") not in named]
-    found += [Outcome.of({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
-    return [replace(one, notes=[*one.notes, *arm_cautions(study, one.contrast)]) for one in found]
+def _of_every_claim(
+    claims: Sequence[Mapping[str, Any]], certificates: Sequence[Certificate], verdicts: Iterable[Any]
+) -> list[Verdict]:
+    """The verdict on every claim of the study; a claim without one is there as not tested."""
+    found = [Verdict.from_dict(plain_verdict(verdict)) for verdict in verdicts]
+    named = {verdict.id for verdict in found}
+    # A claim must not vanish from a report because nothing has judged it.
+    rest = [claim for claim in claims if claim.get("id") not in named]
+    found += [Verdict.from_dict({**claim, "notes": ["No verdict has been computed for this claim."]}) for claim in rest]
+    return [one.replace(notes=[*one.notes, *arm_cautions(certificates, one.contrast)]) for one in found]
 
 
 def _cells(frame: pd.DataFrame, grid: Sequence[str]) -> pd.DataFrame:
@@ -246,6 +182,7 @@ def _ordered(planned: Iterable[Any], present: Iterable[Any]) -> list[str]:
 def _in_grid_order(
     frame: pd.DataFrame, factors: Mapping[str, list[str]], arms: Sequence[str] | None = None
 ) -> pd.DataFrame:
+    # By place in the study and not by value: as text, "110" stands before "20".
     ranks = {f"#{name}": frame[name].map(values.index) for name, values in reversed(list(factors.items()))}
     if arms is not None:
         ranks["#arm"] = frame["arm"].map(list(arms).index)

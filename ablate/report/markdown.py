@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ablate.report import claims, content
+from ablate.analysis.verdict import EXACT, Verdict
+from ablate.report import content, verdict_facts
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
 from ablate.report.figures import Figure
-from ablate.report.inputs import Inputs, Outcome
+from ablate.report.inputs import Inputs
 from ablate.report.palette import VERDICT_SYMBOLS
 
 USUAL_LEVEL = 0.05
@@ -33,44 +34,44 @@ def escape(text: str) -> str:
 
 
 def _verdicts(inputs: Inputs) -> list[str]:
-    if not inputs.outcomes:
+    if not inputs.verdicts:
         return []
     tests = ["p", "p (Holm)", "p (sign-flip)", "p (equivalence)"]
     header = ["verdict", "claim", "effect", "interval", "n", *tests, "margin", "paper"]
-    table = _table(Table(header, [_row(outcome) for outcome in inputs.outcomes], names=2))
-    return ["## Verdicts", table, *(_details(k, outcome) for k, outcome in enumerate(inputs.outcomes, 1))]
+    table = _table(Table(header, [_row(verdict) for verdict in inputs.verdicts], names=2))
+    return ["## Verdicts", table, *(_details(k, verdict) for k, verdict in enumerate(inputs.verdicts, 1))]
 
 
-def _row(outcome: Outcome) -> list[str]:
-    figures = (outcome.measure, outcome.effect, outcome.low, outcome.high)
+def _row(verdict: Verdict) -> list[str]:
+    figures = (verdict.measure, verdict.effect, verdict.low, verdict.high)
     return [
-        f"{VERDICT_SYMBOLS[outcome.word]} {outcome.word}",
-        outcome.says or outcome.id,
+        f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word}",
+        verdict.says or verdict.id,
         fmt.effect(*figures, unit=True),
-        "exact" if outcome.test == "exact" else _interval(outcome),
-        str(outcome.n),
-        fmt.p_value(outcome.p),
-        fmt.p_value(outcome.p_holm),
-        fmt.p_value(outcome.p_signflip),
-        fmt.p_value(outcome.p_equivalence),
-        fmt.margin(outcome.measure, outcome.margin),
-        claims.paper(outcome) or fmt.ABSENT,
+        "exact" if verdict.test == EXACT else _interval(verdict),
+        str(verdict.n),
+        fmt.p_value(verdict.p),
+        fmt.p_value(verdict.p_holm),
+        fmt.p_value(verdict.p_signflip),
+        fmt.p_value(verdict.p_equivalence),
+        fmt.margin(verdict.measure, verdict.margin),
+        verdict_facts.paper(verdict) or fmt.ABSENT,
     ]
 
 
-def _interval(outcome: Outcome) -> str:
+def _interval(verdict: Verdict) -> str:
     """The interval, with its coverage where that is not the usual one."""
-    text = fmt.effect_interval(outcome.measure, outcome.effect, outcome.low, outcome.high)
-    name = "" if outcome.level == USUAL_LEVEL or text == fmt.ABSENT else f" ({outcome.interval_name})"
+    text = fmt.effect_interval(verdict.measure, verdict.effect, verdict.low, verdict.high)
+    name = "" if verdict.level == USUAL_LEVEL or text == fmt.ABSENT else f" ({verdict_facts.interval_name(verdict)})"
     return f"{text}{name}"
 
 
-def _details(number: int, outcome: Outcome) -> str:
-    head = f"**{number}. {escape(outcome.id)}: {outcome.word}.** {escape(outcome.sentence)}".rstrip()
-    if outcome.not_shown:
-        head += f" {escape(outcome.not_shown)}"
-    facts = [f"- {name}: {escape(text)}" for name, text in claims.facts(outcome)]
-    return "\n".join([head, "", *facts, *(f"- note: {escape(note)}" for note in claims.cautions(outcome))])
+def _details(number: int, verdict: Verdict) -> str:
+    head = f"**{number}. {escape(verdict.id)}: {verdict.word}.** {escape(verdict.sentence)}".rstrip()
+    if verdict.not_shown:
+        head += f" {escape(verdict.not_shown)}"
+    facts = [f"- {name}: {escape(text)}" for name, text in verdict_facts.facts(verdict)]
+    return "\n".join([head, "", *facts, *(f"- note: {escape(note)}" for note in verdict_facts.cautions(verdict))])
 
 
 def _block(block: Block) -> str:

@@ -6,11 +6,12 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
-from ablate.report import claims, content
+from ablate.analysis.verdict import EXACT, Verdict
+from ablate.report import content, verdict_facts
 from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
 from ablate.report.figures import Figure
-from ablate.report.inputs import Inputs, Outcome
+from ablate.report.inputs import Inputs
 from ablate.report.markup import Html, attribute, prose, tag
 from ablate.report.palette import VERDICT_COLOURS, VERDICT_SYMBOLS
 from ablate.report.plain import to_json
@@ -77,49 +78,49 @@ def _head(inputs: Inputs) -> Html:
 
 
 def _verdicts(inputs: Inputs) -> Html:
-    cards = [_card(number, outcome) for number, outcome in enumerate(inputs.outcomes, 1)]
+    cards = [_card(number, verdict) for number, verdict in enumerate(inputs.verdicts, 1)]
     return tag("section", tag("h2", "Verdicts"), *cards) if cards else Html("")
 
 
-def _card(number: int, outcome: Outcome) -> Html:
-    badge = tag("span", f"{VERDICT_SYMBOLS[outcome.word]} {outcome.word}", class_="badge")
-    notes = [tag("li", prose(note)) for note in claims.cautions(outcome)]
-    facts = [tag("div", tag("dt", name), tag("dd", text)) for name, text in claims.facts(outcome)]
+def _card(number: int, verdict: Verdict) -> Html:
+    badge = tag("span", f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word}", class_="badge")
+    notes = [tag("li", prose(note)) for note in verdict_facts.cautions(verdict)]
+    facts = [tag("div", tag("dt", name), tag("dd", text)) for name, text in verdict_facts.facts(verdict)]
     words = [
-        tag("p", outcome.says or outcome.id.replace("_", " "), class_="says"),
-        tag("p", outcome.sentence, class_="sentence") if outcome.sentence else "",
-        tag("p", outcome.not_shown, class_="not-shown") if outcome.not_shown else "",
+        tag("p", verdict.says or verdict.id.replace("_", " "), class_="says"),
+        tag("p", verdict.sentence, class_="sentence") if verdict.sentence else "",
+        tag("p", verdict.not_shown, class_="not-shown") if verdict.not_shown else "",
         tag("ul", *notes, class_="notes") if notes else "",
     ]
     return tag(
         "article",
-        tag("p", badge, tag("span", f"{number} · {outcome.id}", class_="id"), class_="verdict"),
+        tag("p", badge, tag("span", f"{number} · {verdict.id}", class_="id"), class_="verdict"),
         tag("div", *words, class_="words"),
-        tag("div", *_effect(outcome), *_paper(outcome), class_="figures"),
+        tag("div", *_effect(verdict), *_paper(verdict), class_="figures"),
         tag("dl", *facts),
         class_="claim",
-        style=f"--verdict: {VERDICT_COLOURS[outcome.word]}",
+        style=f"--verdict: {VERDICT_COLOURS[verdict.word]}",
     )
 
 
-def _effect(outcome: Outcome) -> list[Html]:
-    if outcome.effect is None:
-        return [tag("p", "no finite effect" if outcome.has_evidence else "no effect measured", class_="effect absent")]
-    figures = (outcome.measure, outcome.effect, outcome.low, outcome.high)
-    kind = "relative change" if outcome.scale == "ratio" else "difference"
-    unit = fmt.difference_unit(outcome.measure)
-    name = f"{claims.kind_of_effect(outcome, kind)} in {fmt.metric_name(outcome.metric)}" + (
+def _effect(verdict: Verdict) -> list[Html]:
+    if verdict.effect is None:
+        return [tag("p", "no finite effect" if verdict.is_measured else "no effect measured", class_="effect absent")]
+    figures = (verdict.measure, verdict.effect, verdict.low, verdict.high)
+    kind = "relative change" if verdict.scale == "ratio" else "difference"
+    unit = fmt.difference_unit(verdict.measure)
+    name = f"{verdict_facts.kind_of_effect(verdict, kind)} in {fmt.metric_name(verdict.metric)}" + (
         f", {unit}" if unit else ""
     )
     return [
         tag("p", fmt.effect(*figures, unit=True), class_="effect"),
-        tag("p", claims.interval(outcome), class_="interval"),
-        tag("p", name + ("" if outcome.test == "exact" else f"; n = {outcome.n}"), class_="unit"),
+        tag("p", verdict_facts.interval(verdict), class_="interval"),
+        tag("p", name + ("" if verdict.test == EXACT else f"; n = {verdict.n}"), class_="unit"),
     ]
 
 
-def _paper(outcome: Outcome) -> list[Html]:
-    text = claims.paper(outcome)
+def _paper(verdict: Verdict) -> list[Html]:
+    text = verdict_facts.paper(verdict)
     return [tag("p", tag("b", "Paper: "), text, class_="paper")] if text else []
 
 
@@ -155,6 +156,7 @@ def _figure(figure: Figure, titled: bool) -> Html:
     # The picture stands in for the chart where scripts are off; as an image it keeps its IDs to itself.
     picture = base64.b64encode(figure.svg.encode()).decode()
     image = Html(f'<img alt="{attribute(figure.title)}" src="data:image/svg+xml;base64,{picture}">')
+    # A name of the user's with "</script>" in it would end the element; in JSON the escape means the same.
     spec = to_json(figure.spec).replace("<", "\\u003c")
     chart = tag("div", image, Html(f'<script type="application/json">{spec}</script>'), class_="chart", id=figure.name)
     return tag("figure", tag("h3", figure.title) if titled else "", chart)

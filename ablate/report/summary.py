@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 from scipy.special import stdtrit
 
-from ablate.report.inputs import COSTS, Inputs
+from ablate.analysis.metrics import COSTS
+from ablate.report.inputs import Inputs
 
 SAME_COST = 1.01  # costs within this factor are one cost: a batch norm more or less is no difference in size
 STATUSES = ("done", "static", "diverged", "failed", "pending")  # static: the study trains nothing
@@ -30,6 +31,7 @@ def interval(values: Sequence[float]) -> Interval:
     n = len(finite)
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
+    # `fsum` rounds once, so that the order of the cells changes no digit of a report.
     mean = math.fsum(finite) / n
     if n == 1:
         return Interval(mean, math.nan, math.nan, 1)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ablate.analysis import anova
+from ablate.analysis import COSTS, STATIC, anova
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.blocks import Table
-from ablate.report.inputs import COSTS, Inputs
+from ablate.report.inputs import Inputs
 
 
 def arms(inputs: Inputs) -> Table:
     """What each arm changes."""
-    planned = inputs.study.get("arms") or {}
-    changes = [" ".join(str(part) for part in planned.get(arm) or []) for arm in inputs.arms]
+    changes = [" ".join(str(part) for part in inputs.study.arms.get(arm) or []) for arm in inputs.arms]
     rows = [[arm, text or "the base configuration"] for arm, text in zip(inputs.arms, changes, strict=True)]
     against = [inputs.baseline(arm) for arm in inputs.arms]
     columns = {
         "baseline": [name or fmt.ABSENT for name in against] if len(set(against) - {None}) > 1 else [],
-        "matched": [_matched(inputs, arm) for arm in inputs.arms] if inputs.study.get("matched") else [],
+        "matched": [_matched(inputs, arm) for arm in inputs.arms] if inputs.study.matched else [],
     }
     more = {name: texts for name, texts in columns.items() if texts}
     rows = [[*row, *extra] for row, *extra in zip(rows, *more.values(), strict=True)]
@@ -67,13 +66,13 @@ def costs(inputs: Inputs) -> Table:
     found: dict[tuple[str, str | None], dict[str, float]] = {}
     for point, arm, group in _places(inputs):
         finished = group[group["status"] == "done"]  # a diverged cell ended early
-        found[point, arm] = {name: (finished if name == "seconds" else group)[name].mean() for name in have}
+        found[point, arm] = {name: (group if name in STATIC else finished)[name].mean() for name in have}
     rows: list[list[str]] = []
     for (point, name), values in found.items():
         base = found.get((point, inputs.baseline(str(name))), {})
-        cells = [_COST_TEXT[cost](values[cost], base.get(cost)) for cost in have]
+        cells = [_cost(cost, values[cost], base.get(cost)) for cost in have]
         rows.append([*_point_columns(inputs, point), str(name), *cells])
-    header = [*_point_header(inputs), "arm", *(_COST_NAMES[name] for name in have)]
+    header = [*_point_header(inputs), "arm", *map(_cost_name, have)]
     return Table(header, rows if have else [], names=len(_point_header(inputs)) + 1)
 
 
@@ -108,22 +107,22 @@ def without_result(inputs: Inputs) -> Table:
 def reproduction(inputs: Inputs) -> Table:
     """Seeds, overrides, scale, versions, and where reused cells come from."""
     study = inputs.study
-    seeds = study.get("seeds") or sorted(set(inputs.frame["seed"]))
+    seeds = study.seeds or sorted(set(inputs.frame["seed"]))
     sources = Counter(name for name in inputs.frame["reused_from"] if name)
     rows = [
         ("seeds", ", ".join(str(seed) for seed in seeds)),
-        ("overrides", " ".join(str(part) for part in study.get("overrides") or [])),
-        ("scale", study.get("scale")),
-        ("trainer=auto", (study.get("chosen") or {}).get("text")),
+        ("overrides", " ".join(str(part) for part in study.overrides)),
+        ("scale", study.scale),
+        ("trainer=auto", study.chosen.get("text")),
         ("reused cells", ", ".join(f"{n} from {name}" for name, n in sources.items())),
-        *(study.get("versions") or {}).items(),
+        *inputs.versions.items(),
     ]
     return Table(["", ""], [[name, str(text)] for name, text in rows if text], names=2)
 
 
 def _matched(inputs: Inputs, arm: str) -> str:
     """What a matched arm was made equal in, by which knob, and how near that came over all points."""
-    rows = [row for row in inputs.study["matched"] if row["arm"] == arm]
+    rows = [row for row in inputs.study.matched if row["arm"] == arm]
     if not rows:
         return fmt.ABSENT
     values = dict.fromkeys(fmt.number(row["value"]) for row in rows)
@@ -171,6 +170,15 @@ def _mean(metric: str, found: summary.Interval | None, absent: str, count: bool 
     return f"{text} (n {found.n})" if count else text
 
 
+def _cost_name(cost: str) -> str:
+    """The heading of a column of costs; a duration says its unit itself."""
+    return fmt.metric_axis(cost) if cost in STATIC else fmt.metric_name(cost)
+
+
+def _cost(cost: str, value: float, base: float | None) -> str:
+    return _count(value, base) if cost in STATIC else fmt.duration(value)
+
+
 def _finished(group: Any) -> str:
     done = int((group["status"] == "done").sum())
     return f"{done} of {len(group)}"
@@ -182,11 +190,3 @@ def _count(value: float, base: float | None) -> str:
         return text
     change = 100 * (value / base - 1)
     return f"{text} ({fmt.number(change, max(fmt.significant(change, 1), 1), sign=True)} %)"
-
-
-_COST_NAMES = {"params": "parameters", "flops": "FLOPs per image (multiply-adds)", "seconds": "time per cell"}
-_COST_TEXT: dict[str, Callable[[float, float | None], str]] = {
-    "params": _count,
-    "flops": _count,
-    "seconds": lambda value, _: fmt.duration(value),
-}

@@ -13,10 +13,11 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ablate.report import claims, content, tables
+from ablate.analysis.verdict import EXACT, Verdict
+from ablate.report import content, tables, verdict_facts
 from ablate.report import format as fmt
 from ablate.report.blocks import Table
-from ablate.report.inputs import Inputs, Outcome, gather
+from ablate.report.inputs import Inputs, gather
 from ablate.report.palette import VERDICT_SYMBOLS, VERDICT_TERMINAL
 
 # What stands in for signs that a console without Unicode cannot print.
@@ -33,8 +34,8 @@ def terminal_table(console: Console, study: Mapping[str, Any], frame: pd.DataFra
         verdicts: objects with `to_dict()`, or their dicts.
     """
     inputs = gather(study, frame, verdicts=verdicts)
-    for outcome in inputs.outcomes:
-        _print_claim(console, outcome, width=max(len(other.word) for other in inputs.outcomes))
+    for verdict in inputs.verdicts:
+        _print_claim(console, verdict, width=max(len(other.word) for other in inputs.verdicts))
     for metric in inputs.headline:
         title = f"{fmt.metric_name(metric)}: mean over the finished seeds ± half of its 95 % interval"
         console.print(_text(console, title))
@@ -43,46 +44,47 @@ def terminal_table(console: Console, study: Mapping[str, Any], frame: pd.DataFra
         console.print(_text(console, line))
 
 
-def _print_claim(console: Console, outcome: Outcome, width: int) -> None:
+def _print_claim(console: Console, verdict: Verdict, width: int) -> None:
     """Verdict, claim and figures on one line where it is wide enough, else on two; below it the words."""
-    verdict = _text(console, f"{VERDICT_SYMBOLS[outcome.word]} {outcome.word:<{width}}")
-    verdict.stylize(f"bold {VERDICT_TERMINAL[outcome.word]}")
-    head, figures = verdict + _text(console, f"  {outcome.id}"), _text(console, _figures(outcome))
+    word = _text(console, f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word:<{width}}")
+    word.stylize(f"bold {VERDICT_TERMINAL[verdict.word]}")
+    head, figures = word + _text(console, f"  {verdict.id}"), _text(console, _figures(verdict))
     fits = head.cell_len + 2 + figures.cell_len <= console.width
     console.print(head + _text(console, "  ") + figures if fits else head)
-    paper = claims.paper(outcome)
-    below = [*([] if fits else [figures]), _text(console, outcome.sentence or outcome.says)]
-    limits = _text(console, outcome.not_shown)
+    paper = verdict_facts.paper(verdict)
+    below = [*([] if fits else [figures]), _text(console, verdict.sentence or verdict.says)]
+    limits = _text(console, verdict.not_shown)
     for text in (*below, limits, _text(console, f"paper: {paper}" if paper else "")):
         if text:
             console.print(Padding(text, (0, 0, 0, 4), expand=False))
     console.print()
 
 
-def _figures(outcome: Outcome) -> str:
+def _figures(verdict: Verdict) -> str:
     """Effect, interval, n and p: "+0.067 [+0.032, +0.103]  n 6  p 0.009 (Holm 0.018)"."""
-    if outcome.effect is None:
-        return f"no finite effect  n {outcome.n}" if outcome.has_evidence else ""
-    size = (outcome.measure, outcome.effect, outcome.low, outcome.high)
-    if outcome.test == "exact":
+    if verdict.effect is None:
+        return f"no finite effect  n {verdict.n}" if verdict.is_measured else ""
+    size = (verdict.measure, verdict.effect, verdict.low, verdict.high)
+    if verdict.test == EXACT:
         return f"{fmt.effect(*size, unit=True)}  exact"
     interval = fmt.effect_interval(*size)
     effect = fmt.effect(*size, unit=True) + ("" if interval == fmt.ABSENT else f" {interval}")
-    return "  ".join(filter(None, [effect, f"n {outcome.n}", _p(outcome)]))
+    return "  ".join(filter(None, [effect, f"n {verdict.n}", _p(verdict)]))
 
 
-def _p(outcome: Outcome) -> str:
+def _p(verdict: Verdict) -> str:
     """The p that the verdict rests on: for or against equivalence where no effect is expected, else of an effect."""
-    if outcome.expect == "zero" and outcome.p_equivalence is not None:
-        if outcome.verdict == "contradicted":
-            return f"p (beyond the margin, Holm) {fmt.p_value(outcome.p_holm)}"
-        return f"p (equivalence) {fmt.p_value(outcome.p_equivalence)}"
-    holm = "" if outcome.p_holm is None else f" (Holm {fmt.p_value(outcome.p_holm)})"
-    return "" if outcome.p is None else f"p {fmt.p_value(outcome.p)}{holm}"
+    if verdict.expect == "zero" and verdict.p_equivalence is not None:
+        if verdict.verdict == "contradicted":
+            return f"p (beyond the margin, Holm) {fmt.p_value(verdict.p_holm)}"
+        return f"p (equivalence) {fmt.p_value(verdict.p_equivalence)}"
+    holm = "" if verdict.p_holm is None else f" (Holm {fmt.p_value(verdict.p_holm)})"
+    return "" if verdict.p is None else f"p {fmt.p_value(verdict.p)}{holm}"
 
 
 def _means(console: Console, inputs: Inputs, metric: str) -> RichTable:
     layouts = tables.means_layouts(inputs, metric)
+    # The widest that fits; a table that is folded in the middle of its numbers cannot be read.
     plain = next((layout for layout in layouts if _width(layout) <= console.width), layouts[-1])
     table = _grid(console, plain.header, numbers=range(plain.names, len(plain.header)))
     for row in plain.rows:

@@ -61,6 +61,7 @@ def _draw(folder: Path, inputs: Inputs, sections: list[Section], key: str) -> No
     last = html.read_text(encoding="utf-8") if html.exists() else ""
     for figure in figures:
         write_text(folder / figure.path, figure.svg)
+    # The page after its figures: it carries the key, and killed in between, all is drawn anew next time.
     write_text(html, page(inputs, sections, key, _script(last) if figures else ""))
     for name in _figure_names(last) - {figure.name for figure in figures}:
         (folder / "figures" / f"{name}.svg").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from ablate.measure.asked import Asked, needs_others
 from ablate.network.profile import Profile
 from ablate.preflight.certificate import load_certificates, write_certificates
 from ablate.preflight.check import check, check_data
+from ablate.run.current import remember, told_before
 from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
@@ -45,7 +46,7 @@ def run_study(study: Study, console: Console) -> None:
     for note in study.notes:
         console.print(note, style="yellow", highlight=False, markup=False)
     # Wrong input ends here, before anything is written.
-    study = with_data(settled(study))
+    study = with_data(settled(study), store)
     if study.chosen:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     refuse_other_design(study, store)
@@ -63,7 +64,9 @@ def run_study(study: Study, console: Console) -> None:
         work = Work(study, store, checked.engine, checked.profiles, console, followers)
         failures = _train_by_looks(work)
         failures |= _measure_others(work)
-        verdicts = report_study(store.folder, console)
+        verdicts = told_before(store.folder, console)
+        if verdicts is None:
+            verdicts = report_study(store.folder, console, remembered=True)
         followers.judged(verdicts)
     if failures:
         raise CellsFailed(f"{len(failures)} of {len(study.once)} cells failed; the same command tries them again")
@@ -72,19 +75,31 @@ def run_study(study: Study, console: Console) -> None:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
 
 
-def with_data(study: Study) -> Study:
+def with_data(study: Study, store: Store) -> Study:
     """The study with the data of its cells looked for, and fetched where that is asked for, where its ID waits for it.
+
+    Cells of a published set that are finished wait for nothing: a store can be looked at where its data is not.
+
+    Args:
+        study: as planned.
+        store: of it.
 
     Raises:
         InputError: it is not there; says what to put where.
     """
-    waiting = [cell for cell in study.cells if cell.provisional]
+    waiting = {cell.id for cell in study.cells if cell.provisional and not _needs_no_data(study, store, cell)}
     if not waiting or not study.trains:
         return study
-    check_data(waiting)
+    check_data(cell for cell in study.cells if cell.id in waiting)
     contents.forget()
-    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.provisional else cell for cell in study.cells]
+    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.id in waiting else cell for cell in study.cells]
     return replace(study, cells=cells)
+
+
+def _needs_no_data(study: Study, store: Store, cell: Cell) -> bool:
+    # A finished cell of the published set was trained on just that. What other data a folder held, its name cannot say.
+    published = contents.may_be_published(cell.config, cell.provisional)
+    return published and standing_of(study, store, cell).is_finished
 
 
 def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) -> list[Cell]:
@@ -105,8 +120,16 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
     return [cell for cell in once.values() if not standing_of(study, store, cell).is_finished]
 
 
-def report_study(folder: Path, console: Console, *, show: bool = True) -> list[dict[str, Any]]:
+def report_study(
+    folder: Path, console: Console, *, show: bool = True, remembered: bool = False
+) -> list[dict[str, Any]]:
     """Judge what the store holds of a study, write its report and print the table; returns the verdicts as dicts.
+
+    Args:
+        folder: of the study.
+        console: where to print.
+        show: print it.
+        remembered: keep what was printed for a run that finds nothing changed.
 
     Raises:
         InputError: no study there, or a file of it is broken.
@@ -121,8 +144,12 @@ def report_study(folder: Path, console: Console, *, show: bool = True) -> list[d
     verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:
-        terminal_table(console, study, frame, verdicts)
-        console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+        with console.capture() as capture:
+            terminal_table(console, study, frame, verdicts)
+            console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+        console.file.write(capture.get())
+        if remembered:
+            remember(folder, console, capture.get())
     return verdicts
 
 

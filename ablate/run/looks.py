@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ablate.analysis import Verdict, judge
 from ablate.run.results import load_results
 from ablate.run.store import Store
 from ablate.study.cells import Cell
 from ablate.study.plan import Study
+
+if TYPE_CHECKING:
+    from ablate.analysis import Verdict
 
 
 def first_cells(study: Study, store: Store) -> list[Cell]:
@@ -28,12 +31,16 @@ def next_cells(study: Study, store: Store, cells: Sequence[Cell], console: Conso
     """
     if not study.seeds.looks:
         return list(cells)
+    from ablate.analysis import judge  # behind pandas and scipy, which a study with one look does without here
+
     verdicts = judge(load_results(store.folder), study.claims, looks=study.seeds.looks)
+    # With the arm: a cell that two arms share stands in the study once for each.
     places = {(cell.id, cell.arm) for cell in cells}
     for claim, verdict in zip(study.claims, verdicts, strict=True):
         if verdict.open and verdict.look is not None:
             following = next(look for look in study.seeds.looks if look > verdict.look)
             places |= {(cell.id, cell.arm) for cell in study.cells_of(study.seeds.up_to(following), [claim])}
+    # In the study's order, in which its table and its report have them.
     more = [cell for cell in study.cells if (cell.id, cell.arm) in places]
     if len(more) > len(cells):
         console.print(_told(verdicts, len(more) - len(cells)), highlight=False)

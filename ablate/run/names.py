@@ -31,6 +31,7 @@ def refuse_other_design(study: Study, store: Store) -> None:
         return
     record = load_study(store.folder)
     varied = {*varied_keys(study), *record.varied, *record.grid, *record.zip}
+    # What either of the two designs varies is left out on both sides: arms and factors may change.
     before = record.settings or _settings_of_cells(record, store, varied)
     now = shared_settings(study.cells, varied)
     # What has its value from before it existed stands in no settings, nor does what a published set holds.

@@ -38,6 +38,7 @@ class Placement:
         here.append(job.id)
         self._shared.discard(job.id)
         if len(here) > 1:
+            # For as long as they run: the neighbour that took the memory may be gone by the time a failure is told.
             self._shared.update(here)
 
     def release(self, job: Job, slot: Slot) -> bool:
@@ -67,6 +68,7 @@ class Placement:
 
     def _fits(self, cell: str, device: str) -> bool:
         here = self._on[device]
+        # Both ways: one that has to be alone waits for an empty device, and keeps others off it.
         if here and (cell in self.alone or not self.alone.isdisjoint(here)):
             return False
         if device not in self.limits:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import ablate.cell.run
 import ablate.run.process  # noqa: F401
 from ablate.errors import InputError
-from ablate.registry.discovery import discover
+from ablate.registry.discovery import import_all
 from ablate.registry.registration import entries
 
 
@@ -25,5 +25,5 @@ def _prepare_for_data() -> None:
 
 # The study has imported the same plugins and reports a broken one; a cell that needs it fails with the reason.
 with suppress(InputError):
-    discover()
+    import_all()
 _prepare_for_data()

@@ -85,6 +85,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     except InputError as error:
         print(error, file=sys.stderr)
         return Ending.REFUSED
+    # Not BaseException: the SystemExit of SIGTERM has to pass, and lets go of the lock on its way.
     except Exception as error:
         traceback.print_exc()
         return Ending.OUT_OF_MEMORY if _is_out_of_memory(error) else Ending.FAILED
@@ -117,6 +118,7 @@ def log_tail(folder: Path) -> str:
         return f"no log ({error.strerror})"
     lines = [line.strip() for line in text.splitlines() if not MARKS.fullmatch(line) and line.strip()]
     starts = [place for place, line in enumerate(lines) if START.fullmatch(line)]
+    # Of the last process only: earlier ones have written to the same file.
     last = lines[starts[-1] + 1 :] if starts else lines
     return " | ".join(last[-LOG_TAIL_LINES:]) or "nothing printed"
 
@@ -144,6 +146,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _log_to(path: Path) -> None:
     """Send everything that the process prints, also from compiled code, to the cell's log."""
+    # Appended: what an earlier attempt said before it was killed is worth reading.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -167,6 +170,7 @@ def _die_with_parent() -> None:
 
     def watch() -> None:
         wait([sentinel])
+        # Not `sys.exit`, which in a thread ends the thread alone.
         os._exit(Ending.FAILED)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.analysis.metrics import recorded_metrics
 from ablate.errors import InputError, nearest
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import read_json, read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Columns of every results frame, also while no cell has a result.
-MEASURED = ("train/loss", "train/error", "test/loss", "test/error", "params", "flops", "seconds")
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def _read_history(path: Path) -> pd.DataFrame:
 def _row(folder: Path, cell: CellRecord, without: str) -> dict[str, Any]:
     """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
     row = {**columns_of(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
-    row |= dict.fromkeys(MEASURED, math.nan) | cell.static
+    row |= dict.fromkeys(recorded_metrics(), math.nan) | cell.static
     if (folder / "result.json").exists():
         result = read_result(folder / "result.json")
         row |= {"status": result["status"], "reason": result.get("reason", "")}

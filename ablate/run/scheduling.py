@@ -87,13 +87,16 @@ class Schedule:
         for ended in self._ended():
             code = ended.attempt.ending()
             shared = self.placement.release(ended.job, ended.slot)
+            # The estimate was too low for this neighbourhood. It says nothing of the job alone, which may fit well.
             if shared and code == Ending.OUT_OF_MEMORY:
                 self.placement.alone.add(ended.job.id)
             if self._waits_again(ended, code, shared):
+                # In front: the list goes from long to short, and what has run already was among the longest.
                 self.waiting.insert(0, ended.job)
 
     def stop(self) -> None:
         """End what still runs: politely, so that no half-written file stays, and after a while by force."""
+        # All are asked before any is waited for, so that together they have one time of grace.
         for one in self.running:
             one.attempt.stop()
         deadline = time.monotonic() + GRACE_SECONDS
@@ -104,6 +107,7 @@ class Schedule:
 
     def _placement(self, slots: Sequence[Slot]) -> Placement:
         limits = self.engine.limits(slots)
+        # Needs take a network built for each arm, which a machine without limits does without.
         jobs = self.waiting if limits else []
         needs = {job.id: sum(training_memory_of(cell.folder) for cell in job.cells) for job in jobs}
         placement = Placement(slots, limits, needs)
@@ -122,6 +126,7 @@ class Schedule:
             slot = self.placement.place(job)
             if slot is None or is_taken(job):
                 continue
+            # Asked only now that nobody holds its lock: who trained the cell wrote the result before letting go.
             self.waiting.remove(job)
             if not self.is_done(job):
                 return job, slot
@@ -145,12 +150,14 @@ class Schedule:
         if code == Ending.DONE and self.is_done(job):
             self.listener.ended(job)
             return False
+        # Another study was faster between the look at the lock and the start: that is no attempt.
         if code == Ending.BUSY:
             return True
         if code == Ending.OUT_OF_MEMORY and shared:
             place = f"beside other cells on {ended.slot.device}"
             self.listener.again(job, f"out of memory {place}; next it has the device to itself")
             return True
+        # Also where the process ended well and left no result: nothing else would ever end such a job.
         count = self.attempts[job.id] = self.attempts.get(job.id, 0) + 1
         reason = f"{_in_words(code)} in attempt {count}; its log ends: {log_tail(job.folder)}"
         # Alone it would take as much memory again, and wrong input stays wrong.

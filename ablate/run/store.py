@@ -53,6 +53,7 @@ class Store:
             raise InputError(f"study.name={name!r}: must be the name of a folder, without '/' or a leading dot")
         self.runs = Path(runs).absolute()
         self.folder = self.runs / name
+        self._manifests: set[str] = set()  # fingerprints of code whose files are written down
 
     @classmethod
     def of(cls, cell_folder: Path) -> Store:
@@ -66,6 +67,7 @@ class Store:
             InputError: they cannot be written.
         """
         for folder in (self.folder / "cells", self.runs / ".locks"):
+            # To make a folder that is there succeeds where nothing may be written into it.
             probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,7 @@ class Store:
         if path.exists() and (anew or read_result(path)["code"] != cell.code):
             config = with_earlier(config, read_result(path))  # its columns and weights stay, made anew
             keep = dict.fromkeys([*keep, *(["weights"] if (folder / WEIGHTS).exists() else [])])
+            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks done.
             path.replace(folder / "result.stale.json")
             for made in (folder / WEIGHTS, *(folder / PROBES).glob("*.csv"), *(folder / MEASUREMENTS).glob("*.csv")):
                 made.unlink(missing_ok=True)
@@ -131,9 +134,12 @@ class Store:
 
     def keep_manifest(self, cell: Cell) -> None:
         """Write down which files decide a cell's numbers, as they are now: its process compares before it trains."""
+        if cell.code in self._manifests:
+            return  # cells of one code share it, and a file that changed since has made another code
         path = self.folder / "code" / f"{cell.code}.json"
         make_folder(path.parent)
         write_json(path, {"files": manifest(cell.config)})
+        self._manifests.add(cell.code)
 
     def find(self, cell: Cell | CellRecord, code: str | None = None, asked: Asked | None = None) -> Found | None:
         """A finished cell, in this study first, then in the others of the store, then under its earlier IDs.
@@ -172,6 +178,7 @@ class Store:
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
             if earlier is not None and study.open:
+                # Under the lock: two single runs that end at once would else each drop the other's cell.
                 names = {cell.id for cell in record.cells}
                 renamed = {name for cell in record.cells for name in cell.earlier} - names
                 before = [cell for cell in earlier.cells if cell.id not in renamed]  # else they would count twice
@@ -181,10 +188,12 @@ class Store:
         return record
 
     def _results(self, cell: Cell | CellRecord) -> Iterator[Path]:
-        own = [self.cell(one) / RESULT for one in (cell.id, *cell.earlier)]
-        others = [sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) for one in (cell.id, *cell.earlier)]
-        ordered = [own[0], *others[0], *own[1:], *(path for paths in others[1:] for path in paths)]
-        yield from (path for path in dict.fromkeys(ordered) if path.exists())
+        """Lazily: most cells lie in their own study, and a store can hold hundreds of others to look through."""
+        for one in (cell.id, *cell.earlier):
+            own = self.cell(one) / RESULT
+            if own.exists():
+                yield own
+            yield from (path for path in sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) if path != own)
 
 
 def _with_static(cells: Sequence[CellRecord], earlier: Sequence[CellRecord]) -> list[CellRecord]:

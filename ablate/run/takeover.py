@@ -64,6 +64,7 @@ def _copy(store: Store, cell: Cell, found: Found) -> None:
     home = found.folder.parent.parent
     if home != store.folder:
         taken = {"reused_from": home.name, **taken}  # a result taken over twice keeps its first home
+    # Last of all: with a result a cell counts as finished, and all that belongs to it has to be there.
     write_json(folder / RESULT, taken)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-METRICS = ("params", "flops")  # what an arm can be matched in
 KNOB = "width"  # the key that a matched arm adjusts where it names no other
 
 
@@ -17,7 +16,7 @@ class Arm:
         overrides: Hydra overrides against the base config.
         baseline: the arm that it is compared with; None where it is the baseline itself.
         changes: the keys that it declares to change against its baseline, such as `order`.
-        match: the cost that is made equal to that of its baseline, one of METRICS; None where nothing is matched.
+        match: the cost that is made equal to that of its baseline, `params` or `flops`; None where nothing is matched.
         knob: the numeric key that is adjusted for it, such as `width`; None where nothing is matched.
         design: the part of the study that it comes from: `arms` where it is written there, or the design that made it.
     """

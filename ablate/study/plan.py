@@ -16,7 +16,8 @@ from ablate.measure.asked import columns_of, kept_parts
 from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
 from ablate.study.arms import Arm
-from ablate.study.cells import Cell, Matches, expand, read_back
+from ablate.study.cells import Cell, read_back
+from ablate.study.expansion import Matches, expand
 from ablate.study.places import Places, refuse_empty_selectors, refuse_lopsided_averages
 from ablate.study.points import Factors, check_exclusions
 from ablate.study.section import as_filed, composed, name_of, varies, with_typed
@@ -136,11 +137,13 @@ def _plan(typed: list[Typed]) -> Study:
     seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
     if claims and not trains(claims):
         seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
+    # What was typed comes last: of two overrides of one key the later one wins.
     fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells), _would_record())
     name = name_of(section, typed, is_open=is_open)
     if is_open:
+        # Typed overrides name a single run: those that share a folder must not share an arm.
         label = ",".join({o.key: o.text for o in compared if decides_numbers(o.key)}.values()) or NO_ARM
         factors_of = {key: value for key, value in pins.items() if decides_numbers(key)}
         cells = [replace(cell, arm=label, factors=read_back(factors_of, cell.config)) for cell in cells]
@@ -178,6 +181,7 @@ def _claims(filed: Mapping[str, Any], section: Mapping[str, Any]) -> list[Claim]
         for factor, values in Factors.of(one).levels().items():
             levels.setdefault(factor, []).extend(values)
     check_exclusions(section["exclude"], arms, levels)
+    # Each name by itself first: its message is nearer to the mistake than "the study has no such cell".
     validate_claims(claims, arms, levels)
     refuse_empty_selectors(claims, designs)
     return claims

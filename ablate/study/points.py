@@ -62,6 +62,7 @@ class Factors:
 
     def levels(self) -> dict[str, list[Any]]:
         """The values of each factor, each of them once."""
+        # By text, since a value may be a list, which no set takes.
         once = {factor: list({value_text(v): v for v in values}.values()) for factor, values in self.zipped.items()}
         return {**self.grid, **once}
 
@@ -73,6 +74,7 @@ class Factors:
         """
         grid = {factor: [pins[factor]] if factor in pins else values for factor, values in self.grid.items()}
         own = {factor: pins[factor] for factor in self.zipped if factor in pins}
+        # All of it is pinned (or there is nothing to pin): a point of the user's own, which need not be a position.
         if len(own) == len(self.zipped):
             return Factors(grid, {factor: [value] for factor, value in own.items()})
         positions = [
@@ -117,6 +119,8 @@ def point_text(factors: Mapping[str, Any]) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
+    # As text, the one form in which a value is typed, stands in a selector and in a file; to Python 1, 1.0 and True are
+    # one.
     return value_text(one) == value_text(other)
 
 

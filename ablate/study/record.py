@@ -180,8 +180,10 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
     flat = []
     for cell in cells:
         config, contents = (cell, {}) if isinstance(cell, Mapping) else (cell.config, cell.contents)
+        # Seeds may be added to a study later on, and so are no part of its settings.
         flat.append(leaves({**decisive(config, Contents(contents)), "seed": 0}))
     first = flat[0] if flat else {}
+    # Who sets a group (`norm=group`) sets all its options, whether or not they come out alike in all cells.
     groups = {key.partition(".")[0] for key in varied if "." not in key}
     return {
         key: value

@@ -64,6 +64,8 @@ class Search:
             InputError: the network refuses every value that was tried.
         """
         self._bracket()
+        # Interpolation is near after one or two networks, and may creep towards one end where costs go in steps; every
+        # other turn the middle halves the bracket, so that the search ends.
         turns = itertools.cycle((self._expected, self._middle))
         while not self._is_close() and (ends := self._ends()) is not None:
             around = next(turns)(*ends)
@@ -72,6 +74,7 @@ class Search:
         if not self.costs:
             assert self.refusal is not None, "the start was tried"
             raise self.refusal
+        # Where steps of the cost make values equal, the one nearest to the arm as it is written.
         best = min(self.costs, key=lambda number: (self._gap(self.costs[number]), abs(number)))
         return self.knob.value(best), self.costs[best]
 
@@ -88,6 +91,7 @@ class Search:
     def _bracket(self) -> None:
         """Double or halve the knob until the target lies between two known costs."""
         upward = not self._accepts(0) or self.costs[0] < self.target
+        # First the way that costs usually go; a knob such as a number of groups makes a network cheaper as it grows.
         for way in (upward, not upward):
             gaps = [self._gap(self.costs[0])] if 0 in self.costs else []
             for number in self._strides(upward=way):
@@ -114,6 +118,7 @@ class Search:
 
     def _expected(self, low: int, high: int) -> int:
         """Where the target lies if the logarithm of the cost is a straight line between the ends."""
+        # Costs grow with a power of a factor such as width, and the numbers of a real knob are its logarithm.
         first, last, target = (math.log(max(1, n)) for n in (self.costs[low], self.costs[high], self.target))
         return low + round((high - low) * (target - first) / (last - first)) if first != last else low
 
@@ -122,6 +127,8 @@ class Search:
 
     def _between(self, low: int, high: int, around: int) -> Iterator[int]:
         """Numbers inside a bracket, those around one of them first; not all of a large bracket."""
+        # Beyond the one value asked for, since a network refuses some: groups that do not divide its channels, for
+        # example.
         stride = max(1, (high - low) // PROBES)
         for offset in range(0, high - low, stride):
             for number in (around - offset, around + offset):

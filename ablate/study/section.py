@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.compose import compose_in_context
+from ablate.config.kept import kept
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import Typed
 from ablate.config.schema import StudySchema
@@ -39,11 +40,16 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: it does not compose.
     """
-    config = compose_in_context(overrides)
-    plain = container(config)
-    for part in (*MADE_OF_OVERRIDES, "scales"):
-        plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
-    return plain
+
+    def compose() -> dict[str, Any]:
+        config = compose_in_context(overrides)
+        plain = container(config)
+        for part in (*MADE_OF_OVERRIDES, "scales"):
+            plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
+        return plain
+
+    found: dict[str, Any] = kept("base", list(overrides), compose)
+    return found
 
 
 def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequence[Typed]) -> dict[str, Any]:

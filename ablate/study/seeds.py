@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.analysis import planned_looks
 from ablate.config.overrides import Typed
 from ablate.errors import InputError, unknown
 
@@ -70,6 +69,8 @@ def _until_decided(asked: Mapping[str, Any]) -> Seeds:
     for key in ("start", "step", "most"):
         if not _is_whole(plan.get(key)) or plan[key] < 1:
             raise InputError(f"study.seeds.{key}={plan.get(key)}: must be a whole number of at least 1; give {FORMS}")
+    from ablate.analysis import planned_looks  # behind scipy, which a study with one look does without
+
     start, most = plan["start"], plan["most"]
     if start < LEAST_AT_A_LOOK:
         raise InputError(f"study.seeds.start={start}: a look needs at least {LEAST_AT_A_LOOK} seeds")

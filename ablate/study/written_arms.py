@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ablate.analysis.metrics import STATIC
 from ablate.errors import InputError, unknown
-from ablate.study.arms import KNOB, METRICS, Arm
+from ablate.study.arms import KNOB, Arm
 from ablate.study.conflicts import parse_own
 from ablate.study.fields import mapping, texts
 from ablate.study.recipe_parts import add_one_in, leave_one_out
@@ -49,8 +50,8 @@ def _written(name: str, given: Any) -> Arm:
     )
     overrides = texts(f"{where}.overrides", fields.get("overrides", []))
     match, knob = fields.get("match"), fields.get("knob")
-    if match is not None and match not in METRICS:
-        raise unknown(f"match of arm '{name}'", str(match), METRICS)
+    if match is not None and match not in STATIC:
+        raise unknown(f"match of arm '{name}'", str(match), STATIC)
     if match is None and knob is not None:
         raise InputError(f"arm '{name}' has the knob {knob} and nothing to match; add match: params or match: flops")
     knob = KNOB if match is not None and knob is None else knob
@@ -86,6 +87,7 @@ def _check_baselines(arms: Mapping[str, Arm]) -> None:
         if arm.match is not None and arm.baseline is None:
             raise InputError(f"arm '{arm.name}' is the baseline itself: there is no other to match {arm.match} with")
     for arm in arms.values():
+        # A matched arm is matched with its baseline, whose own knob may be matched in turn: a circle would never end.
         way = [arm.name]
         while (onward := arms[way[-1]].baseline) is not None:
             if onward in way:

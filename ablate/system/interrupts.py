@@ -67,6 +67,7 @@ class Interrupts:
             sys.stdout.flush()
         if not self._told:
             self._told = True
+            # Not `print`: what was interrupted may itself be in the middle of one.
             os.write(2, f"{LINE}\n".encode())
         os._exit(INTERRUPTED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ def _interrupts_held() -> Iterator[None]:
     try:
         yield
     finally:
+        # In this order: a signal that waited is delivered as the mask goes, to `held`, and is raised once more below
+        # for the handler of before.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if in_main:
             signal.signal(signal.SIGINT, handler)
@@ -91,3 +94,13 @@ def keep_freed_memory() -> None:
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
+
+
+def processor() -> str:
+    """The name of the CPU, where the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

@@ -78,6 +78,8 @@ _fresh: set[str] = set()
 def _read(content: bytes) -> Source:
     tree = ast.parse(content)
     nodes = list(_run_nodes(tree))
+    # Names alone, whatever they are bound to, find too much rather than too little: with a file too many in its
+    # fingerprint a cell is trained once more, with one too few it shows the figures of other code.
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     imports = tuple(found for node in nodes for found in _imported(node))
@@ -118,6 +120,8 @@ def _canonical(node: Any) -> str:
         remarks = _remarks(node)
         parts = []
         for name, value in ast.iter_fields(node):
+            # None of these changes what runs: `ctx` follows from the place, `kind` tells u"" from "", the others are
+            # comments.
             if name in ("ctx", "kind", "type_comment", "type_ignores") or value is None or value == []:
                 continue
             kept = [one for one in value if one not in remarks] if isinstance(value, list) else value
@@ -177,6 +181,7 @@ def keep() -> None:
         return
     kept = _kept()
     if len(kept) > MOST:
+        # Each edit of a file leaves an entry behind that nobody will ask for again.
         kept = {key: kept[key] for key in _used}
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)

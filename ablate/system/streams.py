@@ -9,6 +9,8 @@ import torch
 
 def stream_seed(seed: int, *names: str | int) -> int:
     """A 64-bit seed from the study's seed and the names of a stream, the same on every machine and in every process."""
+    # `repr` tells 1 from "1" and ("a", "bc") from ("ab", "c"), which joined text would not. Python's own `hash` of text
+    # differs from process to process.
     key = repr((int(seed), *(name if isinstance(name, str) else int(name) for name in names)))
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")
 

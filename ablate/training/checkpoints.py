@@ -43,6 +43,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
         """Called by Lightning once the epoch is measured."""
         assert isinstance(pl_module, Training)
         self._history.update(pl_module.history)
+        # Behind the last epoch, or one that diverged, there is nothing to go on with: the cell's result comes next.
         # Nor where a callback ends training: who comes back to it has the last epoch to do again, and ends there, too.
         if pl_module.current_epoch + 1 < pl_module.epochs and not trainer.should_stop:
             with atomic(self.folder / NAME) as temporary:

@@ -59,6 +59,7 @@ class Feed(abc.ABC):
     def draw_epoch(self, epoch: int) -> tuple[Tensor, Any]:
         """The order of an epoch, a permutation (N,) of the training samples, and its augmentation; on the CPU."""
         samples = len(self.train.labels)
+        # Two streams: arms that differ in their augmentation see the images in the same order.
         choices = self.augment.draw(samples, generator(self.seed, "augment", epoch))
         return torch.randperm(samples, generator=generator(self.seed, "order", epoch)), choices
 

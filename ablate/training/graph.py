@@ -39,6 +39,8 @@ class GraphedStep(EagerStep):
                 self._warm += 1
                 return self._beside(images, labels)
             self._graph = self._captured(images, labels)
+        # The graph knows addresses and not tensors: every batch has to come to the ones that it was captured with.
+        # There were no gradients at the capture, so that a replay writes them; nothing has to be zeroed before.
         self._images.copy_(images)
         self._labels.copy_(labels)
         self._graph.replay()
@@ -58,6 +60,7 @@ class GraphedStep(EagerStep):
 
     def _captured(self, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
         """Record forward and backward over buffers of the graph; nothing is computed by that."""
+        # Clones, since the caller's batch is freed and its memory given to others.
         self._images, self._labels = images.clone(), labels.clone()
         self.forget_gradients()  # so that the gradients are made in the graph's own memory
         graph = torch.cuda.CUDAGraph()

@@ -9,6 +9,8 @@ from pathlib import Path
 from ablate.system.files import append_text, write_text
 
 Row = dict[str, float]
+# Declared in `ablate.analysis.metrics` (a test holds the two together), which a cell neither waits for nor depends on.
+METRICS = ("train/loss", "train/error", "test/loss", "test/error")
 
 
 class HistoryFile:
@@ -29,6 +31,7 @@ class HistoryFile:
         Raises:
             InputError: the disk does not take it.
         """
+        # Appended where possible: to write all rows each epoch grows with the square of their number.
         more = rows[self._rows :]
         if self._rows and all(row.keys() <= set(self._columns) for row in more):
             append_text(self.path, _csv(more, self._columns, header=False))

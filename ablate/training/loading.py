@@ -67,6 +67,7 @@ def is_resident(splits: Splits, choice: bool | None, device: torch.device) -> bo
     in_memory = len(parts) == 2
     if choice and not in_memory:
         raise InputError("trainer.resident=true: this data set is read from files image by image; leave it at null")
+    # On a CPU, splits in memory are on the device already.
     if choice is not None or not in_memory or device.type != "cuda":
         return in_memory and choice is not False
     free, _ = torch.cuda.mem_get_info(device)
@@ -83,6 +84,7 @@ def check_splits(data: DataSet, splits: Splits) -> None:
     name = type(data).__name__
     for part, split in (("train", splits.train), ("test", splits.test)):
         what = f"data set {name}: its {part} split"
+        # First of all: what is no tensor may have no length either.
         _check_type(what, split.labels)
         if len(split.labels) == 0:
             raise InputError(f"{what} is empty")

@@ -20,7 +20,7 @@ from ablate.training.callbacks import LightningStep
 from ablate.training.choose_step import build_step
 from ablate.training.evaluation import evaluate
 from ablate.training.feed import Batch, Feed
-from ablate.training.history import Row
+from ablate.training.history import METRICS, Row
 from ablate.training.numerics import Numerics
 from ablate.training.step import EagerStep
 from ablate.training.watching import Watcher
@@ -255,11 +255,8 @@ class Training(pl.LightningModule):
 
     def measure(self) -> Row:
         """`train/loss`, `train/error`, `test/loss`, `test/error` as they stand."""
-        train_loss, train_error = self._evaluate(self.data.train)
-        test_loss, test_error = self._evaluate(self.data.test)
-        return {
-            "train/loss": train_loss, "train/error": train_error, "test/loss": test_loss, "test/error": test_error,
-        }  # fmt: skip
+        measured = (*self._evaluate(self.data.train), *self._evaluate(self.data.test))
+        return dict(zip(METRICS, measured, strict=True))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the rows so far."""

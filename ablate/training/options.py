@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.errors import InputError
+from ablate.training.history import METRICS
 from ablate.training.numerics import check_numerics
 
 
@@ -42,7 +43,7 @@ def threshold(text: str) -> tuple[str, float]:
     Raises:
         InputError: it is none.
     """
-    match = re.fullmatch(r"\s*((?:train|test)/(?:loss|error))\s*<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*", text)
+    match = re.fullmatch(rf"\s*({'|'.join(METRICS)})\s*<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*", text)
     if not match:
         raise InputError(f"trainer.epochs_to: '{text}' is no threshold; write one such as train/loss<0.5")
     return match[1], float(match[2])

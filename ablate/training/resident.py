@@ -49,6 +49,7 @@ class ResidentData(Feed):
             augment,
             seed,
             device,
+            # From the images as they were loaded, on the CPU: the same sums for cells on any device.
             statistics=PixelStatistics(lambda: [train.images]),
             channels_last=channels_last,
             margin=margin,
@@ -64,6 +65,7 @@ class ResidentData(Feed):
         """A batch for each of the index sets; those of several steps are made together."""
         if not steps:
             return
+        # Only the last index set may be shorter: split by the size of the first, they come out as they went in.
         size = len(steps[0])
         at_once = max(1, VALUES_TOGETHER[self.device.type != "cpu"] // (size * self.train.images[0].numel()))
         for start in range(0, len(steps), at_once):

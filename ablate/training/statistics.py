@@ -31,6 +31,8 @@ class PixelStatistics:
         values = torch.arange(LEVELS, dtype=torch.float64)
         share = counts / counts.sum(dim=1, keepdim=True)
         self._mean = (share * values).sum(dim=1)
+        # (C, 256) of shares: exact up to the last bits for a data set of any size, where a sum over pixels would lose
+        # digits.
         variance = (share * (values - self._mean[:, None]) ** 2).sum(dim=1)
         self.mean = self._mean.float()
         self.std = torch.where(variance > 0, variance.sqrt(), 1.0).float()
@@ -40,6 +42,7 @@ class PixelStatistics:
         """(C, C) float64."""
         products, pixels = torch.zeros(len(self._mean), len(self._mean), dtype=torch.int64), 0
         for images in self._batches():
+            # (C, N * H * W): a pixel is a column.
             for part in images.transpose(0, 1).flatten(1).split(PIXELS_AT_ONCE, dim=1):
                 wide = part.double()
                 products += (wide @ wide.T).long()  # whole numbers below 2**53, so the product is exact

@@ -91,6 +91,8 @@ class CompiledStep(EagerStep):
         super().__init__(model, optimizer, precision)
         self.batch_size = batch_size
         compiler_cache()
+        # `dynamic=False`: a second size would else have kernels made that fit any size and are slower. `fullgraph`:
+        # what cannot be compiled is an error, and not a part that silently runs eagerly in a cell that says `inductor`.
         self._compiled = torch.compile(training_loss, dynamic=False, fullgraph=True)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:

@@ -118,6 +118,7 @@ class StreamedData(Feed):
         self.batch_size = batch_size
         self.from_memory = isinstance(splits.train, Split)
         self._pinned = device.type == "cuda"
+        # Before the base's own constructor, for which the statistics are read through it.
         self._read = ReadAhead(Reader(splits, augment, size), workers=workers, pinned=self._pinned)
         self._augmented = augment.apply if self.from_memory else augment.finish
         statistics = PixelStatistics(partial(self._images_for_statistics, splits.train))
@@ -162,6 +163,7 @@ class StreamedData(Feed):
         if isinstance(train, Split):
             yield train.images
             return
+        # Not from the cell's seed: all seeds of a study are to be normalised alike.
         index = torch.randperm(len(train.labels), generator=generator(0, "statistics"))[:STATISTICS_IMAGES]
         for images, _ in self._read([Request("train", part) for part in index.split(self.batch_size)]):
             yield images
@@ -210,6 +212,7 @@ class ReadAhead:
         if self._started is None:
             # With a generator of its own: else it would take from the stream of the network's dropout.
             self._started = self._loader(generator=torch.Generator())
+        # In place: the loader, kept for the sake of its workers, holds this very list as its sampler.
         self._requests[:] = requests
         self._batches = iter(self._started)
         self._asked += 1

@@ -54,6 +54,8 @@ class FusedUpdate:
         begun = [one for one in parameters if state[one].get("momentum_buffer") is not None]
         _kernel(group, begun, self._momenta(begun))
         fresh = [one for one in parameters if state[one].get("momentum_buffer") is None]
+        # Not cleared: the kernel's first step sets momentum to the gradient (not momentum * 0 + (1 - dampening) *
+        # gradient, the rule of later steps), as `torch.optim.SGD` does.
         for one in fresh:
             state[one]["momentum_buffer"] = torch.empty_like(cast(Tensor, one.grad))
         _kernel(group, fresh, self._momenta(fresh), is_first_step=True)

@@ -42,6 +42,7 @@ def choose(configs: Sequence[Config], study_folder: Path) -> dict[str, Any]:
     wanted = [key for key in KEYS if any(config["trainer"][key] == AUTO for config in configs)]
     if not wanted:
         return {}
+    # The options around `auto` are checked before seconds are spent on measuring.
     for config in configs:
         check_numerics({**config["trainer"], **_given(config), **_stand_ins(config)})
     return of_study(study_folder, wanted) or _measured(_costliest(configs), wanted, len(configs))
@@ -80,6 +81,7 @@ def _search(config: Config, fixed: dict[str, Any], slot: Slot, wanted: Sequence[
     arguments = (config, fixed, slot.device, int(config["trainer"]["threads"]), os.getcwd(), there)
     process = context.Process(target=find, args=arguments, daemon=True)  # type: ignore[attr-defined]
     process.start()
+    # Else `recv` would wait for ever for a process that has died, in place of raising EOFError.
     there.close()
     try:
         answer = here.recv()

@@ -40,7 +40,7 @@ def test_a_trend_goes_over_all_values_of_its_factor_by_size():
     (verdict,) = judge(rising(0.05), [trend()])
     assert (verdict.verdict, verdict.trend) == ("supported", "depth")
     assert verdict.sentence.startswith(
-        "Supported: the rise of plain train error from the first to the last depth is +15"
+        "Supported: the rise of plain training error from the first to the last depth is +15"
     )
 
 
@@ -48,7 +48,7 @@ def test_two_trends_can_be_compared():
     (verdict,) = judge(rising(0.05), [trend(contrast={"plain": 1, "residual": -1})])
     assert verdict.effect == pytest.approx(0.15)
     assert verdict.sentence.startswith(
-        "Supported: the rise of train error of plain minus residual from the first to the last depth is +15"
+        "Supported: the rise of training error of plain minus residual from the first to the last depth is +15"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_ratio_is_tested_on_the_log_scale_and_told_as_relative_change():
     assert verdict.p == pytest.approx(float(t.p))
     assert verdict.values[3] == pytest.approx(post[3] / pre[3] - 1)
     assert verdict.verdict == "supported"
-    assert "at depth 110 post over pre seconds is +" in verdict.sentence
+    assert "at depth 110 post over pre training time is +" in verdict.sentence
     assert verdict.sentence.endswith("at least the 10 % that matters.")
 
 
@@ -98,7 +98,7 @@ def test_a_threshold_is_subtracted():
     (verdict,) = judge(frame, [one])
     assert verdict.effect == pytest.approx(0.075)
     assert verdict.verdict == "supported"
-    assert verdict.sentence.startswith("Supported: train error of post at depth 110 minus 60 % is +7.5")
+    assert verdict.sentence.startswith("Supported: training error of post at depth 110 minus 60 % is +7.5")
 
 
 @pytest.mark.parametrize(

@@ -143,3 +143,143 @@ def test_a_claim_speaks_of_the_cells_that_its_selectors_match():
     assert speaks_of(one, "other", {"depth": 20})
     assert not speaks_of(one, "other", {"depth": 110})
     assert not speaks_of(one, "pre", {"depth": 32})
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"contrast": {"pots": 1, "pre": -1}},
+            "unknown arm 'pots'; did you mean 'post'?; known: post, pre; (claim 'gap', selector 'pots')",
+        ),
+        (
+            {"contrast": {"post@deph=20": 1, "pre": -1}},
+            "unknown grid factor 'deph'; did you mean 'depth'?; known: bias, depth, norm; "
+            "(claim 'gap', selector 'post@deph=20')",
+        ),
+        (
+            {"contrast": {"post@depth=20|57": 1, "pre": -1}},
+            "unknown value of depth '57'; did you mean '56'?; known: 110, 20, 56; "
+            "(claim 'gap', selector 'post@depth=20|57')",
+        ),
+        (
+            {"metric": "test/eror"},
+            "unknown metric of claim 'gap' 'test/eror'; did you mean 'test/error'?; "
+            "known: flops, params, seconds, test/error, test/loss, train/error, train/loss",
+        ),
+        (
+            {"metric": "epochs_to/test/error<0.1"},
+            "unknown metric of claim 'gap' 'epochs_to/test/error<0.1'; did you mean 'test/error'?; "
+            "known: flops, params, seconds, test/error, test/loss, train/error, train/loss; "
+            'record it with trainer.epochs_to=["test/error<0.1"]',
+        ),
+        ({"threshold": "high"}, "claim 'gap': threshold is high, which is no number"),
+        ({"threshold": True}, "claim 'gap': threshold is True, which is no number"),
+        (
+            {"trend": "depth", "threshold": 1, "contrast": {"post": 1}},
+            "claim 'gap' has a trend and a threshold; a claim has one of the two",
+        ),
+        (
+            {"threshold": -1, "scale": "ratio", "contrast": {"post": 1}},
+            "claim 'gap': threshold is -1; with scale=ratio it must be above 0",
+        ),
+        ({"contrast": {}}, "claim 'gap' has an empty contrast; write it as {arm_a: 1, arm_b: -1}"),
+        ({"contrast": {"post": 0, "pre": 0}}, "claim 'gap': all weights of its contrast are 0"),
+        (
+            {"contrast": {"post": 1, "pre": -0.9}},
+            "claim 'gap': the weights of its contrast sum to 0.1; they must sum to 0 "
+            "(unless it has a threshold or a trend)",
+        ),
+        (
+            {"trend": "norm", "contrast": {"post@norm=none": 1}},
+            "claim 'gap': selector 'post@norm=none' pins norm, over which the trend goes; leave it out",
+        ),
+        (
+            {"trend": "single", "contrast": {"post": 1}},
+            "claim 'gap': a trend needs two values of single, and the grid has [3]",
+        ),
+        ({"margin": -0.1}, "claim 'gap': margin is -0.1; it must be a number of at least 0"),
+        (
+            {"margin": 0, "expect": "zero"},
+            "claim 'gap': expect=zero needs a margin above 0, the smallest difference that matters",
+        ),
+        ({"contrast": ["post"]}, "claim 'gap': contrast is ['post']; write it as {arm_a: 1, arm_b: -1}"),
+        ({"paper": "Table 3"}, "claim 'gap': paper is 'Table 3'; write it as {value: ..., where: ...}"),
+        ({"margin": None}, "claim 'gap' has no margin"),
+        ({"metric": ""}, "claim 'gap' has no metric"),
+    ],
+)
+def test_an_unsound_claim_ends_in_one_clear_line(changes, line):
+    grid = GRID if changes.get("trend") != "single" else {**GRID, "single": [3]}
+    with pytest.raises(InputError) as error:
+        validate_claims([claim(**changes)], ARMS, grid, metrics=recorded_metrics())
+    assert str(error.value) == line
+
+
+def test_a_claim_without_an_id_is_named_by_a_question_mark():
+    with pytest.raises(InputError) as error:
+        as_claim({"metric": "train/loss"})
+    assert str(error.value) == "claim '?' has no id"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"contrast": {"post": 1}, "threshold": 0.0},
+        {"contrast": {"post": 1}, "threshold": -1},
+        {"contrast": {"post": 1}, "threshold": 0.5, "scale": "ratio"},
+        {"contrast": {"post": 1, "pre": 1}, "threshold": 2, "scale": "ratio"},
+        {"contrast": {"post": 1}, "trend": "norm"},  # two values are enough
+        {"contrast": {"post@depth=20": 1000, "post@depth=56": 1000, "pre": -2000.0005}},  # rounding, as thirds have it
+        {"margin": 0, "expect": "zero", "metric": "params"},
+        {"margin": 0},
+    ],
+)
+def test_a_sound_claim_is_testable(changes):
+    assert validate_claims([claim(**changes)], ARMS, GRID) == {}
+
+
+def test_what_a_narrowed_run_lacks_is_told_by_its_first_gap():
+    def reason(kept_arms=ARMS, kept_grid=GRID, **changes):
+        return validate_claims([claim(**changes)], ARMS, GRID, kept_arms=kept_arms, kept_grid=kept_grid)["gap"]
+
+    over = {"contrast": {"post": 1}, "trend": "depth"}
+    assert reason(kept_arms=["pre"]) == "this run has no arm post"
+    assert reason(kept_grid={**GRID, "depth": [20, 56]}) == "this run has no depth=110"
+    assert reason(kept_grid={**GRID, "depth": [20]}, **over) == "this run has fewer than two values of depth"
+    assert reason(kept_grid={}, **over) == "this run has fewer than two values of depth"
+    kept = {**GRID, "depth": [20, 110]}
+    assert validate_claims([claim(**over), claim(id="deep")], ARMS, GRID, kept_grid=kept) == {}
+
+
+def test_selectors_are_written_as_they_were_read():
+    for text in ("post", "*", "post|pre", "post@depth=110,norm=none|batch"):
+        assert str(parse_selector(text)) == text
+
+
+def test_a_value_may_have_an_equals_sign():
+    selector = parse_selector("post@block=k=3,depth=20")
+    assert selector.factors == (("block", "k=3"), ("depth", "20"))
+    assert str(selector) == "post@block=k=3,depth=20"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (110.0, "110"), ("-0.0", "0"), ("  56 ", "56"), (0.5, "0.5"), ("1e-4", "0.0001"),
+        (True, "true"), ("FALSE", "false"), (False, "false"),
+        (None, "null"), ("", "null"), (" ", "null"), ("null", "null"), (float("nan"), "null"),
+        ("inf", "inf"), ("identity", "identity"), ([1, 2], "[1, 2]"), ({"a": 1}, "{'a': 1}"), ((1,), "(1,)"),
+        (2**52, "4503599627370496"), (2**53, "9007199254740992.0"), (1e16, "1e+16"), (1e17, "1e+17"),
+    ],
+)  # fmt: skip
+def test_a_value_as_text(value, text):
+    """Whole numbers that a float holds exactly, with their neighbours, have no decimal point."""
+    assert value_text(value) == text
+
+
+def test_a_claim_of_a_config_is_read_with_its_interpolations():
+    config = OmegaConf.create({"wide": 0.1, "claim": claim(margin="${wide}", paper={"value": "${wide} %"})})
+    read = as_claim(config.claim)
+    assert (read.margin, read.paper.value) == (0.1, "0.1 %")
+    assert type(read.contrast) is dict

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ablate.analysis import contrast_values, worst_value
+from ablate.analysis.contrast import contrast
 from ablate.errors import InputError
 
 from .tables import claim, paired, results, with_status
@@ -126,3 +127,119 @@ def test_two_rows_for_one_cell_are_an_error():
     frame = pd.concat([results(FOUR), results(FOUR).iloc[:1]])
     with pytest.raises(InputError, match="two rows for post@depth=20 seed 0"):
         contrast_values(frame, claim(contrast={"post": 1, "pre": -1}))
+
+
+def test_every_pending_cell_is_counted_as_to_come():
+    frame = with_status(paired([0.1, 0.2, 0.3, 0.4]), "pre", [1], "failed")
+    frame = with_status(frame, "post", [2, 3], "pending").drop(index=0)
+    found = contrast_values(frame, claim())
+    assert (found.values, found.to_come, len(found.missing)) == ({}, 3, 4)  # the absent row may come as well
+    assert contrast_values(paired([0.1]), claim()).to_come == 0
+
+
+def test_cells_that_two_terms_share_carry_the_sum_of_their_weights():
+    found = contrast_values(results(FOUR), claim(contrast={"*@depth=110": 1, "post@depth=110": -1})).values
+    assert found == pytest.approx({0: (0.2 - 0.9) / 2, 1: (0.4 - 0.8) / 2})
+
+
+def test_without_a_column_of_statuses_every_cell_is_done():
+    frame = results(FOUR)
+    bare = frame.drop(columns="status")
+    assert (
+        contrast_values(bare, claim()).values
+        == contrast_values(frame, claim()).values
+        == pytest.approx({0: 0.7, 1: 0.4})
+    )
+    bare.loc[0, "train/loss"] = math.inf
+    assert contrast_values(bare, claim(contrast={"post@depth=20": 1, "pre@depth=20": -1})).values[0] == math.inf
+
+
+def test_the_id_of_a_cell_is_no_factor_wherever_its_column_stands():
+    frame = results(FOUR)[["arm", "depth", "cell", "seed", "status", "train/loss"]]
+    found = contrast_values(with_status(frame, "pre", [1], "failed"), claim())
+    assert found.values == pytest.approx({0: 0.7})
+    assert found.missing == ["pre@depth=110 seed 1: failed"]
+
+
+def test_a_cell_is_named_by_all_its_factors():
+    frame = with_status(paired([0.1]), "pre", [0], "failed")
+    frame.insert(3, "width", 2)
+    frame.insert(4, "bias", True)
+    assert contrast_values(frame, claim()).missing == ["pre@depth=110,width=2,bias=true seed 0: failed"]
+
+
+def test_a_factor_may_be_nothing():
+    frame = results(FOUR).astype({"depth": float})
+    frame.loc[frame["depth"] == 20, "depth"] = np.nan
+    found = contrast_values(frame, claim(contrast={"post@depth=null": 1, "pre@depth=null": -1}))
+    assert found.values == pytest.approx({0: 0.1, 1: -0.1})
+    assert contrast_values(frame, claim()).values == pytest.approx({0: 0.7, 1: 0.4})
+
+
+def test_what_is_no_number_counts_as_not_recorded():
+    frame = paired([0.1, 0.2]).astype({"train/loss": object})
+    frame.loc[1, "train/loss"] = "n/a"
+    found = contrast_values(frame, claim())
+    assert (found.values, found.missing) == (
+        {0: pytest.approx(0.1)}, ["post@depth=110 seed 1: no train/loss recorded"],
+    )  # fmt: skip
+
+
+def test_a_metric_that_the_table_has_not_is_missing_everywhere():
+    found = contrast_values(paired([0.1, 0.2]), claim(metric="test/loss"))
+    assert (found.values, len(found.missing)) == ({}, 4)
+    assert found.missing[0] == "post@depth=110 seed 0: no test/loss recorded"
+
+
+def test_a_missing_column_is_told_beside_those_that_there_are():
+    with pytest.raises(InputError) as error:
+        contrast_values(pd.DataFrame({"arm": ["a"], "loss": [1.0]}), claim())
+    assert str(error.value) == "the results have no column 'seed'; columns: arm, loss"
+
+
+def test_two_rows_for_one_cell_are_an_error_though_their_values_differ():
+    frame = results(FOUR)
+    again = frame.iloc[:1].assign(**{"train/loss": 0.7})
+    with pytest.raises(InputError) as error:
+        contrast_values(pd.concat([frame, again]), claim(contrast={"post": 1, "pre": -1}))
+    assert str(error.value) == (
+        "the results have two rows for post@depth=20 seed 0; each cell stands once, and the columns of grid factors "
+        "stand between 'arm' and 'seed'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "rise"),
+    [
+        ([110, 20, 56], (4.0 - 2.0)),  # numbers by size: 20, 56, 110
+        (["small", "medium", "large"], (3.0 - 4.0)),  # names in the order of the table
+        (["b", "c", "a"], (3.0 - 4.0)),
+    ],
+)
+def test_a_trend_takes_numbers_by_size_and_names_as_they_come(values, rise):
+    """Of three values the least-squares line rises by the last minus the first."""
+    frame = pd.DataFrame(
+        {"arm": "a", "depth": values, "seed": 0, "train/loss": [4.0, 2.0, 3.0]},
+    )
+    found = contrast_values(frame, claim(contrast={"a": 1}, trend="depth"))
+    assert found.values == {0: pytest.approx(rise)}
+
+
+def test_a_trend_over_no_column_is_an_error():
+    with pytest.raises(InputError, match="no column 'width'"):
+        contrast_values(results(FOUR), claim(contrast={"post": 1}, trend="width"))
+
+
+def test_contrast_of_some_seeds_only():
+    measured = contrast(results(FOUR), claim())
+    assert measured.of([1]).values == pytest.approx({1: 0.4})
+    assert measured.of([1, 7]).missing == ["post@depth=110 seed 7: not in the results",
+                                           "pre@depth=110 seed 7: not in the results"]  # fmt: skip
+    assert list(measured.of().values) == [0, 1]
+
+
+def test_of_two_values_a_trend_rises_by_their_difference():
+    found = contrast_values(results(FOUR), claim(contrast={"post": 1}, trend="depth"))
+    assert found.values == pytest.approx({0: 0.5, 1: 0.3})
+    one = results(FOUR).query("depth == 20")
+    assert contrast_values(one, claim(contrast={"post": 1}, trend="depth")).absent == ["two values of depth"]

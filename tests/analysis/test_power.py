@@ -19,7 +19,7 @@ from ablate.analysis import (
     seeds_to_decide,
     smallest_detectable_effect,
 )
-from ablate.analysis.power import MOST_SEEDS
+from ablate.analysis.power_analysis import MOST_SEEDS
 
 
 @pytest.mark.parametrize("n", [3, 6, 10])

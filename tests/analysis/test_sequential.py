@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from ablate.analysis import Look, decide, judge, planned_looks, sequential_power
 from ablate.analysis.sequential import nominal_levels
+from ablate.errors import InputError
 
 from . import simulation
 from .simulation import DRAWS, LOOKS, null_rate, standard_error
-from .tables import claim, paired, with_status
+from .tables import claim, paired, results, with_status
 
 PLANS = [LOOKS, planned_looks(3, 1, 12), planned_looks(6, 6, 24), planned_looks(6, 18, 24)]
 
@@ -26,13 +27,47 @@ def test_the_looks_end_with_the_most_seeds() -> None:
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
 def test_boundaries_of_normal_statistics_spend_alpha_in_proportion_to_the_seeds(alpha: float) -> None:
     """Against the joint normal distribution, as another library integrates it."""
-    looks = (6, 12, 24)
+    looks = (4, 10, 15, 24)
     bounds = stats.norm.isf(np.array(nominal_levels(looks, alpha)) / 2)
     covariance = [[np.sqrt(min(a, b) / max(a, b)) for b in looks] for a in looks]
     for k, seeds in enumerate(looks, 1):
         joint = stats.multivariate_normal(cov=np.array(covariance)[:k, :k], seed=0)
         inside = joint.cdf(bounds[:k], lower_limit=-bounds[:k])
         assert 1 - inside == pytest.approx(alpha * seeds / 24, abs=2e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.9, 0.5, 0.05, 0.001])
+@pytest.mark.parametrize("looks", [(6, 24), (2, 5), (9, 10)])
+def test_the_second_of_two_looks_spends_what_the_first_left(looks: tuple[int, int], alpha: float) -> None:
+    """By adaptive integration over what the first look leaves undecided."""
+    first, last = looks
+    one, two = stats.norm.isf(np.array(nominal_levels(looks, alpha)) / 2) * np.sqrt(looks)
+    rest = stats.norm(scale=np.sqrt(last - first))
+    found, _ = integrate.quad(
+        lambda x: stats.norm.pdf(x, scale=np.sqrt(first)) * (rest.sf(two - x) + rest.cdf(-two - x)),
+        -one,
+        one,
+        epsabs=1e-12,
+    )
+    assert 2 * stats.norm.sf(one / np.sqrt(first)) == pytest.approx(alpha * first / last, rel=1e-9)
+    assert found == pytest.approx(alpha * (last - first) / last, rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [1e-10, 1e-6, 0.03, 0.4, 0.72])
+def test_an_adjusted_p_is_the_least_level_that_rejects(alpha: float) -> None:
+    """`alpha` of normal statistics, and `INFLATION` times that for those whose spread is estimated at each look."""
+    for seeds, p in zip(LOOKS, nominal_levels(LOOKS, alpha), strict=True):
+        rel = 0.1 if alpha < 1e-9 else 0.01  # beyond the table boundaries are taken to be in proportion
+        assert float(Look(seeds, LOOKS).adjusted(p)) == pytest.approx(1.3 * alpha, rel=rel)
+
+
+def test_no_one_sided_p_is_adjusted_below_itself() -> None:
+    p = np.linspace(0, 1, 101)
+    np.testing.assert_allclose(Look(6, (6,)).adjusted_one_sided(p), p)
+    for seeds in LOOKS:
+        adjusted = Look(seeds, LOOKS).adjusted_one_sided(p)
+        assert np.all((adjusted >= p) & (adjusted <= 1))
+        np.testing.assert_allclose(adjusted[:50], Look(seeds, LOOKS).adjusted(2 * p[:50]) / 2)
 
 
 @pytest.mark.parametrize("alpha", [0.001, 0.01, 0.05])
@@ -144,3 +179,67 @@ def test_the_rule_decides_at_a_look_by_holms_level_over_all_claims() -> None:
     assert among.look is not None
     assert alone.look <= among.look
     assert str(decide(simulation.SIGNS[0], 1.0, alone.p_holm, 1.0)) == "supported"
+
+
+def test_two_looks_are_several() -> None:
+    (verdict,) = judge(grown(6, effect=1.0), [claim()], looks=(6, 12))
+    assert (verdict.verdict, verdict.look, verdict.looks) == ("supported", 6, [6, 12])
+    assert verdict.level < 0.05
+
+
+@pytest.mark.parametrize("looks", [(), (6,)])
+def test_one_look_is_none(looks: tuple[int, ...]) -> None:
+    (verdict,) = judge(grown(9, effect=1.0), [claim()], looks=looks)
+    assert (verdict.verdict, verdict.look, verdict.looks, verdict.level, verdict.n) == ("supported", None, [], 0.05, 9)
+
+
+def test_seeds_may_have_any_numbers() -> None:
+    frame = grown(24, effect=0.12)
+    others = frame.assign(seed=100 + 3 * frame["seed"]).sample(frac=1, random_state=0)
+    (expected,), (found,) = (judge(table, [claim()], looks=LOOKS) for table in (frame, others))
+    assert found.seeds == [100 + 3 * seed for seed in expected.seeds]
+    assert (found.verdict, found.look, found.effect) == (expected.verdict, expected.look, expected.effect)
+
+
+def test_an_empty_table_with_several_looks_has_nothing_to_look_at() -> None:
+    with pytest.raises(InputError, match="no column 'arm'"):
+        judge(pd.DataFrame(), [claim()], looks=LOOKS)
+    (verdict,) = judge(grown(6).iloc[:0], [claim()], looks=LOOKS)
+    assert verdict.verdict is None
+
+
+def claims_of(gaps: dict[str, np.ndarray]) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+    """A table and claims of which each is about one pair of arms."""
+    cells = {(f"{name}{sign}", 110): gap if sign == "+" else 0 * gap for name, gap in gaps.items() for sign in "+-"}
+    return results(cells), [claim(id=name, contrast={f"{name}+": 1, f"{name}-": -1}) for name in gaps]
+
+
+def test_claims_are_decided_one_by_one_and_those_decided_are_left_alone() -> None:
+    """Whatever later seeds do to the other claims, and so to Holm's adjustment."""
+    looks, rng = (6, 9, 12), np.random.default_rng(4)
+    seen = set()
+    for _ in range(12):
+        gaps = {name: rng.normal(mean, 0.1, 12) for name, mean in (("a", 0.16), ("b", 0.12), ("c", 0.09))}
+        frame, claims = claims_of(gaps)
+        whole = judge(frame, claims, looks=looks)
+        for place, verdict in enumerate(whole):
+            until = judge(frame[frame["seed"] < (verdict.look or 0)], claims, looks=looks)[place]
+            assert verdict == until.replace(open=False) if verdict.verdict == "inconclusive" else verdict == until
+        seen |= {tuple(verdict.look for verdict in whole)}
+    assert len(seen) > 3
+
+
+def test_a_decided_claim_outlives_what_would_undecide_it() -> None:
+    """At six seeds both p values are small. Later the other claim's is not, and Holm would ask more of this one."""
+    noise = np.array([0.1, -0.1, 0.05, -0.05, 0.02, -0.02])
+    late = np.array([-0.6, 0.7, -0.5])
+    gaps = {"kept": np.concatenate([0.17 + 1.7 * noise, late * 0]), "lost": np.concatenate([0.04 + 0.22 * noise, late])}
+    frame, claims = claims_of(gaps)
+    early = judge(frame[frame["seed"] < 6], claims, looks=(6, 9))
+    whole = judge(frame, claims, looks=(6, 9))
+    assert [verdict.verdict for verdict in early] == ["supported", "inconclusive"]
+    assert (whole[0].verdict, whole[0].look, whole[0].p_holm) == ("supported", 6, early[0].p_holm)
+    assert (whole[1].verdict, whole[1].look, whole[1].open) == ("inconclusive", 9, False)
+    alone = judge(frame[frame["seed"] < 6], claims[:1], looks=(6, 9))[0].p_holm
+    assert alone is not None
+    assert 2 * alone > 0.05  # what Holm asks of the smaller of two

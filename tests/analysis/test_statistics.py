@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from ablate.analysis import difference_p, equivalence_p, holm, paired_t, sign_flip_p, signed_rank_p
+from ablate.analysis.statistics import least_seeds
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]  # Student 1908: hours gained, second drug over first
 
@@ -166,3 +167,53 @@ def test_sign_flip_agrees_with_scipys_permutation_test(n):
         n_resamples=np.inf,
     )
     assert sign_flip_p(values) == pytest.approx(theirs.pvalue, abs=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.3, 0.25, 0.2, 0.1, 0.05, 0.03125, 0.01, 0.005, 0.001])
+def test_the_least_seeds_are_those_whose_all_equal_signs_are_rare_enough(alpha):
+    assert least_seeds(alpha) == next(n for n in range(1, 50) if 2 / 2**n < alpha)
+
+
+def test_values_of_any_number_type_are_tested_as_they_are():
+    """Sums of single precision are rounded, and unsigned integers have no negative."""
+    single = np.array([0.1, 0.2, 0.3], dtype=np.float32)
+    assert float(sign_flip_p(single)) == 2 / 8
+    assert signed_rank_p(single) == 2 / 8
+    whole = np.array([1, 2, 3], dtype=np.uint8)
+    assert float(sign_flip_p(whole)) == signed_rank_p(whole) == 2 / 8
+    assert signed_rank_p(whole, margin=5) == 1
+    assert float(paired_t(whole).effect) == 2
+
+
+def test_sign_flips_of_many_studies_do_not_depend_on_each_other():
+    np.testing.assert_array_equal(sign_flip_p([[1e13, 1e13, 1e13], [1.0, 2.0, -3.5]]), [2 / 8, 1.0])
+    np.testing.assert_array_equal(sign_flip_p([[1e15, 1e15, 1e15], [1.0, 2.0, 3.0]]), [2 / 8, 2 / 8])
+    assert np.isnan(sign_flip_p(np.empty((4, 0)))).tolist() == [True] * 4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_signed_rank_is_exact_with_many_ties(seed):
+    """Against all sign patterns: ties share halves of ranks."""
+    values = np.random.default_rng(seed).integers(-2, 5, 9)
+    moved = values[values != 0]
+    ranks = stats.rankdata(np.abs(moved))
+    sums = np.array([np.dot(signs, ranks) for signs in itertools.product([0, 1], repeat=len(ranks))])
+    above, below = (np.mean(sums >= ranks[side].sum() - 1e-9) for side in (moved > 0, moved < 0))
+    assert signed_rank_p(values) == pytest.approx(min(1.0, 2 * min(above, below)), abs=1e-12)
+
+
+def test_single_precision_is_counted_in_double():
+    single = np.array([0.1, 0.2, 0.35], dtype=np.float32)
+    one, other = paired_t(single), paired_t(single.astype(float))
+    for name in ("effect", "sd", "low", "high", "p"):
+        assert float(getattr(one, name)) == float(getattr(other, name))
+    assert holm(single).tolist() == holm(single.astype(float)).tolist()
+    effect, sd = single[:2]
+    for test in (difference_p, equivalence_p):
+        assert float(test(effect, sd, 6, single[2])) == float(test(float(effect), float(sd), 6, float(single[2])))
+
+
+def test_many_studies_of_one_seed_have_an_effect_each_and_nothing_else():
+    t = paired_t([[0.1], [0.2], [0.3]])
+    assert t.effect.tolist() == [0.1, 0.2, 0.3]
+    assert [np.isnan(x).tolist() for x in (t.sd, t.low, t.high, t.p)] == [[True] * 3] * 4

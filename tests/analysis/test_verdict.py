@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.analysis import judge, paired_t
+from ablate.analysis import Verdict, judge, paired_t
 from ablate.config.schema import Claim
 
 from .tables import claim, paired, results, with_status
@@ -217,6 +217,37 @@ def test_a_verdict_is_json_without_nan():
     for verdict in judge(frame, claims):
         assert json.loads(json.dumps(verdict.to_dict(), allow_nan=False))["id"] == verdict.id
     assert judge(frame, claims)[0].to_dict()["values"][0] is None
+
+
+def test_a_verdict_is_read_back_from_its_json():
+    frame = with_status(paired(around(0.3)), "post", [0, 1], "diverged")
+    given = [claim(), claim(id="none", contrast={"a": 1, "b": -1}), claim(id="zero", expect="zero")]
+    for verdict in judge(frame, given) + judge(paired(around(0.3)), given):
+        plain = json.loads(json.dumps(verdict.to_dict()))
+        again = Verdict.from_dict(plain)
+        assert json.loads(json.dumps(again.to_dict())) == plain
+        assert again.replace(values={}) == verdict.replace(values={})
+        assert list(again.values) == list(verdict.values)
+        for seed, value in verdict.values.items():
+            assert again.values[seed] == value or (math.isnan(again.values[seed]) and math.isinf(value))
+
+
+def test_a_claim_that_nobody_judged_is_a_verdict_that_is_not_tested():
+    verdict = Verdict.from_dict({**claim(says="It helps."), "requires": [], "threshold": None, "paper": None})
+    assert (verdict.id, verdict.says, verdict.metric, verdict.margin) == ("gap", "It helps.", "train/loss", 0.05)
+    assert (verdict.word, verdict.is_measured, verdict.n, verdict.sentence) == ("not tested", False, 0, "")
+    assert (verdict.paper, verdict.threshold, verdict.values) == ({}, None, {})
+    bare = Verdict.from_dict({"id": "bare"})
+    assert (bare.metric, bare.contrast, bare.expect, bare.word) == ("test/error", {}, "", "not tested")
+    assert bare.to_dict()["margin"] is None
+
+
+def test_a_verdict_says_its_word_and_what_its_effect_is_counted_in():
+    (gap, ratio) = judge(paired(around(0.3)), [claim(), claim(id="ratio", scale="ratio", margin=0.1)])
+    assert (gap.word, gap.is_measured, gap.measure) == ("supported", True, "train/loss")
+    assert (ratio.word, ratio.measure) == ("supported", "relative change")
+    (none,) = judge(with_status(paired([0.3]), "pre", [0], "failed"), [claim()])
+    assert (none.word, none.is_measured) == ("inconclusive", False)
 
 
 def test_claims_come_in_every_form_and_keep_their_words():

@@ -9,7 +9,7 @@ from ablate.analysis.subject import subject
 
 from .tables import claim, paired, with_status
 
-WHAT = "at depth 110 post minus pre train loss is"
+WHAT = "at depth 110 post minus pre training loss is"
 NOISE = [0.11, -0.19, 0.15, -0.12, -0.05, 0.10]
 
 
@@ -98,20 +98,23 @@ def test_divergence_is_told_in_counts():
 @pytest.mark.parametrize(
     ("contrast", "expected"),
     [
-        ({"post": 1, "pre": -1}, "post minus pre train loss"),
-        ({"pre@depth=20,width=2": -1, "post@depth=20,width=2": 1}, "at depth 20 and width 2 post minus pre train loss"),
-        ({"a@depth=56": 1, "a@depth=20": -1}, "train loss of a at depth 56 minus a at depth 20"),
+        ({"post": 1, "pre": -1}, "post minus pre training loss"),
+        (
+            {"pre@depth=20,width=2": -1, "post@depth=20,width=2": 1},
+            "at depth 20 and width 2 post minus pre training loss",
+        ),
+        ({"a@depth=56": 1, "a@depth=20": -1}, "training loss of a at depth 56 minus a at depth 20"),
         (
             {"a@depth=56": 1, "b@depth=56": -1, "a@depth=20": -1, "b@depth=20": 1},
-            "train loss of (a minus b at depth 56) minus (a minus b at depth 20)",
+            "training loss of (a minus b at depth 56) minus (a minus b at depth 20)",
         ),
         (
             {"a@depth=56": 1, "b@depth=56": -1, "a@depth=20": 1, "b@depth=20": -1},
-            "train loss of (a minus b at depth 56) plus (a minus b at depth 20)",
+            "training loss of (a minus b at depth 56) plus (a minus b at depth 20)",
         ),
-        ({"a": 1, "b": -0.5, "c": -0.5}, "train loss of a - 0.5 x b - 0.5 x c"),
-        ({"a": 1, "b": 1, "c": -2, "d": 0}, "train loss of a + b - 2 x c"),
+        ({"a": 1, "b": -0.5, "c": -0.5}, "training loss of a - 0.5 x b - 0.5 x c"),
+        ({"a": 1, "b": 1, "c": -2, "d": 0}, "training loss of a + b - 2 x c"),
     ],
 )
 def test_a_contrast_in_words(contrast, expected):
-    assert subject(contrast, "train loss") == expected
+    assert subject(contrast, "training loss") == expected

@@ -135,7 +135,7 @@ def test_the_power_of_each_claim_is_said_at_the_level_that_holm_may_ask(plan: Ru
     assert sizes["static"]
     out = plan("+exp=bet", "study.seeds=6")
     assert "bet: effects from 1.43 standard deviations of the paired differences" in out
-    assert "sizes: params needs no seeds" in out
+    assert "sizes: no seeds are needed for parameters" in out
     assert "sign-flip" not in out
 
 

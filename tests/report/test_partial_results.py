@@ -88,6 +88,18 @@ def test_nothing_done_says_so(make: Make) -> None:
     assert "No cell has a metric yet." in text
 
 
+def test_verdicts_that_say_little_are_shown_as_far_as_they_go(make: Make, tmp_path: Path) -> None:
+    fake = make(seeds=2, epochs=2, claims=[])
+    said = {"verdict": "supported", "effect": 0.1, "n": 2, "values": {"0": 0.1, "1": None}}
+    fake.verdicts = [{"id": "little"}, {"id": "more", **said, "margin": None, "metric": "train/loss"}]
+    fake.write(tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| – not tested | little | – | – | 0 | – | – | – | – | – | – |" in text
+    assert "| ✓ supported | more | +0.100 | – | 2 | – | – | – | – | – | – |" in text
+    assert "- by seed: 0: +0.1, 1: diverged" in text
+    assert (tmp_path / "figures" / "effects.svg").exists()
+
+
 def test_verdict_without_any_seed_shows_no_effect(make: Make, tmp_path: Path) -> None:
     fake = nothing_done(make)
     for verdict in fake.verdicts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_data_that_change_between_plan_and_training_are_refused(run: Run, monkey
     contents.forget()
     assert main([*PICTURES, "data.root=data"]) == 1
     (reason,) = load_results("runs/single")["reason"]
-    assert reason.endswith("what data.content points to changed since the plan; run again")
+    assert reason.endswith("what data=imagefolder reads changed since the plan; run again")
 
 
 def test_files_of_one_name_with_other_content_are_another_set(run: Run) -> None:
@@ -124,8 +125,63 @@ def test_where_data_is_absent_a_plan_says_that_ids_are_provisional(capsys: pytes
     for data in (["data=mnist", "data.root=nowhere"], ["data=imagefolder", "data.root=nowhere", "data.classes=2"]):
         assert main(["plan", "depth=8", "augment=none", *data]) == 0
         said = " ".join(capsys.readouterr().out.split())
-        assert "the IDs of 1 cells are provisional: what data." in said
-        assert "points to is not here yet" in said
+        assert "the ID of 1 cell is provisional: what data" in said
+        assert "is not here yet" in said
+
+
+PUBLISHED = """
+from pathlib import Path
+
+import torch
+
+from ablate import DataSet, InputError, Split, Splits, register
+
+
+@register("data", "own")
+class Own(DataSet):
+    \"\"\"Noise, of which one file says how much.\"\"\"
+
+    channels, size, classes, samples = 1, (8, 8), 2, (40, 40)
+    published = {"count": "HASH"}
+
+    def __init__(self, *, batch_size: int = 20):
+        self.batch_size = batch_size
+
+    @classmethod
+    def reads(cls, batch_size):
+        return [Path("data/count")]
+
+    def check(self):
+        if not Path("data/count").exists():
+            raise InputError("no data/count")
+
+    def load(self):
+        count = int(Path("data/count").read_text())
+        images = torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        return Splits(*(Split(images, torch.arange(count) % 2) for _ in range(2)))
+"""
+
+
+def test_finished_cells_of_a_published_set_need_its_files_no_more(run: Run) -> None:
+    Path("plugins").mkdir()
+    Path("data").mkdir()
+    Path("plugins/own.py").write_text(PUBLISHED.replace("HASH", hashlib.md5(b"40").hexdigest()))
+    own = [*SMALL, "data=own"]
+    Path("data/count").write_text("40")
+    assert run(*own) == 1
+    Path("data/count").unlink()
+    assert run(*own) == 0
+    assert main([*own, "seed=1"]) == 2, "what is to be trained needs them"
+    Path("data/count").write_text("60")
+    assert run(*own) == 1, "other data under that name is another set"
+
+
+def test_finished_cells_of_other_data_need_it_to_be_told_apart(run: Run) -> None:
+    mnist = [*SMALL, "data=mnist", "data.batch_size=20"]
+    published.write_mnist(Path("data"), 40)
+    assert run(*mnist) == 1
+    shutil.rmtree("data")
+    assert main(mnist) == 2
 
 
 INIT = """

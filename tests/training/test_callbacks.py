@@ -241,5 +241,5 @@ def test_compiled_steps_are_refused_beside_one_that_is_called_in_each(way: str) 
 
 def test_what_is_no_callback_is_refused() -> None:
     cell = tiny_cell(*ready(lambda: 3))
-    with pytest.raises(InputError, match=r"callback 'mine' makes a int, which is no pytorch_lightning.Callback"):
+    with pytest.raises(InputError, match=r"callback 'mine' makes a int, which is no pytorch_lightning\.Callback"):
         build_callbacks(cell.config)

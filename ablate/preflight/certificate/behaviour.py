@@ -62,8 +62,10 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
         loss = training_loss(model, images, labels)
         loss.backward()
     handle.remove()
+    # Taken now: the pass that follows changes them.
     statistics = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    # The same noise once more, and the global generator left as it was found: the caller may be a process that trains.
     with torch.no_grad(), _fixed_noise():
         _take_statistics_of_batch(model, images)
         logits = model.eval()(images)
@@ -106,6 +108,8 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
         pairs = _pairs(ours, theirs, names)
         difference = _largest(pairs)
         if math.isnan(difference):
+            # Two overflows look alike whatever led to them; only equal modules make equal bits a sign of equal
+            # computation.
             unclear += [] if same_modules and _identical(pairs) else [what]
         else:
             differences[what] = difference
@@ -126,6 +130,7 @@ def _largest(pairs: Sequence[Pair]) -> float:
     if not all(finite):
         return math.inf if any(finite) else math.nan
     scales = [max(_size(a), _size(b)) for a, b in both]
+    # Divided by its own size, a gradient that is 0 but for rounding would differ by 100 %.
     least = max([FLOOR * scale for scale in scales], default=0.0)
     shares = zip(both, (max(scale, least) for scale in scales), strict=True)
     return max((_size(a - b) / scale for (a, b), scale in shares if scale > 0), default=0.0)
@@ -143,7 +148,7 @@ def _identical(pairs: Sequence[Pair]) -> bool:
 
 def _plain(tensor: Tensor) -> Tensor:
     """Bits, so that one NaN equals another."""
-    return tensor.contiguous().view(torch.int32)
+    return tensor.contiguous().flatten().view(torch.uint8)
 
 
 def _size(tensor: Tensor) -> float:
@@ -160,6 +165,8 @@ def _take_statistics_of_batch(model: nn.Module, images: Tensor) -> None:
         return
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
+        # The running statistics become those of this pass. One pass does for any depth: in training mode each norm
+        # already normalises by its batch, so the norms behind it see what they will see in eval mode.
         norm.momentum = 1.0
     model(images)
     for norm, momentum in zip(norms, momenta, strict=True):

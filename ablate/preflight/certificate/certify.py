@@ -61,6 +61,8 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
     pairs = list(_pairs(study))
     evidence = {one.key: one.evidence for one in known}
     wanted = {pair.key: pair for pair in pairs if pair.key not in evidence}
+    # An arm that is known to do something somewhere cannot be refused: its other points need not be compared at any
+    # price.
     settled = {pair.arm.arm for pair in pairs if pair.key in evidence and not evidence[pair.key].is_no_op}
     if wanted:
         evidence |= _collect(list(wanted.values()), settled)
@@ -129,6 +131,7 @@ def _collect(pairs: list[Pair], settled: set[str]) -> dict[str, Evidence]:
 
     found: dict[str, Evidence] = {}
     spent = 0.0
+    # So the budget buys most comparisons, and each arm's first is that at its cheapest point.
     for pair in sorted(pairs, key=lambda pair: pair.cost):
         before, after = pair.networks
         sizes = Sizes((before.params, after.params), (before.flops, after.flops))
@@ -169,6 +172,7 @@ def _cost(network: Profile) -> float:
 
 
 def _key(baseline: Cell, arm: Cell) -> str:
+    # Without the seed, which changes nothing of what an arm is, and with all code that could change the answer.
     configs = [{**decisive(cell.config), "seed": 0} for cell in (baseline, arm)]
     parts = [configs, baseline.code, arm.code, _own_code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -24,6 +24,7 @@ def config_difference(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> di
 def changed_factors(difference: Iterable[str]) -> list[str]:
     """The keys that differ, taken together as factors: another plugin is one change, whatever options it brings."""
     keys = list(difference)
+    # `norm.name` among them means that another plugin was chosen, whose options then differ as a matter of course.
     chosen = {name for key in keys if kind_of_key(name := key.removesuffix(".name"))}
     return list(dict.fromkeys(group if (group := key.split(".")[0]) in chosen else key for key in keys))
 

@@ -40,6 +40,8 @@ def full_evidence(baseline: Config, arm: Config, difference: Iterable[str], size
     recipe, unchecked = recipe_changes(baseline, arm, keys)
     with _fitting_threads(max(sizes.flops)):
         first, second = _built(baseline), _built(arm)
+        # The order counts: comparing outputs overwrites the initial values, and trying the optimiser replaces the
+        # parameters.
         modules = module_changes(first, second)
         if initial_values_differ(first, second):
             recipe.insert(0, "initial values")
@@ -68,6 +70,7 @@ def _outputs(
     images, others = ((data.channels, data.size, data.classes) for data in datas)
     if images != others:
         return {"outputs": NOT_COMPARED, "note": "the data sets have images or classes of another shape"}
+    # Not as they were initialised: zeros and ones would hide parts that do take effect in training.
     shared = share_generic_values(first, second)
     batch = fixed_batch(*images)
     try:

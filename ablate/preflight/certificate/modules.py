@@ -19,6 +19,7 @@ def module_changes(baseline: nn.Module, arm: nn.Module) -> list[str]:
     changed = Counter((before[name], after[name]) for name in before if name in after and before[name] != after[name])
     gone = Counter(part for name, part in before.items() if name not in after)
     new = Counter(part for name, part in after.items() if name not in before)
+    # One of the same type and settings under another name: neither new nor gone, as after a change of order.
     moved = gone & new
     texts = [*_changed(changed), *_counted(moved, "{n} × {what} moved")]
     texts += [*_counted(new - moved, "+{n} {what}"), *_counted(gone - moved, "−{n} {what}")]

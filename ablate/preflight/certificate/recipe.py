@@ -98,12 +98,15 @@ def _path(optim: Optim, model: nn.Module) -> list[Tensor]:
     """Where the parameters are after each step, from the same start, at the rate that training sets."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            # Rules of optimisers act value by value or by a tensor's norm: two values a side show both. Dimensions
+            # stay, since weight decay often spares vectors.
             shape = [min(2, side) for side in parameter.shape]
             parameter.data = _draw(shape, name, "start")
     optimizer = optim.build(model)
     found: list[Tensor] = []
     for step in range(STEPS):
         for group in optimizer.param_groups:
+            # As training does before each step, whatever rate `build` was left with.
             group["lr"] = optim.lr
         for name, parameter in model.named_parameters():
             parameter.grad = _draw(list(parameter.shape), name, "gradient", step)
@@ -119,9 +122,11 @@ def _draw(shape: Sequence[int], *names: str | int) -> Tensor:
 
 def _same_distribution(a: Tensor, b: Tensor) -> bool:
     a, b = a.double().flatten(), b.double().flatten()
+    # Constants, such as gains of 1, have no spread: they are equal or they are not.
     if len(a) < 2 or bool((a == a[0]).all()) or bool((b == b[0]).all()):
         return torch.equal(a, b)
     spread = min(float(a.std()), float(b.std()))
+    # The standard error of a difference of two means of n values, sigma * sqrt(2 / n); that of two spreads is smaller.
     error = SAME_SPREAD * spread * math.sqrt(2 / len(a))
     return abs(float(a.mean() - b.mean())) <= error and abs(float(a.std() - b.std())) <= error
 
@@ -171,6 +176,7 @@ def _factors(config: Config) -> list[float]:
     schedule: Schedule = registry.build("schedule", config["schedule"])
     epochs = int(config["trainer"]["epochs"])
     steps = epochs * _steps_per_epoch(config["data"])
+    # Steps and not epochs: two schedules may agree at the start of every epoch and differ within.
     return [schedule.factor(step / steps, epochs * step / steps) for step in range(steps)]
 
 
@@ -199,6 +205,7 @@ def _evaluation_differs(baseline: Config, arm: Config) -> bool:
     data: DataSet = registry.build("data", arm["data"])
     both: list[Evaluation] = [registry.build("evaluation", config["evaluation"]) for config in (baseline, arm)]
     most = max(one.margin for one in both)
+    # One batch with the larger margin, of which each evaluation gets the inner part: so both see the same pixels.
     shape = (2, data.channels, *(side + 2 * most for side in data.size))
     whole = torch.randn(*shape, generator=generator(SEED, "certificate", "views"))
     ours, theirs = (list(one.views(_inner(whole, most - one.margin))) for one in both)

@@ -50,5 +50,7 @@ def _disturb(parameter: Tensor, name: str) -> None:
     stream = generator(SEED, "certificate", name, *parameter.shape)
     noise = torch.randn(parameter.shape, generator=stream, dtype=parameter.dtype)
     is_vector = parameter.ndim <= 1
+    # Of (out, in, kernel, kernel): all that one output sums over, so that the noise neither drowns nor vanishes with
+    # depth.
     fan_in = max(1, parameter.numel() // max(1, parameter.shape[0])) if not is_vector else 1
     parameter += noise * (VECTOR_NOISE if is_vector else WEIGHT_NOISE / math.sqrt(fan_in))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
+from ablate.analysis.metrics import STATIC
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.charts.outcomes import means_and_scale
@@ -13,11 +14,6 @@ from ablate.report.palette import ARM_SHAPES
 
 WIDTH, HEIGHT = 280, 220  # of a panel, in pixels: three stand side by side
 LOG_SPAN = 10  # costs that differ by more than this factor are drawn on a log scale
-_TITLES = {
-    "params": "parameters",
-    "flops": "FLOPs per image (multiply-adds)",
-    "seconds": "training time per cell (s)",
-}
 
 
 def metric_by_cost(inputs: Inputs, metric: str) -> alt.HConcatChart:
@@ -43,10 +39,10 @@ def _panel(inputs: Inputs, means: Records, cost: str, scale: alt.Scale, title: s
     arms = inputs.arms
     values = [row[cost] for row in means if cost in row]
     log = min(values) > 0 and max(values) > LOG_SPAN * min(values)
-    look = alt.Axis(format="~g" if cost == "seconds" else "~s", tickCount=5, labelOverlap="greedy")
+    look = alt.Axis(format="~s" if cost in STATIC else "~g", tickCount=5, labelOverlap="greedy")
     reach = alt.Scale(type="log" if log else "linear", nice=False, zero=False, padding=16)
     low, value = (alt.Y(f"{field}:Q", title=title, scale=scale) for field in ("low", "value"))
-    x = alt.X(f"{cost}:Q", title=_TITLES[cost], axis=look, scale=reach)
+    x = alt.X(f"{cost}:Q", title=fmt.metric_axis(cost), axis=look, scale=reach)
     base = alt.Chart().encode(x=x, color=arm_colour(arms))
     shape = alt.Shape("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_SHAPES))
     about = tips("arm:N", "point:N", "low:Q", "high:Q", f"{cost}:Q", mean="value:Q", seeds="n:Q")

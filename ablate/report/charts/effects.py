@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
 
+from ablate.analysis.metrics import RELATIVE
+from ablate.analysis.verdict import Verdict
 from ablate.report import format as fmt
 from ablate.report.charts.style import AnyChart, Records, data, framed, tips
-from ablate.report.inputs import Inputs, Outcome
+from ablate.report.inputs import Inputs
 from ablate.report.palette import VERDICT_COLOURS, VERDICT_SHAPES, VERDICT_SYMBOLS
+from ablate.report.verdict_facts import expected_text
 
 WIDTH, ROW = 560, 56  # of the frame, in pixels
 BAND = "#dfe3e8"
@@ -17,18 +21,18 @@ BAND = "#dfe3e8"
 
 def effects(inputs: Inputs) -> alt.VConcatChart:
     """Each claim's effect with its interval, single seeds and margin; a frame for each metric."""
-    tested = [(number, outcome) for number, outcome in enumerate(inputs.outcomes, 1) if outcome.has_evidence]
-    kinds = dict.fromkeys((outcome.metric, outcome.measure) for _, outcome in tested)
+    tested = [(number, verdict) for number, verdict in enumerate(inputs.verdicts, 1) if verdict.is_measured]
+    kinds = dict.fromkeys((verdict.metric, verdict.measure) for _, verdict in tested)
     frames = [_frame(kind, [c for c in tested if (c[1].metric, c[1].measure) == kind]) for kind in kinds]
     return alt.vconcat(*frames, spacing=24)
 
 
-def _frame(kind: tuple[str, str], claims: list[tuple[int, Outcome]]) -> AnyChart:
+def _frame(kind: tuple[str, str], claims: list[tuple[int, Verdict]]) -> AnyChart:
     metric, measure = kind
-    rows = [_row(number, outcome) for number, outcome in claims]
-    seeds = [seed for row, (_, outcome) in zip(rows, claims, strict=True) for seed in _seeds(row["claim"], outcome)]
+    rows = [_row(number, verdict) for number, verdict in claims]
+    seeds = [seed for row, (_, verdict) in zip(rows, claims, strict=True) for seed in _seeds(row["claim"], verdict)]
     unit = fmt.difference_unit(measure)
-    change = "relative change" if measure == fmt.RELATIVE else "difference"
+    change = "relative change" if measure == RELATIVE.name else "difference"
     title = f"effect: {change} in {fmt.metric_name(metric)}" + (f" ({unit})" if unit else "")
     scale = alt.Scale(domain=_domain(rows, seeds), nice=False)
     names = alt.Axis(labelLimit=400, ticks=False, domain=False)
@@ -77,25 +81,25 @@ def _by_verdict(looks: dict[str, str]) -> alt.Scale:
     return alt.Scale(domain=list(looks), range=list(looks.values()))
 
 
-def _row(number: int, outcome: Outcome) -> dict[str, Any]:
-    k, verdict = fmt.factor(outcome.measure), outcome.word
-    interval = (outcome.effect, outcome.low, outcome.high)
+def _row(number: int, verdict: Verdict) -> dict[str, Any]:
+    k, word = fmt.factor(verdict.measure), verdict.word
+    interval = (verdict.effect, verdict.low, verdict.high)
     effect, low, high = (None if value is None else k * value for value in interval)
-    figure = f"{fmt.effect(outcome.measure, *interval)}  {fmt.effect_interval(outcome.measure, *interval)}"
+    figure = f"{fmt.effect(verdict.measure, *interval)}  {fmt.effect_interval(verdict.measure, *interval)}"
     if effect is None:
-        figure = f"no finite effect: {fmt.plural(len(outcome.diverged), 'cell')} diverged"
-    margin = abs(outcome.margin or 0.0)
-    below = margin / (1 + margin) if outcome.scale == "ratio" else margin  # a tenth more, and its inverse
+        figure = f"no finite effect: {fmt.plural(len(verdict.diverged), 'cell')} diverged"
+    margin = 0.0 if math.isnan(verdict.margin) else verdict.margin
+    below = margin / (1 + margin) if verdict.scale == "ratio" else margin  # a tenth more, and its inverse
     return {
-        "claim": f"{number} · {outcome.id.replace('_', ' ')}  (expected {outcome.expected_text})",
-        "verdict": verdict, "word": f"{VERDICT_SYMBOLS[verdict]} {verdict}", "figure": figure, "p": outcome.p,
+        "claim": f"{number} · {verdict.id.replace('_', ' ')}  (expected {expected_text(verdict)})",
+        "verdict": word, "word": f"{VERDICT_SYMBOLS[word]} {word}", "figure": figure, "p": verdict.p,
         "effect": effect, "low": low, "high": high, "below": -k * below, "above": k * margin,
     }  # fmt: skip
 
 
-def _seeds(claim: str, outcome: Outcome) -> Records:
-    k = fmt.factor(outcome.measure)
-    return [{"claim": claim, "seed": s, "value": k * v} for s, v in outcome.values.items() if v is not None]
+def _seeds(claim: str, verdict: Verdict) -> Records:
+    k = fmt.factor(verdict.measure)
+    return [{"claim": claim, "seed": s, "value": k * v} for s, v in verdict.values.items() if math.isfinite(v)]
 
 
 def _domain(rows: Records, seeds: Records) -> list[float]:

@@ -35,6 +35,7 @@ def metric_by_factor(inputs: Inputs, metric: str) -> AnyChart:
     for row in rows:
         row["panel"] = ", ".join(f"{name} {row[name]}" for name in inputs.varying if name != axis)
         row["at"] = row[axis] if axis else row["arm"]
+        # Side by side at a value of the axis; without a grid the arms are the axis itself.
         row["lane"] = _lane(row["arm"] if axis else "", row["kind"])
     names = list(dict.fromkeys(row["panel"] for row in rows))
     return panels(_layers(inputs, fmt.metric_axis(metric), scale), rows, "panel", names, columns=2)

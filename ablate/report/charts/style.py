@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from ablate.analysis.metrics import metric_of
 from ablate.report.palette import ARM_COLOURS
 
 WIDTH = 1040  # of the widest chart, in pixels
@@ -53,7 +54,7 @@ def value_scale(metric: str, values: Sequence[float], domain: Sequence[float] | 
 def is_log(metric: str, values: Iterable[float]) -> bool:
     """Whether the values of a metric are drawn on a log scale."""
     finite = [value for value in values if math.isfinite(value)]
-    return metric.endswith("loss") and bool(finite) and min(finite) > 0 and max(finite) >= 10 * min(finite)
+    return metric_of(metric).is_loss and bool(finite) and min(finite) > 0 and max(finite) >= 10 * min(finite)
 
 
 def framed(inner: Sequence[float], outer: Iterable[float | None], floor: float = -math.inf) -> list[float]:
@@ -63,6 +64,7 @@ def framed(inner: Sequence[float], outer: Iterable[float | None], floor: float =
     """
     low, high = (min(inner), max(inner)) if inner else (0.0, 1.0)
     span = (high - low) or abs(high) / 4 or 1.0
+    # The interval of two seeds may be a hundred times as wide as all points: shown whole, it would hide them.
     ends = [end for end in outer if end is not None and math.isfinite(end)]
     bottom = max(min([low, *ends]), low - span) - 0.05 * span
     top = min(max([high, *ends]), high + span) + 0.05 * span

@@ -133,13 +133,13 @@ def frame() -> Any:
 
 
 def test_a_claim_across_a_marked_arm_is_cautioned(marked: dict[str, Any]) -> None:
-    (outcome,) = gather(marked, frame()).outcomes
+    (verdict,) = gather(marked, frame()).verdicts
     expected = (
         "Arm pre changes more than it declares: optim.lr, against baseline post: the difference may come from that."
     )
-    assert expected in outcome.notes
+    assert expected in verdict.notes
     within = {**marked, "claims": [{**marked["claims"][0], "contrast": {"pre@depth=20": 1.0, "pre@depth=8": -1.0}}]}
-    assert not any("may come from that" in note for note in gather(within, frame()).outcomes[0].notes)
+    assert not any("may come from that" in note for note in gather(within, frame()).verdicts[0].notes)
 
 
 def test_marks_stand_in_terminal_page_and_text(

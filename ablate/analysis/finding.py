@@ -27,7 +27,7 @@ from ablate.errors import nearest
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Finding:
     """What one look shows of one claim.
 
     Attributes:
@@ -53,12 +53,12 @@ def tested_margin(claim: Claim | Verdict) -> float:
     return math.log1p(claim.margin) if claim.scale == "ratio" else float(claim.margin)
 
 
-def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[int] | None, alpha: float) -> Evidence:
+def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[int] | None, alpha: float) -> Finding:
     """The figures of a claim at a look, from these seeds, or from all that the table has (None)."""
     claim = measured.claim
     verdict, found = Verdict.of(claim), measured.of(seeds)
     if reason := _why_untested(frame, claim, found):
-        return Evidence(verdict.replace(sentence=f"Not tested: {reason}.", missing=found.missing))
+        return Finding(verdict.replace(sentence=f"Not tested: {reason}.", missing=found.missing))
     verdict = verdict.replace(
         verdict="inconclusive",
         level=look.level(alpha),
@@ -74,10 +74,10 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
     if claim.metric in STATIC:
         return _exact(verdict, claim, values)
     if found.diverged:
-        evidence = _ranked(verdict, claim, values, look)
+        finding = _ranked(verdict, claim, values, look)
     else:
-        evidence = _averaged(verdict, claim, values, look, alpha)
-    return replace(evidence, is_whole=found.to_come == 0)
+        finding = _averaged(verdict, claim, values, look, alpha)
+    return replace(finding, is_whole=found.to_come == 0)
 
 
 def _why_untested(frame: pd.DataFrame, claim: Claim, found: ContrastValues) -> str:
@@ -90,19 +90,19 @@ def _why_untested(frame: pd.DataFrame, claim: Claim, found: ContrastValues) -> s
     return f"no cell recorded {claim.metric}" + (f"; the nearest is {near}" if near else "")
 
 
-def _exact(verdict: Verdict, claim: Claim, values: list[float]) -> Evidence:
+def _exact(verdict: Verdict, claim: Claim, values: list[float]) -> Finding:
     """A metric of the network itself: one value, without chance, seeds or a test."""
     if not values:
-        return Evidence(verdict.replace(test=EXACT))
+        return Finding(verdict.replace(test=EXACT))
     told = _told(claim, values[0])
     first = dict(list(verdict.values.items())[:1])
     figures = verdict.replace(
         test=EXACT, effect=told, low=told, high=told, n=1, values=first, seeds=list(first), looks=[], look=None
     )
-    return Evidence(figures, values[0])
+    return Finding(figures, values[0])
 
 
-def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, alpha: float) -> Evidence:
+def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, alpha: float) -> Finding:
     """Figures by the paired t test."""
     t = paired_t(values, verdict.level)
     criterion = Criterion(claim.expect, tested_margin(claim))
@@ -120,19 +120,18 @@ def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, a
         p_equivalence=_or_none(look.adjusted_one_sided(equivalence_p(t.effect, t.sd, t.n, criterion.margin))),
         disagreement=p is not None and p_signflip is not None and (p < alpha) != (p_signflip < alpha),
     )
-    return Evidence(figures, float(t.effect), p_tested)
+    return Finding(figures, float(t.effect), p_tested)
 
 
-def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look) -> Evidence:
+def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look) -> Finding:
     """Figures by the signed-rank test, for values some of which are infinite or ties of diverged cells."""
     median = _median(sorted(values))
     verdict = verdict.replace(effect=None if median is None else _told(claim, median), test=SIGNED_RANK)
-    effect = math.nan if median is None else median
     if len(values) < 2:
-        return Evidence(verdict, effect)
+        return Finding(verdict)
     criterion = Criterion(claim.expect, tested_margin(claim))
     p_tested = float(look.adjusted(signed_rank_p(values, criterion.tested_margin)))
-    return Evidence(verdict.replace(p=signed_rank_p(values)), effect, p_tested)
+    return Finding(verdict.replace(p=signed_rank_p(values)), math.nan if median is None else median, p_tested)
 
 
 def _median(ordered: list[float]) -> float | None:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.contrast import contrast
-from ablate.analysis.evidence import Evidence, gather, tested_margin
+from ablate.analysis.finding import Finding, gather, tested_margin
 from ablate.analysis.limits import limits_of
-from ablate.analysis.power import seeds_to_decide
+from ablate.analysis.power_analysis import seeds_to_decide
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.sequential import Look, Looks
 from ablate.analysis.statistics import ALPHA, holm, least_seeds
@@ -46,13 +46,13 @@ def judge(
     """
     read = [as_claim(claim) for claim in claims]
     if len(looks) < 2:
-        evidence = [gather(frame, contrast(frame, claim), Look(), None, alpha) for claim in read]
-        return _conclude_all(read, evidence, alpha)
+        findings = [gather(frame, contrast(frame, claim), Look(), None, alpha) for claim in read]
+        return _conclude_all(read, findings, alpha)
     return _look_by_look(frame, read, tuple(looks), alpha)
 
 
 def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, alpha: float) -> list[Verdict]:
-    evidence: dict[int, Evidence] = {}
+    findings: dict[int, Finding] = {}
     settled: dict[int, Verdict] = {}
     verdicts: list[Verdict] = []
     seeds = sorted(int(seed) for seed in frame["seed"].unique()) if len(frame) else []
@@ -65,40 +65,40 @@ def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, al
             if place in settled:
                 continue
             found = gather(frame, one, Look(number, looks), seeds[:number], alpha)
-            if found.is_whole or place not in evidence:
-                evidence[place] = found
+            if found.is_whole or place not in findings:
+                findings[place] = found
                 reached = reached or found.is_whole
         if verdicts and not reached:
             break
-        verdicts = _conclude_all(claims, [evidence[place] for place in range(len(claims))], alpha, settled)
-        settled |= {place: verdict for place, verdict in enumerate(verdicts) if not verdict.open}
+        verdicts = _conclude_all(claims, [findings[place] for place in range(len(claims))], alpha, settled)
+        settled = {place: verdict for place, verdict in enumerate(verdicts) if not verdict.open}
     return verdicts
 
 
 def _conclude_all(
-    claims: Sequence[Claim], evidence: Sequence[Evidence], alpha: float, settled: dict[int, Verdict] | None = None
+    claims: Sequence[Claim], findings: Sequence[Finding], alpha: float, settled: dict[int, Verdict] | None = None
 ) -> list[Verdict]:
     """Holm over all claims that were tested, and a verdict for those that are not settled."""
-    tested = [place for place, one in enumerate(evidence) if one.is_tested]
-    adjusted = dict(zip(tested, holm([evidence[place].p for place in tested]).tolist(), strict=True))
+    tested = [place for place, one in enumerate(findings) if one.is_tested]
+    adjusted = dict(zip(tested, holm([findings[place].p for place in tested]).tolist(), strict=True))
     return [
-        (settled or {}).get(place) or _conclude(claim, evidence[place], adjusted.get(place), len(tested), alpha)
+        (settled or {}).get(place) or _conclude(claim, findings[place], adjusted.get(place), len(tested), alpha)
         for place, claim in enumerate(claims)
     ]
 
 
-def _conclude(claim: Claim, evidence: Evidence, p_holm: float | None, tests: int, alpha: float) -> Verdict:
+def _conclude(claim: Claim, finding: Finding, p_holm: float | None, tests: int, alpha: float) -> Verdict:
     """Add the verdict, the seeds that would decide, the sentence, its limits and the notes."""
-    verdict = evidence.figures
+    verdict = finding.figures
     if verdict.verdict is None:
         return verdict
     criterion = Criterion(claim.expect, tested_margin(claim), alpha, tests)
-    verdict = verdict.replace(verdict=_name(criterion, evidence, p_holm), p_holm=p_holm)
+    verdict = verdict.replace(verdict=_name(criterion, finding, p_holm), p_holm=p_holm)
     inconclusive = verdict.verdict == "inconclusive"
-    is_last = not verdict.looks or (verdict.look == verdict.looks[-1] and evidence.is_whole)
-    verdict = verdict.replace(open=inconclusive and not is_last, look=verdict.look if evidence.is_whole else None)
-    if inconclusive and is_last and verdict.sd is not None and math.isfinite(evidence.effect):
-        needed = seeds_to_decide(verdict.n, evidence.effect, verdict.sd, criterion)
+    is_last = not verdict.looks or (verdict.look == verdict.looks[-1] and finding.is_whole)
+    verdict = verdict.replace(open=inconclusive and not is_last, look=verdict.look if finding.is_whole else None)
+    if inconclusive and is_last and verdict.sd is not None and math.isfinite(finding.effect):
+        needed = seeds_to_decide(verdict.n, finding.effect, verdict.sd, criterion)
         least = least_seeds(alpha)  # with fewer the sign-flip would stand against the verdict
         verdict = verdict.replace(seeds_needed=None if needed is None else max(needed, least))
     return verdict.replace(
@@ -106,15 +106,15 @@ def _conclude(claim: Claim, evidence: Evidence, p_holm: float | None, tests: int
     )
 
 
-def _name(criterion: Criterion, evidence: Evidence, p_holm: float | None) -> str:
-    if evidence.figures.test == EXACT:
-        return _compared(criterion, evidence.effect)
+def _name(criterion: Criterion, finding: Finding, p_holm: float | None) -> str:
+    if finding.figures.test == EXACT:
+        return _compared(criterion, finding.effect)
     # Before the first look is whole, nothing is decided: which seeds have ended by then is no matter of chance alone.
-    if evidence.figures.looks and not evidence.is_whole:
+    if finding.figures.looks and not finding.is_whole:
         return "inconclusive"
-    p_equivalence = evidence.figures.p_equivalence
+    p_equivalence = finding.figures.p_equivalence
     p, inside = (math.nan if x is None else x for x in (p_holm, p_equivalence))
-    return str(decide(criterion, evidence.effect, p, inside))
+    return str(decide(criterion, finding.effect, p, inside))
 
 
 def _compared(criterion: Criterion, effect: float) -> str:
@@ -123,4 +123,4 @@ def _compared(criterion: Criterion, effect: float) -> str:
         return "inconclusive"
     size = abs(effect)
     within = size <= criterion.margin * (1 + 1e-9) if criterion.expect == "zero" else size < criterion.margin
-    return str(decide(criterion, effect, math.nan if effect == 0 else 0.0, 0.0 if within else 1.0))
+    return str(decide(criterion, effect, p_difference=0.0, p_equivalence=float(not within)))

@@ -1,0 +1,168 @@
+"""Everything that needs a GPU, in one command that fits into a short loan of a machine (`make gpu`).
+
+The tests marked `gpu`, the parts of the bench with fits sized by time, and the estimate of memory over the true peak.
+Each part runs in a process of its own with its own limit, and a part that fails or takes too long does not stop the
+others. What was measured is kept in a folder as it comes: a file for each part, `rows.json`, and `README.md` to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ablate.bench.memory_estimates import NETWORKS
+from ablate.system.paths import PACKAGE
+
+FIT_SECONDS = 1.5  # of a fit whose overhead is measured; a fixed number of epochs lasts a moment on a card
+BENCH = {  # part -> seconds that it may take on a GPU
+    "overhead-digits-20": 40,
+    "overhead-32x32-20": 40,
+    "overhead-32x32-110": 40,
+    "data-path": 25,
+    "ceiling": 25,
+    "start": 30,
+    "cells-per-hour": 60,
+    "speedup": 60,
+}
+TEST_SECONDS = 90
+MEMORY_SECONDS = 25  # for each network
+SLOWER = 8  # how much longer parts may take where there is no GPU, for which they are made as small as they go
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command.
+
+    Attributes:
+        name: of its file.
+        command: that is run.
+        seconds: that it may take.
+    """
+
+    name: str
+    command: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a part went: `done`, `failed` with the last line that it printed, or `timed out`."""
+
+    name: str
+    status: str
+    seconds: float
+    file: str
+    told: str = ""
+
+
+def parts(device: str) -> list[Part]:
+    """All parts, the most wanted first; on a CPU each of them as small as it goes."""
+    smallest = not device.startswith("cuda")
+    size = ["--smallest"] if smallest else ["--fit-seconds", str(FIT_SECONDS)]
+    python = [sys.executable, "-m"]
+    found = [Part("tests", [*python, "pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider"], TEST_SECONDS)]
+    for name, seconds in BENCH.items():
+        command = [*python, "ablate", "bench", "--json", "--only", name, "--pairs", "1", *size]
+        found.append(Part(f"bench-{name}", command, seconds))
+    for name in NETWORKS:
+        file = "memory-" + "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+        command = [*python, "ablate.bench.memory_estimates", name, device, *(["smallest"] if smallest else [])]
+        found.append(Part(file, command, MEMORY_SECONDS))
+    return [Part(one.name, one.command, one.seconds * (SLOWER if smallest else 1)) for one in found]
+
+
+def run(device: str, folder: Path, only: str = "") -> list[Row]:
+    """Run every part, and keep what each printed.
+
+    Args:
+        device: such as `cuda:0`, or `cpu`.
+        folder: where it is kept.
+        only: just the parts whose names begin so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for part in parts(device):
+        if part.name.startswith(only):
+            row = _run(part, folder)
+            rows.append(row)
+            print(f"{row.name}: {row.status} in {row.seconds:.0f} s  {row.told}", flush=True)
+            (folder / "rows.json").write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n")
+            (folder / "README.md").write_text(_page(device, rows, folder))
+    return rows
+
+
+def _run(part: Part, folder: Path) -> Row:
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200"}
+    file, log = folder / f"{part.name}.txt", folder / f"{part.name}.log"
+    started = time.monotonic()
+    with file.open("w") as out, log.open("w") as errors:
+        try:
+            done = subprocess.run(
+                part.command, cwd=PACKAGE.parent, env=environment, stdout=out, stderr=errors, timeout=part.seconds,
+                stdin=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+            # pytest ends with 5 where no test was chosen, and with 0 where all were skipped.
+            status = "done" if done.returncode == 0 else f"failed with code {done.returncode}"
+        except subprocess.TimeoutExpired:
+            status = f"timed out after {part.seconds:g} s"
+    told = _told(part, file, log, status)
+    return Row(part.name, status, time.monotonic() - started, file.name, told)
+
+
+def _told(part: Part, file: Path, log: Path, status: str) -> str:
+    """The figures of a part in one line, or the last line that it printed."""
+    text = file.read_text(errors="replace")
+    if status == "done" and not part.name.startswith("tests"):
+        return "; ".join(_figures(json.loads(text)))
+    lines = [line for line in [*text.splitlines(), *log.read_text(errors="replace").splitlines()] if line.strip()]
+    return lines[-1].strip() if lines else ""
+
+
+def _figures(content: dict[str, Any]) -> Iterator[str]:
+    figures = content.get("figures")
+    if isinstance(figures, list):
+        for one in figures:
+            met = {True: ", met", False: ", NOT met"}.get(one["meets"], "")
+            held = f" (held to {one['bound']}{met})" if one["bound"] else ""
+            yield f"{one['name']}: {one['median']:.4g} {one['unit']}{held}"
+    else:
+        yield f"{content['estimate']:,} bytes estimated, {content['peak']:,} taken, {content['estimate over peak']:.2f}"
+
+
+def _page(device: str, rows: Sequence[Row], folder: Path) -> str:
+    machine = next(
+        (
+            json.loads((folder / row.file).read_text())["machine"]
+            for row in rows
+            if row.name.startswith("bench-") and row.status == "done"
+        ),
+        {"device": device},
+    )
+    lines = ["# Figures of a GPU", "", ", ".join(f"{key} {value}" for key, value in machine.items()), ""]
+    lines += ["| part | status | seconds | figures |", "| --- | --- | --- | --- |"]
+    lines += [f"| {row.name} | {row.status} | {row.seconds:.0f} | {row.told.replace('|', '/')} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; 1 where some part has failed."""
+    parser = argparse.ArgumentParser(prog="python -m ablate.bench.gpu", description=__doc__.split("\n")[0])
+    parser.add_argument("--device", default="cuda:0", help="such as cuda:0, or cpu: every part at its smallest")
+    parser.add_argument("--folder", type=Path, default=Path("gpu-figures"), help="where figures are kept")
+    parser.add_argument("--only", default="", metavar="NAME", help="just the parts whose names begin so")
+    options = parser.parse_args(arguments)
+    rows = run(options.device, options.folder.absolute(), options.only)
+    return 0 if rows and all(row.status == "done" for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
