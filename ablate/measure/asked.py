@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -104,6 +104,15 @@ class Asked:
         }
         has_weights = (folder / WEIGHTS).is_file()
         return Lacking(**lacks, weights="weights" in self.keep and not has_weights, has_weights=has_weights)
+
+    def by_other_code(self, result: Mapping[str, Any]) -> list[str]:
+        """The probes and measurements of these that other code than today's has given a result."""
+        return [
+            name
+            for kind, key, nodes in (("probe", PROBES, self.probes), ("measurement", MEASUREMENTS, self.measurements))
+            for name in nodes
+            if name in result.get(key, {}) and result[key][name]["code"] != plugin_fingerprint(kind, name)
+        ]
 
 
 def kept_parts(given: Any) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.results import load_history, load_results, load_study, load_versions
 from ablate.run.settle import settled
-from ablate.run.standing import Standing, standing_of, told
+from ablate.run.standing import Standing, other_code, standing_of, told
 from ablate.run.store import RESULT, Store
 from ablate.run.takeover import take_over
 from ablate.study.cells import Cell, cell_of
@@ -64,6 +64,8 @@ def run_study(study: Study, console: Console) -> None:
         work = Work(study, store, checked.engine, checked.profiles, console, followers)
         failures = _train_by_looks(work)
         failures |= _measure_others(work)
+        for line in other_code(study, store):
+            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
         verdicts = told_before(store.folder, console)
         if verdicts is None:
             verdicts = report_study(store.folder, console, remembered=True)

@@ -70,6 +70,23 @@ def told(standings: Mapping[str, Standing]) -> list[str]:
     return lines
 
 
+def other_code(study: Study, store: Store) -> list[str]:
+    """A line for each probe and measurement whose columns were made by other code than today's, and stay as they are.
+
+    Raises:
+        InputError: a result file of the store is broken.
+    """
+    counts: Counter[str] = Counter()
+    for cell in study.once:
+        if asked := Asked.of(cell.config, study.keep):
+            found = store.find(cell, None, asked)
+            counts.update(asked.by_other_code(found.result) if found else ())
+    return [
+        f"{name}: {count} cell{' has' if count == 1 else 's have'} it from other code than today's; rerun=stale has it anew"
+        for name, count in counts.items()
+    ]
+
+
 def _cells(ones: Sequence[object]) -> str:
     return "1 finished cell is" if len(ones) == 1 else f"{len(ones)} finished cells are"
 

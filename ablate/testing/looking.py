@@ -146,7 +146,7 @@ class MeasurementConformance(LookingConformance):
 
     def test_it_gives_the_same_each_time(self) -> None:
         folder = self.train("kept", keep=("weights",))
-        found = []
+        found: list[Any] = []
         for place in ("one", "other"):
             torch.manual_seed(len(found))
             values, _ = take({self.name: self.node}, cast(Any, self.network(folder)), Path(place))

@@ -15,6 +15,7 @@ from ablate import Course, EpochLook, InputError, Measured, Measurement, Probe, 
 from ablate.cell.run import run_cell
 from ablate.measure.weights import load_weights
 from ablate.network.build import build_model
+from ablate.preflight.check import check_parts
 from ablate.run.store import Store
 from tests.cells import frozen, tiny_cell
 
@@ -150,6 +151,45 @@ def test_what_is_trained_is_the_same_to_the_bit_with_and_without(tmp_path: Path,
     assert history(folder) == history(plain)
     assert same(bare, result)
     assert {path.name for path in plain.iterdir()} == {"cell.yaml", "history.csv", "result.json"}
+
+
+def test_nor_beside_a_callback_that_is_called_in_each_step(tmp_path: Path) -> None:
+    @register("callback", "quiet")
+    class Quiet(pl.Callback):
+        """Looks on."""
+
+        incidental = True
+
+        def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            pass
+
+    plain, bare = trained(tmp_path, "plain", "shortcut=dropout")
+    alone, expected = trained(tmp_path, "alone", "shortcut=dropout", *EVERYTHING)
+    folder, result = trained(tmp_path, "full", "shortcut=dropout", *EVERYTHING, "callbacks=[quiet]")
+    assert history(folder) == history(plain)
+    assert same(bare, result)
+    assert result["metrics"]["nosy/looks"] == expected["metrics"]["nosy/looks"]
+    columns = ("epoch", "step", "moment", "std")
+    rows, others = ([[row[c] for c in columns] for row in table(one / "probes/nosy.csv")] for one in (folder, alone))
+    assert rows == others
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_nor_beside_steps_that_are_replayed(tmp_path: Path) -> None:
+    cells = {name: tiny_cell("trainer.compile=cudagraphs", *asked) for name, asked in (("a", ()), ("b", EVERYTHING))}
+    folders = {name: frozen(tmp_path, cell, name) for name, cell in cells.items()}
+    results = {name: run_cell(folder, "cuda:0") for name, folder in folders.items()}
+    assert history(folders["a"]) == history(folders["b"])
+    assert same(results["a"], results["b"])
+
+
+def test_a_probe_that_looks_into_the_forward_pass_is_refused_where_that_is_compiled() -> None:
+    check_parts(tiny_cell("probes=[gradient_norm]", "trainer.compile=inductor").config)
+    check_parts(tiny_cell("probes=[nosy]", "trainer.compile=cudagraphs").config)
+    cell = tiny_cell("probes=[nosy]", "trainer.compile=inductor")
+    with pytest.raises(InputError, match=r"^probe 'nosy' looks into the forward pass, and trainer\.compile=inductor"):
+        check_parts(cell.config)
 
 
 class Stop(pl.Callback):

@@ -149,7 +149,8 @@ def test_other_code_of_a_probe_counts_as_none_where_what_is_stale_is_run_again(
 ) -> None:
     run(*PROBE)
     monkeypatch.setattr("ablate.measure.asked.plugin_fingerprint", lambda kind, name: "other")
-    run(*PROBE)
+    said = run(*PROBE)
+    assert "gradient_norm: 1 cell has it from other code than today's; rerun=stale has it anew" in said
     assert did == ["run_cell"]
     assert "trained again: no probe gradient_norm" in run(*PROBE, "rerun=stale")
     assert did == ["run_cell", "run_cell"]
