@@ -82,7 +82,8 @@ def other_code(study: Study, store: Store) -> list[str]:
             found = store.find(cell, None, asked)
             counts.update(asked.by_other_code(found.result) if found else ())
     return [
-        f"{name}: {count} cell{' has' if count == 1 else 's have'} it from other code than today's; rerun=stale has it anew"
+        f"{name}: {'1 cell has' if count == 1 else f'{count} cells have'} it from other code than today's; "
+        "rerun=stale has it anew"
         for name, count in counts.items()
     ]
 
