@@ -40,7 +40,7 @@ def kept(what: str, asked: Any, make: Callable[[], Any]) -> Any:
         asked: what decides it besides files and code, as plain values.
         make: makes it anew.
     """
-    inputs, has_resolvers = _inputs(Path.cwd(), registry.entries_digest())
+    inputs, has_resolvers = _inputs(Path.cwd(), registry.entries_digest(), _local_files())
     text = json.dumps([VERSION, what, asked], sort_keys=True, default=str)
     if has_resolvers or RESOLVER.search(text):
         return make()
@@ -53,8 +53,15 @@ def kept(what: str, asked: Any, make: Callable[[], Any]) -> Any:
     return made
 
 
+def _local_files() -> tuple[tuple[str, int, int], ...]:
+    """The user's own files with what changes when they are written: a notebook lives on while they are edited."""
+    local = local_conf_dir()
+    files = [(str(file), file.stat()) for file in (_yaml(local) if local else [])]
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in files)
+
+
 @cache
-def _inputs(cwd: Path, plugins: str) -> tuple[str, bool]:
+def _inputs(cwd: Path, plugins: str, local_files: tuple[tuple[str, int, int], ...]) -> tuple[str, bool]:
     """A hash of the files and the code that decide what is composed here; and whether a file asks a resolver."""
     folders = [conf_dir(), *([local] if (local := local_conf_dir()) else [])]
     texts = {file: file.read_text(encoding="utf-8", errors="replace") for folder in folders for file in _yaml(folder)}

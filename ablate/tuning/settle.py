@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 
 
-def choose(configs: Sequence[Config], study_folder: Path) -> dict[str, Any]:
+def choose(configs: Sequence[Config], study_folder: Path, *, eager: bool = False) -> dict[str, Any]:
     """Values for each `auto` in the `trainer` of a study's cells, the same ones for all of them.
 
     They are those of the study's earlier runs; else what this machine has measured before for the same network; else
@@ -32,6 +32,7 @@ def choose(configs: Sequence[Config], study_folder: Path) -> dict[str, Any]:
     Args:
         configs: of the cells of one study.
         study_folder: where an earlier run of the study may have left its choice.
+        eager: somebody looks into single steps, so that they must not be compiled.
 
     Returns:
         The options that were picked, and as `text` what that rests on; empty where nothing is left to measurement.
@@ -45,7 +46,10 @@ def choose(configs: Sequence[Config], study_folder: Path) -> dict[str, Any]:
     # The options around `auto` are checked before seconds are spent on measuring.
     for config in configs:
         check_numerics({**config["trainer"], **_given(config), **_stand_ins(config)})
-    return of_study(study_folder, wanted) or _measured(_costliest(configs), wanted, len(configs))
+    known = of_study(study_folder, wanted)
+    if known and not (eager and known.get("compile", "none") != "none"):
+        return known
+    return _measured(_costliest(configs), wanted, len(configs), eager=eager)
 
 
 def with_choice(config: Config, choice: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def with_choice(config: Config, choice: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "trainer": {**trainer, **{key: choice[key] for key in KEYS if trainer[key] == AUTO}}}
 
 
-def _measured(config: Config, wanted: Sequence[str], cells: int) -> dict[str, Any]:
+def _measured(config: Config, wanted: Sequence[str], cells: int, *, eager: bool = False) -> dict[str, Any]:
     engine: Engine = registry.build("engine", config["engine"])
     slots = engine.slots(cells, int(config["trainer"]["threads"]))
     if not slots:
@@ -64,7 +68,8 @@ def _measured(config: Config, wanted: Sequence[str], cells: int) -> dict[str, An
         )
     slot = slots[0]
     fixed = {key: value for key, value in _given(config).items() if key not in wanted}
-    asked = {"wanted": sorted(wanted), "config": decisive({**config, "seed": 0})}
+    fixed |= {"compile": "none"} if eager else {}
+    asked = {"wanted": sorted(wanted), "config": decisive({**config, "seed": 0}), **({"eager": True} if eager else {})}
     known = of_machine(slot, asked)
     if known is None:
         known = _search(config, fixed, slot, wanted)

@@ -16,7 +16,6 @@ import ablate.cell.besides
 import ablate.cell.run
 from ablate import InputError, Measured, Measurement, Trained, load_results, register, registry
 from ablate.cli.commands import dispatch
-from ablate.config import kept
 from ablate.config.compose import prepare
 from ablate.errors import CellsFailed
 from ablate.preflight.check import check
@@ -166,10 +165,8 @@ def test_columns_are_in_results_and_claims_may_name_them(tmp_path: Path) -> None
         planned(text, *few)
     assert "unknown metric of claim 'grows' 'gradient_norm/first'" in str(error.value)
     assert "record it with probes=[gradient_norm]" in str(error.value)
-    kept._inputs.cache_clear()  # a file was written anew in one process
     with pytest.raises(InputError, match="did you mean 'gradient_norm/first'"):
         planned(text.replace("/first", "/frist"), *few, "probes=[gradient_norm]")
-    kept._inputs.cache_clear()
     study = planned(text, *few, "probes=[gradient_norm]", "measurements=[calibration]")
     said(study)
     frame = load_results("runs/mine")
