@@ -80,7 +80,7 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, list | tuple | dict):
         return str(value)
-    if value is None or pd.isna(value) or str(value).strip() in ("", "null"):
+    if value is None or pd.isna(value) or not str(value).strip():
         return "null"
     text = str(value).strip()
     if text.lower() in ("true", "false"):
