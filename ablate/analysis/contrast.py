@@ -12,8 +12,8 @@ import pandas as pd
 from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
 from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
+from ablate.config.schema import Claim
 from ablate.errors import InputError
-from ablate.schema import Claim
 
 ROUNDING = 1e-12  # a difference below this part of its terms is rounding of the sum, and counts as none
 ABSENT = "not in the results"
