@@ -145,9 +145,9 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     cells = pd.DataFrame({"arm": frame["arm"].astype(str), "seed": frame["seed"]})
     label = cells["arm"]
     for position, factor in enumerate(factors):
-        texts = {value: value_text(value) for value in frame[factor].unique()}
-        told = [texts[value] if value in texts else value_text(value) for value in frame[factor]]
-        cells[f"@{factor}"] = pd.Series(told, index=frame.index)
+        text_of = {value: value_text(value) for value in frame[factor].unique()}
+        texts = [text_of[value] if value in text_of else value_text(value) for value in frame[factor]]
+        cells[f"@{factor}"] = pd.Series(texts, index=frame.index)
         label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
     cells["label"] = label
     cells["status"] = frame["status"].astype(str) if "status" in columns else "done"

@@ -78,7 +78,7 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, list | tuple | dict):
         return str(value)
-    if _is_missing(value) or str(value).strip() in ("", "null"):
+    if _is_missing(value) or not str(value).strip():
         return "null"
     text = str(value).strip()
     if text.lower() in ("true", "false"):

@@ -75,7 +75,7 @@ class Look:
         # Below the least level of the table the boundary is, to a good approximation, in proportion to alpha.
         inside = np.clip(given, levels[0], levels[-1])
         crossed = np.exp(np.interp(np.log(inside), np.log(levels), np.log(ALPHAS))) * np.minimum(1, given / levels[0])
-        return np.asarray(np.minimum(1.0, INFLATION * crossed), dtype=np.float64)
+        return np.asarray(np.minimum(1.0, INFLATION * crossed))
 
     def adjusted_one_sided(self, p: ArrayLike) -> FloatArray:
         """The same for one-sided p values, whose boundary is that of half the level; none gets less than it was."""

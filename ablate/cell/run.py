@@ -15,9 +15,10 @@ import pytorch_lightning as pl
 import torch
 
 from ablate import __version__, registry
+from ablate.cell import loaded
 from ablate.cell.besides import besides_metrics, build_probing
 from ablate.cell.callbacks import build_callbacks
-from ablate.cell.changes import refuse_changes
+from ablate.cell.changes import refuse_changed_code, refuse_changes
 from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
@@ -51,6 +52,9 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
     refuse_changes(folder, cell)
     own = build_callbacks(config)
     training = build_training(config, torch.device(device), cores, folder=folder, own=own)
+    # Once more, now that all is imported: what was edited between the first look and the import would train else.
+    loaded.remember()
+    refuse_changed_code(folder, cell)
     epoch_end = EpochEnd(folder, code)
     trainer = build_trainer(config, device, epoch_end, *callbacks, own=own, folder=folder)
     refuses = training.watcher.refuses if training.watcher else None

@@ -230,7 +230,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def manifest(config: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The deciding files by path, each with its digest, and with what changes when it is written to."""
-    return {str(file): [_file_digest(file), _about(file)] for file in sorted(deciding_files(config))}
+    return {str(file): [_file_digest(file), about(file)] for file in sorted(deciding_files(config))}
 
 
 def changed_since(planned: Mapping[str, Sequence[Any]]) -> list[str]:
@@ -239,17 +239,17 @@ def changed_since(planned: Mapping[str, Sequence[Any]]) -> list[str]:
     A file of the size and time that it had is not read, unless it was written just before the manifest was made.
     """
     changed = []
-    for name, (digest, about) in planned.items():
+    for name, (digest, known) in planned.items():
         file = Path(name)
         try:
-            if not (about[-1] and _about(file)[:-1] == about[:-1]) and _read_digest(file) != digest:
+            if not (known[-1] and about(file)[:-1] == known[:-1]) and _read_digest(file) != digest:
                 changed.append(name)
         except (OSError, SyntaxError):
             changed.append(name)
     return changed
 
 
-def _about(file: Path) -> list[Any]:
+def about(file: Path) -> list[Any]:
     """Size and times of a file, and whether it has lain there long enough for these to tell of the next change."""
     status = file.stat()
     settled = max(status.st_mtime_ns, status.st_ctime_ns) < time.time_ns() - SETTLED_NS

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import ablate.cell.run
 import ablate.run.process  # noqa: F401
+from ablate.cell.loaded import remember
 from ablate.errors import InputError
 from ablate.registry.discovery import import_all
 from ablate.registry.registration import entries
@@ -27,3 +28,4 @@ def _prepare_for_data() -> None:
 with suppress(InputError):
     import_all()
 _prepare_for_data()
+remember()

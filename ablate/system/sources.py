@@ -55,7 +55,15 @@ def source_of(file: Path) -> Source:
         OSError: it cannot be read.
         SyntaxError: it is no Python.
     """
-    content = file.read_bytes()
+    return source_of_text(file.read_bytes())
+
+
+def source_of_text(content: bytes) -> Source:
+    """What the content of a file says.
+
+    Raises:
+        SyntaxError: it is no Python.
+    """
     return _known(hashlib.sha256(content).hexdigest(), content)
 
 

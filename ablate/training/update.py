@@ -21,7 +21,11 @@ class FusedUpdate:
 
     Its kernel updates a small network in less time than `step` takes to sort the parameters by device and type, and to
     look for hooks. And `step` fails where a part of a network gets its first gradient after others have theirs
-    (PyTorch 2.13), as under stochastic depth.
+    (PyTorch up to 2.13), as under stochastic depth.
+
+    All of this can go under the first version of PyTorch whose fused `step` takes such a part, once that is the oldest
+    one that ablate supports, and `python -m ablate bench --only overhead` says the same without it. A test fails under
+    that version, and names this place.
 
     Args:
         optimizer: whose state and settings it takes at each call, and whose momenta it changes.

@@ -111,7 +111,7 @@ def test_a_difference_of_rounding_alone_is_zero():
 
 def test_selectors_that_match_nothing_are_told():
     found = contrast_values(results(FOUR), claim(contrast={"post@depth=56": 1, "pre@depth=20": -1}))
-    assert (found.absent, found.values) == (["post@depth=56"], {})
+    assert (found.absent, found.values, found.to_come) == (["post@depth=56"], {}, 0)
 
 
 def test_a_weight_of_zero_needs_no_cell():

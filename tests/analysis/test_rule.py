@@ -80,5 +80,9 @@ def test_many_studies_are_decided_as_each_is() -> None:
     assert decide(Criterion("positive", 0.05), effects, none, outside).tolist() == list(verdicts)
 
 
+def test_a_criterion_is_one_claim_without_a_margin_at_five_per_cent_unless_said_otherwise() -> None:
+    assert Criterion("positive") == Criterion("positive", margin=0.0, alpha=0.05, tests=1)
+
+
 def test_the_hypothesis_of_no_difference_is_as_wide_as_the_margin_only_where_none_is_expected() -> None:
     assert [Criterion(expect, 0.05).tested_margin for expect in ("positive", "negative", "zero")] == [0, 0, 0.05]

@@ -239,6 +239,7 @@ def test_a_claim_that_nobody_judged_is_a_verdict_that_is_not_tested():
     assert (verdict.paper, verdict.threshold, verdict.values) == ({}, None, {})
     bare = Verdict.from_dict({"id": "bare"})
     assert (bare.metric, bare.contrast, bare.expect, bare.word) == ("test/error", {}, "", "not tested")
+    assert (bare.open, bare.disagreement, bare.n) == (False, False, 0)
     assert bare.to_dict()["margin"] is None
 
 
@@ -246,6 +247,7 @@ def test_a_verdict_says_its_word_and_what_its_effect_is_counted_in():
     (gap, ratio) = judge(paired(around(0.3)), [claim(), claim(id="ratio", scale="ratio", margin=0.1)])
     assert (gap.word, gap.is_measured, gap.measure) == ("supported", True, "train/loss")
     assert (ratio.word, ratio.measure) == ("supported", "relative change")
+    assert verdict_on([0.3]).is_measured
     (none,) = judge(with_status(paired([0.3]), "pre", [0], "failed"), [claim()])
     assert (none.word, none.is_measured) == ("inconclusive", False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_a_finished_study_run_again_imports_no_torch_and_says_the_same(here: Pat
     code, out, loaded = command(here, "report", "runs/two")
     assert code == 0
     assert not {"torch", "pytorch_lightning"} & set(loaded)
-    assert out == again
+    assert out.rpartition("report: ")[0] == again.rpartition("report: ")[0]
 
 
 def test_a_report_that_is_gone_or_was_changed_is_made_again(here: Path) -> None:
@@ -118,6 +119,7 @@ def test_a_changed_plugin_is_read_anew(here: Path) -> None:
 def test_a_changed_config_is_composed_anew(here: Path) -> None:
     file = here / "conf" / "exp" / "mine.yaml"
     file.parent.mkdir(parents=True)
+    sizes = []
     for depth in (8, 14):
         file.write_text(
             f"# @package _global_\ndepth: {depth}\nwidth: 0.25\n"
@@ -125,7 +127,8 @@ def test_a_changed_config_is_composed_anew(here: Path) -> None:
         )
         for _ in range(2):
             _, out, _ = command(here, "plan", "+exp=mine", "--json")
-            assert f'"depth": {depth}' in out or f"resnet{depth}" in out or str(depth) in out
+            sizes.append(json.loads(out)["points"][0]["network"]["params"])
+    assert sizes[0] == sizes[1] < sizes[2] == sizes[3]
 
 
 def test_what_a_resolver_answers_is_asked_each_time(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,3 +118,14 @@ def test_every_other_optimiser_takes_its_own_step(kind: str, monkeypatch: pytest
     assert not isinstance(update, FusedUpdate)
     update()
     assert steps == [kind]
+
+
+def test_fused_sgd_of_pytorch_still_needs_it() -> None:
+    """Where this fails, PyTorch has learnt it: ablate/training/update.py says what can go then."""
+    first, late = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([first, late], lr=0.1, momentum=0.9, fused=True)
+    first.grad = torch.ones(3)
+    optimizer.step()
+    late.grad = torch.ones(3)
+    with pytest.raises(TypeError, match="expected Tensor"):
+        optimizer.step()
