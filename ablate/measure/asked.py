@@ -188,8 +188,7 @@ def _columns(kind: str, key: str, node: Mapping[str, Any]) -> list[str]:
 
 def _built(kind: str, key: str, node: Mapping[str, Any]) -> Probe | Measurement:
     """A probe or a measurement; torch is imported by now at the latest."""
-    from ablate.measure.measuring import build_measurement
-    from ablate.measure.probing import build_probe
+    from ablate.measure.build import build_measurement, build_probe
 
     with blaming({key: {node["name"]: node}}, f"building {kind} {node['name']}"):
         return build_probe(node) if kind == "probe" else build_measurement(node)

@@ -9,30 +9,17 @@ from typing import Any
 
 from torch import nn
 
-from ablate import registry
 from ablate.errors import InputError
-from ablate.interfaces.measurement import Measured, Measurement
+from ablate.interfaces.measurement import Measured
 from ablate.interfaces.probe import random_kept
 from ablate.measure.asked import MEASUREMENTS, note_of
+from ablate.measure.build import build_measurement
 from ablate.measure.columns import finite
 from ablate.measure.probing import fetched
 from ablate.measure.trained import CellNetwork
 from ablate.training.tables import write_table
 
 DECIDES_NUMBERS = False
-
-
-def build_measurement(node: Mapping[str, Any]) -> Measurement:
-    """The measurement of a config node.
-
-    Raises:
-        InputError: its options make no sense, or it is none.
-    """
-    measurement = registry.build("measurement", node)
-    if not isinstance(measurement, Measurement):
-        kind = type(measurement).__name__
-        raise InputError(f"measurement '{node['name']}' makes a {kind}, which is no ablate.Measurement")
-    return measurement
 
 
 def take(

@@ -10,11 +10,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ablate import registry
 from ablate.errors import InputError
 from ablate.interfaces.measurement import Trained
 from ablate.interfaces.probe import Course, EpochLook, Probe, StepLook, Value, kept, random_kept
 from ablate.measure.asked import PROBES, note_of
+from ablate.measure.build import build_probe
 from ablate.measure.columns import finite
 from ablate.training.feed import Batch
 from ablate.training.history import Row
@@ -163,18 +163,6 @@ class _Moments:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
-
-
-def build_probe(node: Mapping[str, Any]) -> Probe:
-    """The probe of a config node.
-
-    Raises:
-        InputError: its options make no sense, or it is none.
-    """
-    probe = registry.build("probe", node)
-    if not isinstance(probe, Probe):
-        raise InputError(f"probe '{node['name']}' makes a {type(probe).__name__}, which is no ablate.Probe")
-    return probe
 
 
 def fetched(rows: Sequence[Mapping[str, Value]]) -> list[dict[str, Any]]:
