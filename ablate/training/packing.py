@@ -49,6 +49,7 @@ def pack(tensors: Mapping[str, Tensor]) -> Packed:
     Args:
         tensors: none of which is part of a graph.
     """
+    # One flat tensor for each type: `cat` over types would convert, and a counter of batches (int64) lose digits.
     parts: dict[torch.dtype, list[Tensor]] = {}
     layout = []
     for name, tensor in tensors.items():
@@ -69,6 +70,7 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     taken = dict.fromkeys(packed["flat"], 0)
     for name, kind, shape, strides in json.loads(packed["layout"]):
+        # A view into the flat tensor: `load_state_dict` copies out of it, so that nothing is copied twice.
         size = math.prod(shape)
         tensors[name] = packed["flat"][kind].narrow(0, taken[kind], size).as_strided(shape, strides)
         taken[kind] += size
@@ -77,6 +79,7 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
 
 def _dense(tensor: Tensor) -> Tensor:
     """The tensor with its values side by side in memory: itself, unless it is part of another or spread out."""
+    # These two fill their memory without gaps; any other layout may be a window into a larger tensor.
     if tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)):
         return tensor
     return tensor.contiguous()
