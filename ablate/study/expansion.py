@@ -124,7 +124,7 @@ class _Configs:
     def _composed(self, arm: Arm, factors: Mapping[str, Any]) -> DictConfig:
         groups = [f"{key}={value}" for key, value in factors.items() if self._is_group(key)]
         choice = arm.name, " ".join(groups)
-        # Hydra takes tens of milliseconds to compose, and only a choice of groups needs it: a grid over plain values
+        # Hydra takes a tenth of a second to compose, and only a choice of groups needs it: a grid over plain values
         # sets them in the composed config.
         if choice not in self.chosen:
             self.chosen[choice] = compose_in_context([*self.fixed, *arm.overrides, *groups])
