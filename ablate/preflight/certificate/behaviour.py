@@ -65,7 +65,7 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
     # Taken now: the pass that follows changes them.
     statistics = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    # The same noise once more, and the global generator left as it was found: the caller may be a process that trains.
+    # The same noise in both networks here too, whatever each has drawn in its training step.
     with torch.no_grad(), _fixed_noise():
         _take_statistics_of_batch(model, images)
         logits = model.eval()(images)

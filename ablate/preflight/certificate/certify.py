@@ -59,6 +59,7 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
         InputError: a network cannot be built.
     """
     pairs = list(_pairs(study))
+    # Keys hold code and configs, so that evidence of an older plugin is not taken over but simply not found.
     evidence = {one.key: one.evidence for one in known}
     wanted = {pair.key: pair for pair in pairs if pair.key not in evidence}
     # An arm that is known to do something somewhere cannot be refused: its other points need not be compared at any
@@ -109,6 +110,7 @@ def _text(value: Any) -> str:
 
 
 def _pairs(study: Study) -> Iterator[Pair]:
+    # One cell of each place: its seeds differ in nothing that a certificate is about.
     first: dict[tuple[str, str], Cell] = {}
     for cell in study.cells:
         first.setdefault((cell.arm, _point(cell)), cell)

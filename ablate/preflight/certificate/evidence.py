@@ -1,4 +1,4 @@
-"""What two configs have in effect apart: their networks built, fed and compared, their recipes tried out."""
+"""How two configs differ in effect: their networks are built, run and compared, and their recipes tried out."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def _outputs(
 ) -> dict[str, Any]:
     datas: list[DataSet] = [registry.build("data", config["data"]) for config in (baseline, arm)]
     images, others = ((data.channels, data.size, data.classes) for data in datas)
+    # There is no batch that both would take.
     if images != others:
         return {"outputs": NOT_COMPARED, "note": "the data sets have images or classes of another shape"}
     # Not as they were initialised: zeros and ones would hide parts that do take effect in training.

@@ -22,6 +22,8 @@ def counterparts(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> d
     order: a part that only calls its layers otherwise is found to be the same.
     """
     ours, theirs = ({name: tensor.shape for name, tensor in one.items()} for one in (first, second))
+    # Only where all shapes agree in order: a partial match by order could pair layers that have nothing to do with each
+    # other.
     if ours != theirs and list(ours.values()) == list(theirs.values()):
         return dict(zip(theirs, ours, strict=True))
     return {name: name for name, shape in theirs.items() if ours.get(name) == shape}
