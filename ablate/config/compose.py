@@ -199,6 +199,8 @@ def read_config(file: Path) -> dict[str, Any]:
     """
     try:
         with file.open(encoding="utf-8") as stream:
+            # By YAML alone, without composing: what this one file sets is asked, and not what comes out together with
+            # others.
             content = yaml.safe_load(stream)
     except yaml.MarkedYAMLError as error:
         raise as_input_error(error) from error
