@@ -42,6 +42,8 @@ def discover() -> None:
             module = point.load()
         except (Exception, SystemExit) as error:
             raise InputError(f"plugin entry point '{point.name}' ({point.value}) fails: {_reason(error)}") from error
+        # An entry point that is a package stands for all plugins in it; one that is a module has registered its own by
+        # now.
         for folder in getattr(module, "__path__", []):
             _import_folder(Path(folder), module.__name__)
     local = Path.cwd().resolve() / "plugins"
@@ -103,6 +105,8 @@ def _local_package(folder: Path) -> str:
     """A package name for a folder outside `sys.path`, so that its files can import each other relatively."""
     name = "ablate_local_" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     if name not in sys.modules:
+        # Made here rather than found by `sys.path`, on which a folder called `plugins` would hide or be hidden by
+        # another.
         package = types.ModuleType(name, "Plugins of a working directory.")
         package.__path__ = [str(folder)]
         sys.modules[name] = package
