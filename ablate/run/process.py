@@ -44,6 +44,7 @@ def work(job: Job, slot: Slot, cwd: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study decides what stops
     signal.signal(signal.SIGTERM, _stop)
     os.chdir(cwd)
+    # Before anything that takes long: a study killed in these moments would leave a process that trains for nobody.
     _die_with_parent()
     try:
         _log_to(job.folder / LOG)
@@ -75,6 +76,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     try:
         with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
             if not _is_finished(cell):
+                # Under the lock nobody else writes here: every temporary file is one of a process that was killed.
                 sweep(cell.folder)
                 torch.set_num_threads(job.threads)
                 keep_freed_memory()

@@ -120,6 +120,7 @@ class Schedule:
 
         Jobs that another study has ended by now leave the list.
         """
+        # Without a free slot no lock is looked at: this is asked several times a second.
         if not self.placement.slots:
             return None
         for job in list(self.waiting):

@@ -140,6 +140,7 @@ class Store:
         """
         with self.study_lock():
             record = StudyRecord.of(study, study.cells if cells is None else cells, profiles or {})
+            # Read inside the lock, too: what was read before it may have been written over by now.
             earlier = load_study(self.folder) if (self.folder / "study.yaml").exists() else None
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
@@ -152,6 +153,7 @@ class Store:
 
     def _results(self, cell: Cell | CellRecord) -> Iterator[Path]:
         own = [self.cell(one) / RESULT for one in (cell.id, *cell.earlier)]
+        # Sorted: which of several copies is taken must not depend on the file system.
         others = [sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) for one in (cell.id, *cell.earlier)]
         ordered = [own[0], *others[0], *own[1:], *(path for paths in others[1:] for path in paths)]
         yield from (path for path in dict.fromkeys(ordered) if path.exists())
