@@ -56,6 +56,7 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
         labels: (N,).
     """
     outputs: list[Tensor] = []
+    # By a hook, since `training_loss` gives the loss alone, in which two different outputs may come to the same.
     handle = model.register_forward_hook(lambda module, inputs, output: outputs.extend(_flat(output)))
     model.train()
     with _fixed_noise():
@@ -104,6 +105,7 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
     unclear: list[str] = []
     for what, ours in first.groups.items():
         theirs = second.groups[what]
+        # Gradients pair up as the parameters whose values were shared; outputs and statistics by their own names.
         names = shared if what == "gradients" else counterparts(ours, theirs)
         pairs = _pairs(ours, theirs, names)
         difference = _largest(pairs)
@@ -112,6 +114,8 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
             # computation.
             unclear += [] if same_modules and _identical(pairs) else [what]
         else:
+            # The largest of each group and not a mean: one value of a million that differs is a difference in what is
+            # computed.
             differences[what] = difference
     plain = {what: value if math.isfinite(value) else None for what, value in differences.items()}
     if max(differences.values(), default=0.0) > TOLERANCE:
@@ -124,6 +128,7 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
 def _largest(pairs: Sequence[Pair]) -> float:
     """The largest relative difference; infinite where only one side has a value or is finite, NaN where neither is."""
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    # A parameter with a gradient on one side alone takes part in one of the networks and not in the other.
     if len(both) < len(pairs):
         return math.inf
     finite = [all(bool(tensor.isfinite().all()) for tensor in side) for side in zip(*both, strict=True)]
