@@ -108,6 +108,8 @@ def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
+        # Those imports lead to modules that a running cell never loads; followed, they would tie most of ablate
+        # together.
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             waiting += node.orelse
         else:
@@ -185,6 +187,7 @@ def keep() -> None:
         kept = {key: kept[key] for key in _used}
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
+        # Without a lock: of two processes that write at once one loses what it read, and it is read again.
         descriptor, name = tempfile.mkstemp(dir=_file().parent, prefix=".sources-")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(kept, file)
