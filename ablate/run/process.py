@@ -56,7 +56,7 @@ def work(job: Job, slot: Slot, cwd: str) -> None:
 
 
 def attempt(job: Job, slot: Slot) -> Ending:
-    """Train the cells of a job in this process, one after the other, those that have a result left out.
+    """Train the cells of a job in this process, one after the other; those that have a result are skipped.
 
     Returns:
         How it ended; errors are printed to stderr.
@@ -147,7 +147,7 @@ def _log_to(path: Path) -> None:
 
 
 def quieten_lightning() -> None:
-    """Its tips and notices say nothing of the cell, and what it uses that is deprecated is its own affair."""
+    """Silence Lightning's tips, and its own use of deprecated functions: neither says anything of the cell."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="pytorch_lightning")

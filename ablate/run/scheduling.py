@@ -1,4 +1,4 @@
-"""What is done for every job of a study, whatever the engine: claimed, started, tried again, given up, refused."""
+"""Runs the jobs of a study on any engine: claims and starts them, tries again, gives up, refuses."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
     """Read overrides of the study itself, such as an arm's.
 
     Raises:
-        InputError: one of them is not an override, sets what is no part of a comparison, or what another one sets.
+        InputError: one is not an override, sets what cannot be compared, or sets what another one sets too.
     """
     try:
         parsed = parse(overrides)

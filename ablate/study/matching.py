@@ -1,4 +1,4 @@
-"""Matched controls: a knob of an arm is set so that its network costs what that of its baseline does."""
+"""Matched controls: a knob of an arm, such as its width, is set so that its network costs as much as its baseline's."""
 
 from __future__ import annotations
 

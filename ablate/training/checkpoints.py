@@ -90,7 +90,7 @@ def resumable(folder: Path, code: str) -> Path | None:
 
 
 def _code_of(path: Path) -> str:
-    """The fingerprint in a checkpoint whose every byte is as it was written; torch itself does not check that."""
+    """The fingerprint in a checkpoint, after a check that no byte of it is damaged, which torch itself does not do."""
     with zipfile.ZipFile(path) as archive:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"{damaged} is damaged")

@@ -1,4 +1,4 @@
-"""From a data set to batches: held against the shape and classes it declares, then kept on the device or streamed."""
+"""Loads a data set, checks it against the shape and classes it declares, and keeps it on the device or streams it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PLAIN = ("loops", "history")  # the parts of a checkpoint that are many small nu
 def pack_checkpoint(checkpoint: Mapping[str, Any]) -> Packed:
     """Lightning's checkpoint in few objects.
 
-    A pickle stops at each number by itself, for longer than it takes to write all the tensors of a small network.
+    To pickle many numbers one by one takes longer than to write all the tensors of a small network.
     """
     return {
         **{key: value for key, value in checkpoint.items() if key not in PLAIN},

@@ -142,7 +142,7 @@ def _largest(pairs: Sequence[Pair]) -> float:
 
 
 def _pairs(ours: Group, theirs: Group, names: Mapping[str, str]) -> list[Pair]:
-    """What is shared, side by side; None where one side has no such tensor, as a parameter without a gradient."""
+    """The shared tensors in pairs; None where one side has no such tensor, such as a parameter without a gradient."""
     pairs = [(ours.get(name), theirs.get(other)) for other, name in names.items()]
     return [(a, b) for a, b in pairs if a is not None or b is not None]
 
