@@ -19,8 +19,7 @@ def subsampled(x: Tensor, stride: int | tuple[int, int]) -> Tensor:
         return x
     if not _channels_last(x):
         return x[:, :, ::down, ::right]
-    # As (N, H, W, C), x is contiguous: so is the gradient that slicing makes there, which permuted back is
-    # channels_last.
+    # As (N, H, W, C) x is contiguous, and so is its gradient from slicing: permuted back, that is channels_last.
     return x.permute(0, 2, 3, 1)[:, ::down, ::right].permute(0, 3, 1, 2)
 
 
@@ -53,8 +52,7 @@ def replace_narrow_pointwise(model: nn.Module) -> None:
     """Let every convolution of a model that this concerns be such a `Conv2d`; parameters and names stay."""
     for module in model.modules():
         if type(module) is nn.Conv2d and _overruns(module):
-            # Not a new module in its place: hooks, references of the backbone, and plugins that hold the layer stay
-            # right.
+            # No new module in its place: hooks, and whatever else holds the layer, stay right.
             module.__class__ = Conv2d
 
 

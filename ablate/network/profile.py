@@ -74,8 +74,7 @@ class MetaNetwork:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        # Not at the top: a plan all of whose networks are known already does without torch, which takes seconds to
-        # import.
+        # Not at the top: torch takes seconds to import, and a plan whose networks are all known does without it.
         import torch
 
         from ablate.network.build import Noted, build_model

@@ -84,8 +84,7 @@ class ReceptiveFields(TorchDispatchMode):
         if fields:
             # What has no rule (norms, activations, additions) looks at one pixel.
             rule = RULES.get(func.overloadpacket, _unchanged)
-            # Joined before the rule, whatever the operation: addition, concatenation and gates need no rules of their
-            # own.
+            # Joined before the rule: addition, concatenation and gates then need no rules of their own.
             heights, widths = zip(*fields, strict=True)
             seen = rule((_joined(heights), _joined(widths)), _named(func, args, kwargs or {}))
             for one in tree_leaves(result):

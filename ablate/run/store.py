@@ -96,8 +96,7 @@ class Store:
         folder = make_folder(self.cell(cell.id))
         result = folder / RESULT
         if result.exists() and read_result(result)["code"] != cell.code:
-            # Moved before anything is trained: with it in place, a killed process would leave a cell that looks
-            # finished.
+            # Moved before anything is trained: else a killed process would leave a cell that looks finished.
             result.replace(folder / "result.stale.json")
         write_yaml(
             folder / "cell.yaml",

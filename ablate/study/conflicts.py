@@ -118,8 +118,7 @@ def refuse_overruled_preset(compared: Sequence[Typed], grid: Mapping[str, Any], 
             raise InputError(
                 f"'{preset.text}' sets {key}={value}, and this study sweeps {key}; leave it out, or pin {key} too"
             )
-        # Where one arm leaves the key alone, the preset's value counts there, and the study compares it with the
-        # others.
+        # Where one arm leaves the key alone, the preset's value counts there, and is compared with the others.
         in_arms = [o.leaves[key] for overrides in arms.values() for o in overrides if key in o.leaves]
         if len(in_arms) == len(arms) and value not in in_arms:
             raise InputError(

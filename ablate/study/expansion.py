@@ -48,8 +48,7 @@ def expand(
         "arms": [asdict(arm) for arm in arms.values()], "points": list(points), "seeds": list(seeds),
         "fixed": list(fixed), "exclusions": list(exclusions),
     }  # fmt: skip
-    # What composes is kept from run to run; what the files and plugins say now, and with it the IDs, is asked every
-    # time.
+    # What composes is kept; what files and plugins say now, and with it the IDs, is asked every time.
     places = kept("cells", asked, lambda: _composed_places(arms, points, seeds, fixed, exclusions))
     cells: list[Cell] = []
     matches: Matches = {}

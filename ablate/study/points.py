@@ -121,8 +121,7 @@ def point_text(factors: Mapping[str, Any]) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # As text, the one form in which a value is typed, stands in a selector and in a file; to Python 1, 1.0 and True are
-    # one.
+    # As text: in selectors and files a value has no type, and to Python 1, 1.0 and True are one.
     return value_text(one) == value_text(other)
 
 

@@ -111,8 +111,7 @@ class Search:
 
     def _ends(self) -> tuple[int, int] | None:
         """The two known numbers next to each other with the target between their costs; None where there are none."""
-        # Invariant of the search: the target lies between the costs of two known neighbours, which each step brings
-        # nearer.
+        # Invariant of the search: the target lies between the costs of two known neighbours, ever nearer ones.
         for low, high in itertools.pairwise(sorted(self.costs)):
             least, most = sorted((self.costs[low], self.costs[high]))
             if least <= self.target <= most:

@@ -108,8 +108,7 @@ def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        # Those imports lead to modules that a running cell never loads; followed, they would tie most of ablate
-        # together.
+        # Those imports lead to modules that a running cell never loads: its fingerprint would hold too much.
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             waiting += node.orelse
         else:
@@ -122,8 +121,7 @@ def _canonical(node: Any) -> str:
         remarks = _remarks(node)
         parts = []
         for name, value in ast.iter_fields(node):
-            # None of these changes what runs: `ctx` follows from the place, `kind` tells u"" from "", the others are
-            # comments.
+            # None of these changes what runs: `ctx` follows from the place, `kind` tells u"" from "".
             if name in ("ctx", "kind", "type_comment", "type_ignores") or value is None or value == []:
                 continue
             kept = [one for one in value if one not in remarks] if isinstance(value, list) else value

@@ -97,8 +97,7 @@ class Feed(abc.ABC):
 
 def evaluation_batch(channels: int, size: tuple[int, int], device: torch.device) -> int:
     """Images that are measured together: the same number for every feed, since a sum depends on it in its last bits."""
-    # By values and not by images, so that large images make small batches; the same on every machine, since it decides
-    # bits.
+    # By values, so that large images make small batches; the same on every machine, since it decides bits.
     values = EVAL_VALUES[device.type != "cpu"]
     return max(1, min(EVAL_BATCH, values // (channels * size[0] * size[1])))
 

@@ -54,8 +54,7 @@ def pack(tensors: Mapping[str, Tensor]) -> Packed:
     layout = []
     for name, tensor in tensors.items():
         dense = _dense(tensor)
-        # In the order of memory, and not of the indices: `flatten` would copy a channels_last weight into another
-        # order.
+        # In the order of memory, not of the indices: `flatten` would copy a channels_last weight.
         flat = dense if dense.dim() == 1 else dense.as_strided((dense.numel(),), (1,))
         parts.setdefault(dense.dtype, []).append(flat)
         layout.append((name, str(dense.dtype), dense.shape, dense.stride()))

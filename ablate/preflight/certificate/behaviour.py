@@ -110,12 +110,10 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
         pairs = _pairs(ours, theirs, names)
         difference = _largest(pairs)
         if math.isnan(difference):
-            # Two overflows look alike whatever led to them; only equal modules make equal bits a sign of equal
-            # computation.
+            # Two overflows look alike whatever led to them, unless equal modules give equal bits.
             unclear += [] if same_modules and _identical(pairs) else [what]
         else:
-            # The largest of each group and not a mean: one value of a million that differs is a difference in what is
-            # computed.
+            # The largest and not a mean: one value of a million that differs is a difference.
             differences[what] = difference
     plain = {what: value if math.isfinite(value) else None for what, value in differences.items()}
     if max(differences.values(), default=0.0) > TOLERANCE:

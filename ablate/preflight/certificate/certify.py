@@ -62,8 +62,7 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
     # Keys hold code and configs, so that evidence of an older plugin is not taken over but simply not found.
     evidence = {one.key: one.evidence for one in known}
     wanted = {pair.key: pair for pair in pairs if pair.key not in evidence}
-    # An arm that is known to do something somewhere cannot be refused: its other points need not be compared at any
-    # price.
+    # An arm that is known to do something somewhere cannot be refused: other points are compared if time allows.
     settled = {pair.arm.arm for pair in pairs if pair.key in evidence and not evidence[pair.key].is_no_op}
     if wanted:
         evidence |= _collect(list(wanted.values()), settled)

@@ -40,8 +40,7 @@ def full_evidence(baseline: Config, arm: Config, difference: Iterable[str], size
     recipe, unchecked = recipe_changes(baseline, arm, keys)
     with _fitting_threads(max(sizes.flops)):
         first, second = _built(baseline), _built(arm)
-        # The order counts: comparing outputs overwrites the initial values, and trying the optimiser replaces the
-        # parameters.
+        # The order counts: comparing outputs overwrites initial values, and trying the optimiser the parameters.
         modules = module_changes(first, second)
         if initial_values_differ(first, second):
             recipe.insert(0, "initial values")

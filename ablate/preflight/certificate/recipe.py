@@ -135,8 +135,7 @@ def _same_distribution(a: Tensor, b: Tensor) -> bool:
 def _data_differs(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
     """Whether the images or labels differ, where more is set otherwise than the batch size and the folder."""
     first, second = (_data(node) for node in (baseline, arm))
-    # One object, by `_data_of`: nothing but the batch size or the way of getting the data differs, and nothing is
-    # loaded.
+    # One object, by `_data_of`: only the batch size or the way of getting the data differs.
     if first is second:
         return False
     if (first.channels, first.size, first.classes) != (second.channels, second.size, second.classes):
