@@ -49,8 +49,7 @@ def _convolutions(config: dict[str, Any], device: str) -> Any:
 
     def all_of_them() -> None:
         with autocast(torch.device(device), training.numerics.precision):
-            # Each has a leaf of its own as input: the backward passes are those of the convolutions, and of nothing
-            # between them.
+            # Each has a leaf of its own as input: the backward passes are those of the convolutions alone.
             outputs = [convolution(x) for convolution, x in found]
         for output in outputs:
             output.backward(torch.ones_like(output))

@@ -53,8 +53,7 @@ def _of_gpu(device: str) -> int:
     """What is taken of a device that nobody else uses, at the moment when the process had reserved most."""
     torch.cuda.synchronize(device)
     free, total = torch.cuda.mem_get_info(device)
-    # What is not the allocator's (context, workspaces) stays once it is taken; the allocator's own share is put at its
-    # most.
+    # What is not the allocator's (context, workspaces) stays once taken; the allocator's share is put at its most.
     return int(total - free - torch.cuda.memory_reserved(device) + torch.cuda.max_memory_reserved(device))
 
 

@@ -97,8 +97,7 @@ def _side_by_side(jobs: list[Job]) -> list[tuple[float, float]]:
         there.close()
         pipes.append(here)
         processes.append(process)
-    # All are at the counted epoch before any may begin it: side by side they take each other's memory bandwidth and
-    # caches.
+    # All are at the counted epoch before any begins it: they are to share memory bandwidth and caches.
     for pipe in pipes:
         pipe.recv()
     for pipe in pipes:

@@ -111,8 +111,7 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
     config = copy.deepcopy(config)
     try:
         for key, value in values.items():
-            # Without `merge` a mapping takes the place of the one that was there, as an override on the command line
-            # does.
+            # Without `merge` a mapping replaces the one that was there, as an override on the command line does.
             OmegaConf.update(config, key, value, merge=False)
         _check(config)
     except OmegaConfBaseException as error:
@@ -203,6 +202,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """
     try:
         with file.open(encoding="utf-8") as stream:
+            # By YAML alone, without composing: what is asked is what this one file sets.
             content = yaml.safe_load(stream)
     except yaml.MarkedYAMLError as error:
         raise as_input_error(error) from error
@@ -220,8 +220,7 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
             fitted[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
-            # The preset's options belong to the part that it chooses; another part chosen beside it would refuse them
-            # as unknown.
+            # The preset's options belong to the part that it chooses; another part would refuse them as unknown.
             if replaced := replaced_parts(overrides, settings):
                 fitted[place] = f"arch={store_without(name, settings, replaced)}"
     return fitted

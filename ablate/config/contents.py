@@ -58,6 +58,7 @@ def contents_of(config: Mapping[str, Any]) -> Contents:
     for key, what, published in _pointed_to(config):
         if isinstance(what, str):
             digests[key] = what
+        # Absent is no error yet: a plan works without data, and `load` says what to put where.
         elif what is None or not all(path.exists() for path in what):
             absent.append(key)
         elif (digest := _digest_of(what, published)) is not None:
@@ -159,6 +160,7 @@ def _tree_digest(folder: Path) -> str:
     kept = _read_memory(memory)
     if kept.get("stamp") == stamp:
         return str(kept["digest"])
+    # One new picture in a folder of a million has one file read, and not a million.
     files: dict[str, list[Any]] = kept.get("files", {})
     told = _Told()
     for name, about in listed.items():
@@ -168,6 +170,7 @@ def _tree_digest(folder: Path) -> str:
                 files[name] = [about, hashlib.file_digest(file, "sha256").hexdigest()]
     # With the names below the folder: the folder that a picture lies in may be its class.
     digest = hashlib.sha256("\n".join(f"{name}:{files[name][1]}" for name in sorted(listed)).encode()).hexdigest()[:16]
+    # All or nothing: a file written within the clock's grain could change again under the same stamp.
     if all(map(_is_settled, listed.values())):
         _write_memory(memory, {"stamp": stamp, "digest": digest, "files": {name: files[name] for name in listed}})
     return digest

@@ -1,4 +1,4 @@
-"""What was composed before and would be composed alike again: to compose a config takes Hydra a tenth of a second.
+"""A cache of composed configs: to compose one takes Hydra a tenth of a second, and mostly gives what it gave before.
 
 What is kept is keyed by all that decides it: the files of `conf/`, built in and local, the plugins with their schemas,
 the code here that composes, and the overrides. What a resolver may answer otherwise next time is never kept.
@@ -42,6 +42,7 @@ def kept(what: str, asked: Any, make: Callable[[], Any]) -> Any:
     """
     inputs, has_resolvers = _inputs(Path.cwd(), registry.entries_digest(), _local_files())
     text = json.dumps([VERSION, what, asked], sort_keys=True, default=str)
+    # The time, an environment variable: the same files and overrides may compose to something else next time.
     if has_resolvers or RESOLVER.search(text):
         return make()
     path = _folder() / f"{hashlib.sha256(f'{inputs}{text}'.encode()).hexdigest()[:24]}.json"
@@ -65,6 +66,7 @@ def _inputs(cwd: Path, plugins: str, local_files: tuple[tuple[str, int, int], ..
     """A hash of the files and the code that decide what is composed here; and whether a file asks a resolver."""
     folders = [conf_dir(), *([local] if (local := local_conf_dir()) else [])]
     texts = {file: file.read_text(encoding="utf-8", errors="replace") for folder in folders for file in _yaml(folder)}
+    # Of other versions the same file may compose otherwise, or not at all.
     digest = hashlib.sha256(f"{plugins}{version('hydra-core')}{version('omegaconf')}".encode())
     for file, text in texts.items():
         digest.update(f"\n{file}:{hashlib.sha256(text.encode()).hexdigest()}".encode())

@@ -65,8 +65,10 @@ def as_input_error(error: Exception) -> InputError:
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not load '([^']+)'", text)):
         group, _, name = match[1].rpartition("/")  # one of a list
         return unknown(group, name, (one.removesuffix(".yaml") for one in ConfigStore.instance().list(group)))
+    # `config` is the root that all overrides are merged into: there the mistake was typed, and stands in no file.
     file = re.match(r"In '([^']+)': ", text)
     place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
+    # Hydra puts OmegaConf's error behind one of its own, whose text speaks of merging and of nodes.
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     if isinstance(detail, OmegaConfBaseException):
         override = re.search(r"(?:Error merging override |To append to your config use \+)(.*)", text)

@@ -57,7 +57,7 @@ def decides_numbers(key: str) -> bool:
 def has_effect(key: str) -> bool:
     """Whether a key that decides numbers changes what is trained, and not just what is measured or how it is computed.
 
-    Plugins have one, also those of measuring: what the network is shown of an image decides the errors that are told.
+    The keys of plugins always do, those of `evaluation` too: what the network is shown decides the errors reported.
     """
     declared = declared_keys().get(key)
     return declared is None or declared.role in (Role.NETWORK, Role.TRAINING)

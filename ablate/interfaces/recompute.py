@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recomputed(stage: nn.Module, x: Tensor) -> Tensor:
-    """`stage(x)`, of whose activations only the inputs of segments are kept (Chen et al. 2016, arXiv 1604.06174).
+    """`stage(x)`, keeping only the inputs of its segments for the backward pass (Chen et al. 2016, arXiv 1604.06174).
 
     Between segments of sqrt(n / 3) of a stage's n units about as much is kept as one segment needs when it runs again:
     a residual unit keeps three to four times its input. The second run draws the same noise as the first, and leaves

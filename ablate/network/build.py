@@ -140,6 +140,7 @@ def image_shape(cfg: Mapping[str, Any], data: ImageSource | None = None) -> tupl
         channels = source.channels if channels is None else channels
         size = source.size if size is None else size
         classes = source.classes if classes is None else classes
+    # A config gives one number for square images, a data set both sides.
     height, width = (size, size) if isinstance(size, int) else size
     return channels, (height, width), classes
 
@@ -147,6 +148,7 @@ def image_shape(cfg: Mapping[str, Any], data: ImageSource | None = None) -> tupl
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """The network in eval mode, and each of its modules in its own mode again behind."""
+    # Each by itself: a network may keep some of its norms frozen in eval mode, which `model.train()` would undo.
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

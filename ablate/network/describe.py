@@ -104,6 +104,7 @@ def _run(model: nn.Module, parts: Mapping[str, nn.Module], image: Sequence[int])
     spent: dict[str, int] = {}
 
     def before(name: str, module: nn.Module, inputs: Any) -> None:
+        # The counter sums over the whole pass, and what a part costs is the difference between its end and its start.
         spent[name] = counter.get_total_flops()
 
     def after(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:

@@ -19,8 +19,7 @@ def subsampled(x: Tensor, stride: int | tuple[int, int]) -> Tensor:
         return x
     if not _channels_last(x):
         return x[:, :, ::down, ::right]
-    # As (N, H, W, C), x is contiguous: so is the gradient that slicing makes there, which permuted back is
-    # channels_last.
+    # As (N, H, W, C) x is contiguous, and so is its gradient from slicing: permuted back, that is channels_last.
     return x.permute(0, 2, 3, 1)[:, ::down, ::right].permute(0, 3, 1, 2)
 
 
@@ -41,6 +40,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        # The fault is in the gradient of the weights on a CPU; elsewhere the strided form is right.
         if x.device.type != "cpu" or not (torch.is_grad_enabled() and self.weight.requires_grad):
             return super().forward(x)
         # (N, in_channels, ceil(H / stride), ceil(W / stride)): a 1x1 kernel reads these pixels and no others.
@@ -52,8 +52,7 @@ def replace_narrow_pointwise(model: nn.Module) -> None:
     """Let every convolution of a model that this concerns be such a `Conv2d`; parameters and names stay."""
     for module in model.modules():
         if type(module) is nn.Conv2d and _overruns(module):
-            # Not a new module in its place: hooks, references of the backbone, and plugins that hold the layer stay
-            # right.
+            # No new module in its place: hooks, and whatever else holds the layer, stay right.
             module.__class__ = Conv2d
 
 

@@ -74,8 +74,7 @@ class MetaNetwork:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        # Not at the top: a plan all of whose networks are known already does without torch, which takes seconds to
-        # import.
+        # Not at the top: torch takes seconds to import, and a plan whose networks are all known does without it.
         import torch
 
         from ablate.network.build import Noted, build_model
@@ -137,6 +136,7 @@ class MetaNetwork:
         for tensor in (*held, images, labels):
             saved.pop(tensor.untyped_storage()._cdata, None)
         loss.backward()
+        # On the meta device too: only the optimiser itself knows what state it keeps for each parameter.
         optimizer.step()
         state = [one for slot in optimizer.state.values() for one in slot.values() if isinstance(one, torch.Tensor)]
         gradients = [one.grad for one in self.model.parameters() if one.grad is not None]
@@ -155,6 +155,7 @@ def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
         None where nothing says it and the data is not here.
     """
     data: DataSet = registry.build("data", node)
+    # Most sets declare it: a plan then needs no data on this machine.
     if data.samples is not None:
         return data.samples
     try:
@@ -171,6 +172,7 @@ def _profile(shape: str, code: str) -> Profile:
     path = _file(shape, code)
     known = _read(path)
     if known is None:
+        # From the text and not from the caller's config: what is kept can depend on nothing else than its key.
         network = MetaNetwork(json.loads(shape))
         known = Profile(network.params, network.flops, network.layers, network.uses)
         _keep(path, known)

@@ -82,9 +82,9 @@ class ReceptiveFields(TorchDispatchMode):
         fields = [self._fields[one] for one in inputs if one in self._fields]
         # What no image goes into (weights, constants, what is made of them) has no field.
         if fields:
+            # What has no rule (norms, activations, additions) looks at one pixel.
             rule = RULES.get(func.overloadpacket, _unchanged)
-            # Joined before the rule, whatever the operation: addition, concatenation and gates need no rules of their
-            # own.
+            # Joined before the rule: addition, concatenation and gates then need no rules of their own.
             heights, widths = zip(*fields, strict=True)
             seen = rule((_joined(heights), _joined(widths)), _named(func, args, kwargs or {}))
             for one in tree_leaves(result):
@@ -143,6 +143,7 @@ def _windows(field: Field, kernel: Any, stride: Any, padding: Any = 0, dilation:
 def _reduction(field: Field, arguments: Arguments) -> Field:
     dimensions = arguments.get("dim")
     rank = arguments["self"].dim()
+    # Dimensions may count from the end, as in `mean((-2, -1))`; none given means all.
     over = set(range(rank)) if not dimensions else {one % rank for one in dimensions}
     height, width = (WHOLE if rank - 2 + axis in over else span for axis, span in enumerate(field))
     return height, width

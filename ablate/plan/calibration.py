@@ -87,6 +87,7 @@ def _set_up(config: Mapping[str, Any], device: str) -> tuple[DataSet, ResidentDa
     resident = ResidentData(
         noise, augment, 0, torch.device(device), channels_last=channels_last, margin=evaluation.margin
     )
+    # Draws the augmentation, which the batches of this module then take their rows of.
     resident.start_epoch(0)
     return data, resident, model, optim.build(model)
 
@@ -125,6 +126,7 @@ def _seconds(run: Callable[[], None], device: str) -> float:
         if device.startswith("cuda"):
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - started)
+    # The least would be a speed that no whole training keeps.
     return statistics.median(times[1:])
 
 

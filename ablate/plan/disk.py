@@ -30,6 +30,7 @@ def disk_of(cells: Iterable[tuple[Cell, Profile]], slots: int) -> Disk:
     """What these cells will take: config, history and result of each, a report, and a checkpoint in each slot."""
     cells = list(cells)
     kept = sum(_kept(cell) for cell, _ in cells)
+    # At the worst moment the largest networks train in all slots at once.
     largest = sorted((network.params for _, network in cells), reverse=True)[: max(1, slots)]
     return Disk(kept + REPORT, COPIES * NUMBER * sum(largest))
 

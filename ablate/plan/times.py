@@ -115,6 +115,7 @@ class Timer:
         wall, core = time.perf_counter(), time.process_time()
         with blaming(cell.config, "training a few steps"):
             self._speeds[key], self._sources[key] = measure(cell.config, network, self.slots[0]), MEASURED
+        # Time on a core over time by the clock: where others want the cores, this process waits for them.
         share = (time.process_time() - core) / (time.perf_counter() - wall)
         if self.slots[0].device != "cpu":
             share = 1.0  # the CPU may well wait for a GPU
@@ -142,6 +143,7 @@ class Timer:
         # A step takes a constant for each layer, its operations' launches, and a part for each multiply-add.
         by_layer = ours.layers / max(1, theirs.layers)
         by_work = work / _work(*self._looks[nearest])
+        # Noise can make the step on two images the longer one.
         compute = max(0.0, known.step - known.overhead)
         by_image = ours.flops / max(1, theirs.flops)
         return Speed(

@@ -17,7 +17,7 @@ BYTES = 16  # of a parameter that is trained: its value, its gradient, and two n
 
 
 def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Profile], engine: Engine) -> None:
-    """Refuse a network whose parameters alone, with what training keeps beside them, are more than the memory.
+    """Refuse a network whose weights, gradients and optimiser state alone exceed the memory.
 
     Args:
         cells: of the study.

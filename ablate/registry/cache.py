@@ -1,4 +1,4 @@
-"""What the plugins of a folder are, kept for the commands to come: to import them all means to import torch.
+"""A cache of what the plugins of a folder are, so that later commands need not import them, and torch with them.
 
 What is kept is keyed by the content of every Python file of the folder, and of the code here that reads signatures. A
 folder in which anything has changed is imported anew. What is not kept in full is not kept at all.

@@ -42,6 +42,7 @@ def discover() -> None:
             module = point.load()
         except (Exception, SystemExit) as error:
             raise InputError(f"plugin entry point '{point.name}' ({point.value}) fails: {_reason(error)}") from error
+        # An entry point that is a package stands for all plugins in it; a module has registered its own by now.
         for folder in getattr(module, "__path__", []):
             _import_folder(Path(folder), module.__name__)
     local = Path.cwd().resolve() / "plugins"
@@ -73,8 +74,7 @@ def _import_folder(folder: Path, package: str) -> None:
     new = {name: file for name, file in modules.items() if name not in sys.modules and name not in _known}
     if not new:
         return
-    # Where some of its modules are imported already, the rest is not all that the folder has, and must not be kept as
-    # that.
+    # Where some of its modules are imported already, the rest must not be kept as the whole folder.
     key = cache_of_plugins.key_of(folder) if len(new) == len(modules) else ""
     described = cache_of_plugins.load(key) if key else None
     if described is not None:
@@ -103,6 +103,7 @@ def _local_package(folder: Path) -> str:
     """A package name for a folder outside `sys.path`, so that its files can import each other relatively."""
     name = "ablate_local_" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     if name not in sys.modules:
+        # Made here, not found by `sys.path`, where a folder called `plugins` would hide another or be hidden.
         package = types.ModuleType(name, "Plugins of a working directory.")
         package.__path__ = [str(folder)]
         sys.modules[name] = package
@@ -117,8 +118,7 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     beyond = [place for place in places if place[0] != __file__ and "importlib" not in place[0]]
-    # The innermost line may lie in a library that was called with something wrong; the author looks for the line that
-    # did.
+    # The innermost line may lie in a library that was called wrongly; the author needs the line that called it.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
     message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]

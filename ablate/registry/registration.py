@@ -167,6 +167,7 @@ def entries(kind: str | None = None) -> list[Entry]:
 
 def entries_digest() -> str:
     """A hash of what all registered plugins look like from outside, and of the kinds that there are."""
+    # Sorted, since plugins are found in another order when some of them were imported before.
     described = sorted(repr(entry) for entry in _entries.values())
     return hashlib.sha256("\n".join([*described, *map(repr, KINDS.values())]).encode()).hexdigest()
 

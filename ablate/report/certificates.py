@@ -37,6 +37,7 @@ def arm_cautions(certificates: Iterable[Certificate], contrast: Iterable[str]) -
         contrast: the selectors of a claim, such as `pre@depth=110`.
     """
     arms = {selector.partition("@")[0] for selector in contrast}
+    # Within one arm nothing but the grid differs, and no arm's side effects can confound that.
     if len(arms) < 2:
         return []
     found = [mark for mark in marks(certificates) if mark.confounds and mark.arm in arms]

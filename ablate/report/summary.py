@@ -76,6 +76,7 @@ def curve_bands(inputs: Inputs, metric: str) -> pd.DataFrame:
     history = inputs.history
     if metric not in history:
         return pd.DataFrame(columns=columns)
+    # Diverged cells are drawn one by one: on their way to infinity they would outweigh all others in a mean.
     done = history[(history["status"] == "done") & history[metric].notna()]
     bands = done.groupby(["arm", "point", "epoch"], sort=False)[metric].agg(["mean", "min", "max", "count"])
     return bands.reset_index().set_axis(columns, axis="columns")

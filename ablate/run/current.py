@@ -1,4 +1,4 @@
-"""Whether a study's report still says what its files say: then nothing is judged and drawn anew.
+"""Whether a study's report is up to date with its files: then a second run judges and draws nothing anew.
 
 To judge a finished study again takes longer than all else that a second run of it does, and gives what it gave.
 """

@@ -20,7 +20,7 @@ SHOWN = 3  # settings that differ, in an error
 
 
 def refuse_other_design(study: Study, store: Store) -> None:
-    """Refuse a study under whose name cells with other settings are stored, which its report would lose or mix up.
+    """Refuse a study whose name already holds cells with other settings: its report would drop them, or mix them in.
 
     Claims, margins, seeds, arms and the values of factors may change and grow; single runs are arms of their own.
 

@@ -54,6 +54,7 @@ class Placement:
             InputError: no device has the memory for one of them.
         """
         need = self.needs.get(job.id, 0)
+        # How often such a cell fits beside its like; smaller ones may still be placed more densely.
         rooms = {device: limit // need for device, limit in self.limits.items() if need and device in self._on}
         if rooms and not any(rooms.values()):
             raise InputError(

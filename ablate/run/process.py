@@ -46,6 +46,7 @@ def work(job: Job, slot: Slot, cwd: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study decides what stops
     signal.signal(signal.SIGTERM, _stop)
     os.chdir(cwd)
+    # Before anything that takes long: a study killed in these moments would leave a process that trains for nobody.
     _die_with_parent()
     try:
         _log_to(job.folder / LOG)
@@ -57,7 +58,7 @@ def work(job: Job, slot: Slot, cwd: str) -> None:
 
 
 def attempt(job: Job, slot: Slot) -> Ending:
-    """Train the cells of a job in this process, one after the other, those that have a result left out.
+    """Train the cells of a job in this process, one after the other; those that have a result are skipped.
 
     Returns:
         How it ended; errors are printed to stderr.
@@ -75,6 +76,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     try:
         with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
             if (task := _task(cell)) is not None:
+                # Under the lock nobody else writes here: every temporary file is one of a process that was killed.
                 sweep(cell.folder)
                 torch.set_num_threads(job.threads)
                 keep_freed_memory()
@@ -155,7 +157,7 @@ def _log_to(path: Path) -> None:
 
 
 def quieten_lightning() -> None:
-    """Its tips and notices say nothing of the cell, and what it uses that is deprecated is its own affair."""
+    """Silence Lightning's tips, and its own use of deprecated functions: neither says anything of the cell."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="pytorch_lightning")

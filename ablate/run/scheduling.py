@@ -1,4 +1,4 @@
-"""What is done for every job of a study, whatever the engine: claimed, started, tried again, given up, refused."""
+"""Runs the jobs of a study on any engine: claims and starts them, tries again, gives up, refuses."""
 
 from __future__ import annotations
 
@@ -120,6 +120,7 @@ class Schedule:
 
         Jobs that another study has ended by now leave the list.
         """
+        # Without a free slot no lock is looked at: this is asked several times a second.
         if not self.placement.slots:
             return None
         for job in list(self.waiting):

@@ -174,6 +174,7 @@ class Store:
         """
         with self.study_lock():
             record = StudyRecord.of(study, study.cells if cells is None else cells, profiles or {})
+            # Read inside the lock, too: what was read before it may have been written over by now.
             earlier = load_study(self.folder) if (self.folder / "study.yaml").exists() else None
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
@@ -193,6 +194,7 @@ class Store:
             own = self.cell(one) / RESULT
             if own.exists():
                 yield own
+            # Sorted: which of several copies is taken must not depend on the file system.
             yield from (path for path in sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) if path != own)
 
 

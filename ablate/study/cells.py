@@ -65,8 +65,7 @@ def cells_of(arm: str, factors: Mapping[str, Any], configs: Sequence[dict[str, A
     cells: list[Cell] = []
     known: list[tuple[Any, ...]] = []
     for config in configs:
-        # Not just the first config's facts for all: an interpolation of `${seed}` may set any key, and with it the
-        # network.
+        # Compared one by one: an interpolation of `${seed}` may set any key, and with it the network.
         apart = {key: value for key, value in config.items() if key != "seed"}
         facts = next((facts for seen, *facts in known if seen == apart), None)
         if facts is None:

@@ -1,4 +1,4 @@
-"""What in a study cannot stand together: each is an error that says so, since one of the two would be lost."""
+"""Settings of a study that contradict each other: each is refused, since one of the two would silently be ignored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
     """Read overrides of the study itself, such as an arm's.
 
     Raises:
-        InputError: one of them is not an override, sets what is no part of a comparison, or what another one sets.
+        InputError: one is not an override, sets what cannot be compared, or sets what another one sets too.
     """
     try:
         parsed = parse(overrides)
@@ -31,6 +31,7 @@ def parse_own(owner: str, overrides: Sequence[str]) -> list[Typed]:
     for override in parsed:
         if not is_comparable(override.key):
             raise InputError(f"{owner} sets {override.text}, which is no part of what is compared")
+        # By leaves: `image={size: 8}` and `image.size=16` set the same key in two ways.
         for key in override.leaves:
             if key in owners:
                 raise InputError(f"{owner} sets {key} twice: {owners[key]} and {override.text}")
@@ -110,12 +111,14 @@ def refuse_overruled_preset(compared: Sequence[Typed], grid: Mapping[str, Any], 
     preset = next((o for o in compared if o.key == "arch" and o.value is not None), None)
     if preset is None or "arch" in grid:
         return
+    # Who pins the factor too has decided: then nothing of the preset is lost unseen.
     pinned = {key for o in compared for key in o.leaves}
     for key, value in settings_of("arch", preset.value).items():
         if key in grid and key not in pinned:
             raise InputError(
                 f"'{preset.text}' sets {key}={value}, and this study sweeps {key}; leave it out, or pin {key} too"
             )
+        # Where one arm leaves the key alone, the preset's value counts there, and is compared with the others.
         in_arms = [o.leaves[key] for overrides in arms.values() for o in overrides if key in o.leaves]
         if len(in_arms) == len(arms) and value not in in_arms:
             raise InputError(
@@ -143,9 +146,12 @@ def refuse_twins(cells: Sequence[Cell], arms: Mapping[str, Arm]) -> None:
 
 def _may_share(one: Cell, other: Cell, arms: Mapping[str, Arm]) -> bool:
     first, second = (arms.get(cell.arm) for cell in (one, other))
+    # Within one arm, two points with one config are a factor without effect.
     if first is None or second is None or first is second:
         return False
     is_baseline = first.baseline == second.name or second.baseline == first.name
+    # Designs make such twins by themselves: with two parts, leaving one out is adding the other. Written by hand, two
+    # equal arms are a mistake.
     return not is_baseline and not first.design == second.design == "arms"
 
 

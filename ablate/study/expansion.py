@@ -48,8 +48,7 @@ def expand(
         "arms": [asdict(arm) for arm in arms.values()], "points": list(points), "seeds": list(seeds),
         "fixed": list(fixed), "exclusions": list(exclusions),
     }  # fmt: skip
-    # What composes is kept from run to run; what the files and plugins say now, and with it the IDs, is asked every
-    # time.
+    # What composes is kept; what files and plugins say now, and with it the IDs, is asked every time.
     places = kept("cells", asked, lambda: _composed_places(arms, points, seeds, fixed, exclusions))
     cells: list[Cell] = []
     matches: Matches = {}
@@ -124,7 +123,7 @@ class _Configs:
     def _composed(self, arm: Arm, factors: Mapping[str, Any]) -> DictConfig:
         groups = [f"{key}={value}" for key, value in factors.items() if self._is_group(key)]
         choice = arm.name, " ".join(groups)
-        # Hydra takes tens of milliseconds to compose, and only a choice of groups needs it: a grid over plain values
+        # Hydra takes a tenth of a second to compose, and only a choice of groups needs it: a grid over plain values
         # sets them in the composed config.
         if choice not in self.chosen:
             self.chosen[choice] = compose_in_context([*self.fixed, *arm.overrides, *groups])

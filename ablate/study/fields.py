@@ -1,4 +1,4 @@
-"""What a study's file says for an arm or a part, held against the form that it must have."""
+"""Checks of the form in which a study's file describes an arm or a part."""
 
 from __future__ import annotations
 

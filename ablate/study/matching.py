@@ -1,4 +1,4 @@
-"""Matched controls: a knob of an arm is set so that its network costs what that of its baseline does."""
+"""Matched controls: a knob of an arm, such as its width, is set so that its network costs as much as its baseline's."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Matcher:
         """
         metric, name = str(arm.match), arm.knob or KNOB
         knob = _knob(name, config)
+        # Of the baseline as matched itself at this point: its own knob may have been set by a search.
         target = self._target(arm, baseline, metric)
         value, cost = Search(
             knob, lambda value: self._cost(with_values(config, {name: value}), metric), target
@@ -69,6 +70,8 @@ class Matcher:
 
 def _knob(name: str, config: DictConfig) -> Knob:
     node = node_at(config, name)
+    # The value alone does not tell whether fractions are allowed: `width: 1` in a file is a whole number of a real
+    # knob, which the node's type says.
     value = OmegaConf.select(config, name)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number or (value is None and isinstance(node, IntegerNode | FloatNode))):

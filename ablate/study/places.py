@@ -1,4 +1,4 @@
-"""Claims, held against the cells that a study has: what a selector names exists, and an average is like for like."""
+"""Claims checked against the cells that a study has: selectors must name some, averages be over the same points."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def refuse_lopsided_averages(claims: Sequence[Claim], places: Places) -> None:
         selectors = {text: parse_selector(text) for text in claim.contrast}
         if not all(places.of(selector, excluded=False) for selector in selectors.values()):
             continue  # this run lacks an arm or a point, and does not test the claim
+        # By the factors left open only: those that a selector pins differ on purpose between the sides of a contrast.
         lost = {text: places.of(selector, excluded=True) for text, selector in selectors.items()}
         if any(others != one for one in lost.values() for others in lost.values()):
             text = next(text for text, points in lost.items() if points)

@@ -89,6 +89,7 @@ class Study:
     @property
     def once(self) -> list[Cell]:
         """The cells to train and count, those that arms share once."""
+        # A dict keeps the first place of each ID: cells stay in the study's order.
         return list({cell.id: cell for cell in self.cells}.values())
 
     @property
@@ -130,6 +131,8 @@ def _plan(typed: list[Typed]) -> Study:
     arms, factors = arms_of(section), Factors.of(section)
     _refuse_conflicts(compared, arms, factors)
     pins = {key: value for o in compared for key, value in o.leaves.items()}
+    # The claims are held against all levels further down, and not against these: a pin takes cells away, and must not
+    # make a claim of the study's file an error.
     pinned = factors.pinned(pins)
     points, exclude = pinned.points(), section["exclude"]
     claims = _claims(filed, section)

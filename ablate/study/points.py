@@ -45,6 +45,7 @@ class Factors:
 
     def points(self) -> list[dict[str, Any]]:
         """Every combination of the grid's values with every position of the zip: factor -> value."""
+        # Without a zip one empty position, so that the product below is the grid's alone.
         positions = list(zip(*self.zipped.values(), strict=True)) if self.zipped else [()]
         names = [*self.grid, *self.zipped]
         return [
@@ -95,6 +96,7 @@ def check_exclusions(exclusions: Exclusions, arms: Collection[str], levels: Valu
     """
     for entry in exclusions:
         where = f"(study.exclude, {_entry_text(entry)})"
+        # An entry that says nothing holds everywhere (`all` of nothing), and would exclude the whole study.
         if not entry:
             raise InputError("study.exclude has an empty entry, which would leave nothing; name an arm or a factor")
         for key, value in entry.items():
@@ -119,8 +121,7 @@ def point_text(factors: Mapping[str, Any]) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # As text, the one form in which a value is typed, stands in a selector and in a file; to Python 1, 1.0 and True are
-    # one.
+    # As text: in selectors and files a value has no type, and to Python 1, 1.0 and True are one.
     return value_text(one) == value_text(other)
 
 

@@ -61,6 +61,7 @@ def add_one_in(given: Mapping[str, Any]) -> list[Arm]:
 
 
 def _recipe(parts: Sequence[Part], present: Collection[str]) -> list[str]:
+    # In the order of the file, so that equal recipes compose to equal configs whichever design makes them.
     return [text for part in parts for text in (part.present if part.name in present else part.absent)]
 
 

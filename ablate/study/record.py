@@ -143,6 +143,7 @@ class StudyRecord:
         Raises:
             InputError: it is no record of a study; says what is wrong with it.
         """
+        # Refused and not read as far as it goes: what a newer form adds may change what the rest means.
         if int(plain.get("version", 1)) > VERSION:
             raise InputError(f"was written by a newer version of ablate (form {plain['version']}, known: {VERSION})")
         known = {one.name for one in fields(cls)}
@@ -155,6 +156,7 @@ class StudyRecord:
         """As plain values, in the order of the fields, the cells last: they are many."""
         plain = {"version": self.version, **{one.name: getattr(self, one.name) for one in fields(self)}}
         plain["cells"] = [_plain(cell) for cell in self.cells]
+        # People read this file from its top.
         return {key: plain[key] for key in (*(key for key in plain if key != "cells"), "cells")}
 
     def with_cells(self, cells: Iterable[CellRecord]) -> StudyRecord:

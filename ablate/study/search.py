@@ -80,6 +80,7 @@ class Search:
 
     def _accepts(self, number: int) -> bool:
         """Learn the cost at a number; false where the network refuses the value."""
+        # Each value at most once: a network takes up to a tenth of a second to build, and brackets overlap.
         if number not in self.costs and number not in self.refused:
             try:
                 self.costs[number] = self.cost(self.knob.value(number))
@@ -110,6 +111,7 @@ class Search:
 
     def _ends(self) -> tuple[int, int] | None:
         """The two known numbers next to each other with the target between their costs; None where there are none."""
+        # Invariant of the search: the target lies between the costs of two known neighbours, ever nearer ones.
         for low, high in itertools.pairwise(sorted(self.costs)):
             least, most = sorted((self.costs[low], self.costs[high]))
             if least <= self.target <= most:
@@ -128,7 +130,8 @@ class Search:
     def _between(self, low: int, high: int, around: int) -> Iterator[int]:
         """Numbers inside a bracket, those around one of them first; not all of a large bracket."""
         # Beyond the one value asked for, since a network refuses some: groups that do not divide its channels, for
-        # example.
+        # example. Not each value of a bracket that is hundreds wide: a network that refuses all of it would take
+        # minutes to say so.
         stride = max(1, (high - low) // PROBES)
         for offset in range(0, high - low, stride):
             for number in (around - offset, around + offset):

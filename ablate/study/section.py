@@ -30,6 +30,7 @@ def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]
         InputError: it changes a claim that it does not have.
     """
     others = [o.text for o in around if not _is_of_section(o.key)]
+    # Mostly nothing of the section is typed, and to compose once more would take a tenth of a second for the same.
     config = base if len(others) == len(around) else composed(others)
     return _at_scale(config["study"], config["scale"])
 
@@ -44,6 +45,7 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
     def compose() -> dict[str, Any]:
         config = compose_in_context(overrides)
         plain = container(config)
+        # Resolved here, `${seed}` in an arm's override would be the base's seed in every cell.
         for part in (*MADE_OF_OVERRIDES, "scales"):
             plain["study"][part] = OmegaConf.to_container(config.study[part], resolve=False)
         return plain
@@ -65,6 +67,7 @@ def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequenc
         part, _, entry = key.removeprefix("study.").partition(".")
         if part in MADE_OF_OVERRIDES:
             entry = entry.partition(".")[0]  # behind it comes a field of an arm or a part
+        # Only what varies has entries that can be typed one by one; any other part is taken as a whole.
         if part not in VARYING or not entry:
             section[part] = base[part]
         elif entry in base[part]:
@@ -111,6 +114,7 @@ def _at_scale(filed: Mapping[str, Any], scale: str) -> dict[str, Any]:
     changes = filed["scales"].get(scale) or {}
     section = {**filed, "overrides": changes.get("overrides", [])}
     section |= {key: changes[key] for key in ("grid", "zip", "exclude", "seeds") if changes.get(key) is not None}
+    # Copies, since a scale changes fields in them: `filed` belongs to the caller.
     section["claims"] = [dict(claim) for claim in filed["claims"]]
     by_id = {claim["id"]: claim for claim in section["claims"]}
     for name, change in changes.get("claims", {}).items():

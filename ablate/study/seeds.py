@@ -47,6 +47,7 @@ def seeds_of(section: Mapping[str, Any], seed: int, typed: Sequence[Typed], *, i
     Raises:
         InputError: what it lists are no seeds, or a plan of looks that makes no sense.
     """
+    # By what was typed and not by the value: `seed=0`, the default, pins as well.
     named = {o.key for o in typed}
     if "seed" in named and any(key == "study.seeds" or key.startswith("study.seeds.") for key in named):
         raise InputError("seed=... pins the study to one seed, and study.seeds=... lists several; type one of the two")
@@ -80,4 +81,5 @@ def _until_decided(asked: Mapping[str, Any]) -> Seeds:
 
 
 def _is_whole(number: Any) -> bool:
+    # To Python `true` is an int, and `study.seeds=true` would mean one seed.
     return isinstance(number, int) and not isinstance(number, bool) and number >= 0

@@ -34,6 +34,7 @@ def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
             raise InputError(
                 f"arm '{arm.name}' is written in study.arms, and study.{arm.design} makes one of that name"
             )
+        # A selector of a claim puts the point behind an '@'.
         if not arm.name or "@" in arm.name:
             raise InputError(f"arm '{arm.name}': a name has at least one letter and no '@'")
         arms[arm.name] = arm
@@ -55,6 +56,7 @@ def _written(name: str, given: Any) -> Arm:
     if match is None and knob is not None:
         raise InputError(f"arm '{name}' has the knob {knob} and nothing to match; add match: params or match: flops")
     knob = KNOB if match is not None and knob is None else knob
+    # What an arm sets it declares, unless it says otherwise; the knob differs by intent as well.
     own = [override.key for override in parse_own(f"arm '{name}'", overrides)]
     default = [*own, *([] if knob is None else [str(knob)])]
     changes = texts(f"{where}.changes", fields.get("changes", default), "[order]")

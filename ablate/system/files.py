@@ -116,7 +116,7 @@ def read_yaml(path: Path, **keys: type) -> dict[str, Any]:
     Raises:
         InputError: the file is not whole; says what to do.
     """
-    # Where it is built in, the C parser takes a tenth of the time, and a study reads a file for each of its cells.
+    # Where it is built in, the C parser takes a fraction of the time, and a study reads a file for each of its cells.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return _mapping(path, "YAML", yaml.YAMLError, lambda text: yaml.load(text, loader), keys)
 

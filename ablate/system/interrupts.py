@@ -33,7 +33,7 @@ def in_order() -> Iterator[None]:
 
 
 class Interrupts:
-    """Answers the two signals: where there is something to leave tidy the first one unwinds, and any other one ends.
+    """Handles both signals: inside `in_order` the first raises KeyboardInterrupt, any other ends the process at once.
 
     Attributes:
         seen: a signal has come; whatever exception then ends the command may be a library's answer to it.

@@ -1,4 +1,4 @@
-"""Names of a package that load when they are first used: who wants one of them does not wait for all."""
+"""Lazy names of a package: each imports its module when it is first used, so that using one does not import all."""
 
 from __future__ import annotations
 

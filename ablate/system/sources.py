@@ -116,6 +116,7 @@ def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
+        # Those imports lead to modules that a running cell never loads: its fingerprint would hold too much.
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             waiting += node.orelse
         else:
@@ -128,8 +129,7 @@ def _canonical(node: Any) -> str:
         remarks = _remarks(node)
         parts = []
         for name, value in ast.iter_fields(node):
-            # None of these changes what runs: `ctx` follows from the place, `kind` tells u"" from "", the others are
-            # comments.
+            # None of these changes what runs: `ctx` follows from the place, `kind` tells u"" from "".
             if name in ("ctx", "kind", "type_comment", "type_ignores") or value is None or value == []:
                 continue
             kept = [one for one in value if one not in remarks] if isinstance(value, list) else value
@@ -193,6 +193,7 @@ def keep() -> None:
         kept = {key: kept[key] for key in _used}
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
+        # Without a lock: of two processes that write at once one loses what it read, and it is read again.
         descriptor, name = tempfile.mkstemp(dir=_file().parent, prefix=".sources-")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(kept, file)

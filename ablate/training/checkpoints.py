@@ -1,4 +1,4 @@
-"""A checkpoint an epoch: what a killed cell goes on from."""
+"""A checkpoint after each epoch, from which a killed cell resumes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
     Args:
         folder: of the cell.
-        code: fingerprint of the code that trains; a checkpoint of other code is not gone on from.
+        code: fingerprint of the code that trains; a checkpoint that other code made is not resumed.
     """
 
     def __init__(self, folder: Path, code: str) -> None:

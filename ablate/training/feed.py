@@ -52,6 +52,7 @@ class Feed(abc.ABC):
         self.device = device
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.margin = margin
+        # (1, C, 1, 1), against images (B, C, H, W).
         self.mean = statistics.mean.view(1, -1, 1, 1).to(device)
         self.std = statistics.std.view(1, -1, 1, 1).to(device)
         augment.fit(statistics)
@@ -96,6 +97,7 @@ class Feed(abc.ABC):
 
 def evaluation_batch(channels: int, size: tuple[int, int], device: torch.device) -> int:
     """Images that are measured together: the same number for every feed, since a sum depends on it in its last bits."""
+    # By values, so that large images make small batches; the same on every machine, since it decides bits.
     values = EVAL_VALUES[device.type != "cpu"]
     return max(1, min(EVAL_BATCH, values // (channels * size[0] * size[1])))
 

@@ -1,4 +1,4 @@
-"""A step replayed as one CUDA graph: a small network's step is as fast as its kernels, and not as their launches."""
+"""A step replayed as one CUDA graph: a small network's step then takes as long as its kernels, not their launches."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ WARM_UP = 3  # steps before the capture: libraries choose their algorithms and m
 class GraphedStep(EagerStep):
     """Forward and backward of full batches captured once and replayed; the same kernels as eagerly, the same numbers.
 
-    The first steps are real ones, taken eagerly on a stream of their own as a capture asks for; so nothing is computed
-    that does not count, and the norms' running statistics see each batch once. The update stays outside of the graph,
-    where its rate is a plain number that changes from step to step.
+    The warm-up that a capture requires consists of real training steps, taken eagerly on a separate stream: each batch
+    is trained on once, and enters the norms' running statistics once. The update stays outside of the graph, where its
+    learning rate is a plain number that changes from step to step.
 
     Args:
         model: on a CUDA device.

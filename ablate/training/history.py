@@ -14,7 +14,7 @@ METRICS = ("train/loss", "train/error", "test/loss", "test/error")
 
 
 class HistoryFile:
-    """Rows are added as epochs end; the file is written anew where they have other columns, or where training goes on.
+    """Appends a row as each epoch ends; rewrites the file when the columns change, or when training resumes.
 
     Args:
         path: of the file.
@@ -36,6 +36,8 @@ class HistoryFile:
         if self._rows and all(row.keys() <= set(self._columns) for row in more):
             append_text(self.path, _csv(more, self._columns, header=False))
         else:
+            # Of all rows, in the order of first appearance: the first epochs of a cell measured every few may lack
+            # some. After a resume it also drops a row that was written before its checkpoint was.
             self._columns = list(dict.fromkeys(column for row in rows for column in row))
             write_text(self.path, _csv(rows, self._columns, header=True))
         self._rows = len(rows)

@@ -1,4 +1,4 @@
-"""From a data set to batches: what it loads is held against what it promises, then kept on the device or streamed."""
+"""Loads a data set, checks it against the shape and classes it declares, and keeps it on the device or streams it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def is_resident(splits: Splits, choice: bool | None, device: torch.device) -> bo
     # On a CPU, splits in memory are on the device already.
     if choice is not None or not in_memory or device.type != "cuda":
         return in_memory and choice is not False
+    # Of what is free now and not of the whole card: other cells may share it.
     free, _ = torch.cuda.mem_get_info(device)
     return sum(split.images.nbytes for split in parts) <= SHARE_OF_DEVICE * free
 

@@ -19,7 +19,7 @@ PLAIN = ("loops", "history")  # the parts of a checkpoint that are many small nu
 def pack_checkpoint(checkpoint: Mapping[str, Any]) -> Packed:
     """Lightning's checkpoint in few objects.
 
-    A pickle stops at each number by itself, for longer than it takes to write all the tensors of a small network.
+    To pickle many numbers one by one takes longer than to write all the tensors of a small network.
     """
     return {
         **{key: value for key, value in checkpoint.items() if key not in PLAIN},
@@ -49,12 +49,12 @@ def pack(tensors: Mapping[str, Tensor]) -> Packed:
     Args:
         tensors: none of which is part of a graph.
     """
+    # One flat tensor for each type: `cat` over types would convert, and a counter of batches (int64) lose digits.
     parts: dict[torch.dtype, list[Tensor]] = {}
     layout = []
     for name, tensor in tensors.items():
         dense = _dense(tensor)
-        # In the order of memory, and not of the indices: `flatten` would copy a channels_last weight into another
-        # order.
+        # In the order of memory, not of the indices: `flatten` would copy a channels_last weight.
         flat = dense if dense.dim() == 1 else dense.as_strided((dense.numel(),), (1,))
         parts.setdefault(dense.dtype, []).append(flat)
         layout.append((name, str(dense.dtype), dense.shape, dense.stride()))
@@ -69,6 +69,7 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     taken = dict.fromkeys(packed["flat"], 0)
     for name, kind, shape, strides in json.loads(packed["layout"]):
+        # A view into the flat tensor: `load_state_dict` copies out of it, so that nothing is copied twice.
         size = math.prod(shape)
         tensors[name] = packed["flat"][kind].narrow(0, taken[kind], size).as_strided(shape, strides)
         taken[kind] += size
@@ -77,6 +78,7 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
 
 def _dense(tensor: Tensor) -> Tensor:
     """The tensor with its values side by side in memory: itself, unless it is part of another or spread out."""
+    # These two fill their memory without gaps; any other layout may be a window into a larger tensor.
     if tensor.is_contiguous() or (tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)):
         return tensor
     return tensor.contiguous()

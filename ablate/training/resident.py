@@ -67,6 +67,7 @@ class ResidentData(Feed):
             return
         # Only the last index set may be shorter: split by the size of the first, they come out as they went in.
         size = len(steps[0])
+        # Allowed since augmentations treat each image by itself (`Augment`): the batches are bit-equal.
         at_once = max(1, VALUES_TOGETHER[self.device.type != "cpu"] // (size * self.train.images[0].numel()))
         for start in range(0, len(steps), at_once):
             images, labels = self.training_batch(torch.cat(list(steps[start : start + at_once])))

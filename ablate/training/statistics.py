@@ -29,12 +29,12 @@ class PixelStatistics:
         counts = sum(_counts(images) for images in batches())
         assert isinstance(counts, Tensor), "a training split has images"
         values = torch.arange(LEVELS, dtype=torch.float64)
+        # (C, 256): a histogram holds all that mean and deviation need, whatever the number of images.
         share = counts / counts.sum(dim=1, keepdim=True)
         self._mean = (share * values).sum(dim=1)
-        # (C, 256) of shares: exact up to the last bits for a data set of any size, where a sum over pixels would lose
-        # digits.
         variance = (share * (values - self._mean[:, None]) ** 2).sum(dim=1)
         self.mean = self._mean.float()
+        # A channel with one value would be divided by 0; with 1 it becomes 0 everywhere.
         self.std = torch.where(variance > 0, variance.sqrt(), 1.0).float()
 
     @cached_property

@@ -128,6 +128,8 @@ class StreamedData(Feed):
 
     def start_epoch(self, epoch: int) -> Tensor:
         """Draw the augmentation of an epoch and return its order (N,), on the CPU; the workers begin to read."""
+        # Drawn here and sent along with the requests: a worker that drew by itself would make the images depend on how
+        # many workers there are.
         order, self._choices = self.draw_epoch(epoch)
         asked = None if self.from_memory else self._choices
         requests = [Request("train", index, rows(asked, index)) for index in order.split(self.batch_size)]
@@ -222,10 +224,12 @@ class ReadAhead:
         """End the workers; the next call starts others. Left to the garbage collector they are waited for."""
         self._asked += 1
         self._batches = iter(())
+        # Dropped and not shut down: the loader has no call for that, and ends its workers when it is collected.
         self._started = None
 
     def _taken(self, count: int, asked: int) -> Iterator[Read]:
         for _ in range(count):
+            # Whoever holds an older iterator would get the batches of the newer requests, without any error.
             if asked != self._asked:
                 raise RuntimeError("these batches are not read any more: others have been asked for")
             batch = next(self._batches)

@@ -66,6 +66,7 @@ def _measured(config: Config, wanted: Sequence[str], cells: int, *, eager: bool 
             f"trainer=auto measures where the cells run, and engine={config['engine']['name']} does not know that "
             f"beforehand; set {', '.join(f'trainer.{key}=...' for key in wanted)}"
         )
+    # One stands for all: a study's cells are computed alike, even where its devices differ.
     slot = slots[0]
     fixed = {key: value for key, value in _given(config).items() if key not in wanted}
     fixed |= {"compile": "none"} if eager else {}

@@ -90,8 +90,7 @@ def _timed(config: Mapping[str, Any], numerics: Numerics, device: torch.device) 
 
     warm_up = WARM_UP[numerics.compile]
     first = block(warm_up)
-    # Blocks of about one time and not of one number of steps: what disturbs for a moment weighs alike on fast and slow
-    # ones.
+    # Blocks of equal time, not of equal steps: what disturbs for a moment weighs alike on fast and slow ones.
     size = max(1, int(BLOCK_SECONDS / block(1)))
     seconds = min(block(size) / size for _ in range(BLOCKS))  # what else runs here can only add to it
     start = 0.0 if numerics.compile == "none" else max(0.0, first - warm_up * seconds)

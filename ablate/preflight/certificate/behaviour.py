@@ -56,6 +56,7 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
         labels: (N,).
     """
     outputs: list[Tensor] = []
+    # By a hook, since `training_loss` gives the loss alone, in which two different outputs may come to the same.
     handle = model.register_forward_hook(lambda module, inputs, output: outputs.extend(_flat(output)))
     model.train()
     with _fixed_noise():
@@ -65,7 +66,7 @@ def behaviour(model: nn.Module, images: Tensor, labels: Tensor) -> Behaviour:
     # Taken now: the pass that follows changes them.
     statistics = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    # The same noise once more, and the global generator left as it was found: the caller may be a process that trains.
+    # The same noise in both networks here too, whatever each has drawn in its training step.
     with torch.no_grad(), _fixed_noise():
         _take_statistics_of_batch(model, images)
         logits = model.eval()(images)
@@ -104,14 +105,15 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
     unclear: list[str] = []
     for what, ours in first.groups.items():
         theirs = second.groups[what]
+        # Gradients pair up as the parameters whose values were shared; outputs and statistics by their own names.
         names = shared if what == "gradients" else counterparts(ours, theirs)
         pairs = _pairs(ours, theirs, names)
         difference = _largest(pairs)
         if math.isnan(difference):
-            # Two overflows look alike whatever led to them; only equal modules make equal bits a sign of equal
-            # computation.
+            # Two overflows look alike whatever led to them, unless equal modules give equal bits.
             unclear += [] if same_modules and _identical(pairs) else [what]
         else:
+            # The largest and not a mean: one value of a million that differs is a difference.
             differences[what] = difference
     plain = {what: value if math.isfinite(value) else None for what, value in differences.items()}
     if max(differences.values(), default=0.0) > TOLERANCE:
@@ -124,6 +126,7 @@ def compare(first: Behaviour, second: Behaviour, shared: Mapping[str, str], *, s
 def _largest(pairs: Sequence[Pair]) -> float:
     """The largest relative difference; infinite where only one side has a value or is finite, NaN where neither is."""
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    # A parameter with a gradient on one side alone takes part in one of the networks and not in the other.
     if len(both) < len(pairs):
         return math.inf
     finite = [all(bool(tensor.isfinite().all()) for tensor in side) for side in zip(*both, strict=True)]
@@ -137,7 +140,7 @@ def _largest(pairs: Sequence[Pair]) -> float:
 
 
 def _pairs(ours: Group, theirs: Group, names: Mapping[str, str]) -> list[Pair]:
-    """What is shared, side by side; None where one side has no such tensor, as a parameter without a gradient."""
+    """The shared tensors in pairs; None where one side has no such tensor, such as a parameter without a gradient."""
     pairs = [(ours.get(name), theirs.get(other)) for other, name in names.items()]
     return [(a, b) for a, b in pairs if a is not None or b is not None]
 

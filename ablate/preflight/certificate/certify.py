@@ -59,10 +59,10 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
         InputError: a network cannot be built.
     """
     pairs = list(_pairs(study))
+    # Keys hold code and configs, so that evidence of an older plugin is not taken over but simply not found.
     evidence = {one.key: one.evidence for one in known}
     wanted = {pair.key: pair for pair in pairs if pair.key not in evidence}
-    # An arm that is known to do something somewhere cannot be refused: its other points need not be compared at any
-    # price.
+    # An arm that is known to do something somewhere cannot be refused: other points are compared if time allows.
     settled = {pair.arm.arm for pair in pairs if pair.key in evidence and not evidence[pair.key].is_no_op}
     if wanted:
         evidence |= _collect(list(wanted.values()), settled)
@@ -109,6 +109,7 @@ def _text(value: Any) -> str:
 
 
 def _pairs(study: Study) -> Iterator[Pair]:
+    # One cell of each place: its seeds differ in nothing that a certificate is about.
     first: dict[tuple[str, str], Cell] = {}
     for cell in study.cells:
         first.setdefault((cell.arm, _point(cell)), cell)

@@ -30,7 +30,7 @@ def changed_factors(difference: Iterable[str]) -> list[str]:
 
 
 def undeclared_factors(declared: Sequence[str], factors: Sequence[str]) -> list[str]:
-    """Those factors that no override of the arm names, where these are the keys that it declares.
+    """The factors that differ without being among the keys that the arm declares.
 
     An arm without overrides is the base configuration: the one factor that its baseline sets otherwise is what it
     declares.

@@ -1,4 +1,4 @@
-"""What two configs have in effect apart: their networks built, fed and compared, their recipes tried out."""
+"""How two configs differ in effect: their networks are built, run and compared, and their recipes tried out."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ def full_evidence(baseline: Config, arm: Config, difference: Iterable[str], size
     recipe, unchecked = recipe_changes(baseline, arm, keys)
     with _fitting_threads(max(sizes.flops)):
         first, second = _built(baseline), _built(arm)
-        # The order counts: comparing outputs overwrites the initial values, and trying the optimiser replaces the
-        # parameters.
+        # The order counts: comparing outputs overwrites initial values, and trying the optimiser the parameters.
         modules = module_changes(first, second)
         if initial_values_differ(first, second):
             recipe.insert(0, "initial values")
@@ -68,6 +67,7 @@ def _outputs(
 ) -> dict[str, Any]:
     datas: list[DataSet] = [registry.build("data", config["data"]) for config in (baseline, arm)]
     images, others = ((data.channels, data.size, data.classes) for data in datas)
+    # There is no batch that both would take.
     if images != others:
         return {"outputs": NOT_COMPARED, "note": "the data sets have images or classes of another shape"}
     # Not as they were initialised: zeros and ones would hide parts that do take effect in training.

@@ -104,6 +104,7 @@ class Certificate:
     def of(cls, plain: Mapping[str, Any]) -> Certificate:
         """From `to_dict()`, also by way of a file; keys that are not known here are left out."""
         found = dict(plain["evidence"])
+        # JSON has no tuples, and evidence that was read back must equal what was written.
         found |= {name: tuple(found[name]) for name in ("params", "flops")}
         evidence = Evidence(**{f.name: found[f.name] for f in fields(Evidence) if f.name in found})
         own = {f.name: plain[f.name] for f in fields(cls) if f.name != "evidence"}

@@ -10,7 +10,7 @@ from ablate.preflight.certificate.form import CANNOT_TELL, DIFFER, NOT_COMPARED,
 # Relative change of parameters or multiply-adds beyond which an arm is larger or smaller than its baseline: what a
 # matched control must keep within.
 CAPACITY = 0.02
-SIZES = ("width", "depth")  # who declares these declares a change of capacity
+SIZES = ("width", "depth")  # an arm that declares one of these declares a change of capacity
 # Relative differences of outputs below this may be rounding alone: single precision, grown over a hundred layers.
 ROUNDING = 1e-4
 
@@ -94,6 +94,7 @@ def _rounding(certificates: Sequence[Certificate]) -> Mark | None:
 
 def _unclear(certificates: Sequence[Certificate]) -> Mark | None:
     unclear = [one for one in certificates if one.evidence.outputs == CANNOT_TELL]
+    # Points beyond the time budget are no caution as long as another point of the arm was compared.
     told = {one.evidence.outputs for one in certificates} & {SAME, DIFFER}
     if not unclear and not told:
         unclear = [one for one in certificates if one.evidence.outputs == NOT_COMPARED]

@@ -16,6 +16,7 @@ Signature = tuple[str, str]  # the type's name, and what distinguishes modules o
 def module_changes(baseline: nn.Module, arm: nn.Module) -> list[str]:
     """What was changed, moved, added and removed, as texts such as "27 × PostUnit → PreUnit" or "+9 Conv2d (1×1)"."""
     before, after = _parts(baseline), _parts(arm)
+    # By name: an order that only moves modules keeps the names of weight layers (`Order.unit`).
     changed = Counter((before[name], after[name]) for name in before if name in after and before[name] != after[name])
     gone = Counter(part for name, part in before.items() if name not in after)
     new = Counter(part for name, part in after.items() if name not in before)

@@ -1,4 +1,4 @@
-"""Which parts of the recipe train a network otherwise: each part is tried out, since an option may do nothing."""
+"""Which parts of two recipes train a network differently: each is tried out, since an option may have no effect."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> 
     """
     keys = list(difference)
     found: list[str] = []
+    # What nobody can try out keeps an arm from being refused: it may well have an effect.
     unchecked = [key for key in keys if not _is_known(key)]
     for name, (tried, differs) in TRIALS.items():
         if any(_belongs(key, tried) for key in keys):
@@ -134,6 +135,7 @@ def _same_distribution(a: Tensor, b: Tensor) -> bool:
 def _data_differs(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
     """Whether the images or labels differ, where more is set otherwise than the batch size and the folder."""
     first, second = (_data(node) for node in (baseline, arm))
+    # One object, by `_data_of`: only the batch size or the way of getting the data differs.
     if first is second:
         return False
     if (first.channels, first.size, first.classes) != (second.channels, second.size, second.classes):
@@ -196,6 +198,7 @@ def _augmentation_differs(baseline: Config, arm: Config) -> bool:
 
 
 def _augmented(augment: Augment, splits: Splits) -> Tensor:
+    # By the very feed of training, so that what is compared is what a network gets to see.
     feed = ResidentData(splits, augment, SEED, torch.device("cpu"))
     return feed.training_batch(feed.start_epoch(0))[0]
 

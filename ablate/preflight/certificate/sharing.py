@@ -22,6 +22,7 @@ def counterparts(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> d
     order: a part that only calls its layers otherwise is found to be the same.
     """
     ours, theirs = ({name: tensor.shape for name, tensor in one.items()} for one in (first, second))
+    # Only where all shapes agree in order: else layers that have nothing to do with each other could be paired.
     if ours != theirs and list(ours.values()) == list(theirs.values()):
         return dict(zip(theirs, ours, strict=True))
     return {name: name for name, shape in theirs.items() if ours.get(name) == shape}
@@ -50,7 +51,6 @@ def _disturb(parameter: Tensor, name: str) -> None:
     stream = generator(SEED, "certificate", name, *parameter.shape)
     noise = torch.randn(parameter.shape, generator=stream, dtype=parameter.dtype)
     is_vector = parameter.ndim <= 1
-    # Of (out, in, kernel, kernel): all that one output sums over, so that the noise neither drowns nor vanishes with
-    # depth.
+    # Of (out, in, kernel, kernel): all that one output sums over, so that noise keeps its size with depth.
     fan_in = max(1, parameter.numel() // max(1, parameter.shape[0])) if not is_vector else 1
     parameter += noise * (VECTOR_NOISE if is_vector else WEIGHT_NOISE / math.sqrt(fan_in))

@@ -19,6 +19,7 @@ def learning_curves(inputs: Inputs, metric: str) -> AnyChart:
     bands, lost = summary.curve_bands(inputs, metric), summary.diverged_curves(inputs, metric)
     bands[["mean", "low", "high"]] *= fmt.factor(metric)
     lost["value"] *= fmt.factor(metric)
+    # A mark at the last finite epoch: without it a line that stops reads as training that was cut short.
     ends = lost.groupby(["arm", "cell"], sort=False).tail(1)
     rows = records(bands, "mean") + records(lost, "diverged") + records(ends, "end")
     scale = value_scale(metric, [*bands["low"], *bands["high"], *lost["value"]])

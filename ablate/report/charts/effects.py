@@ -34,6 +34,7 @@ def _frame(kind: tuple[str, str], claims: list[tuple[int, Verdict]]) -> AnyChart
     unit = fmt.difference_unit(measure)
     change = "relative change" if measure == RELATIVE.name else "difference"
     title = f"effect: {change} in {fmt.metric_name(metric)}" + (f" ({unit})" if unit else "")
+    # One scale for all layers, by hand: left to itself, Vega-Lite would take in the whole of every interval.
     scale = alt.Scale(domain=_domain(rows, seeds), nice=False)
     names = alt.Axis(labelLimit=400, ticks=False, domain=False)
     y = alt.Y("claim:N", title=None, sort=[row["claim"] for row in rows], axis=names)
