@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
-# Tests to take, as a pytest marker expression; `make test MARKS="not slow and not wheel"` is the quick half.
-MARKS ?= not wheel and not gpu_on_cpu
+# Tests to take, as a pytest marker expression.
+MARKS ?= not slow and not wheel and not gpu_on_cpu
 
 # `make gpu`: the Python that has torch for the card, the device, and where figures are kept.
 GPU_PYTHON ?= $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/python,$(PYTHON))
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage gpu gpu-test lint format wheel-test mutants clean
+.PHONY: help demo test slow-test coverage gpu gpu-test lint format wheel-test mutants clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,11 @@ help:  ## Show the targets.
 demo: $(STAMP)  ## Set up where needed, then run the study preact_vs_postact.
 	$(BIN)/python -m ablate +exp=preact_vs_postact
 
-test: $(STAMP)  ## Run the tests but for the wheel's; those of browser, gpu, ray, slurm skip where these are missing.
+test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, ray, slurm skip where these are missing.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
+
+slow-test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
+	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not wheel and not gpu_on_cpu"
 
 gpu:  ## What needs a GPU: tests, bench, memory; from the source tree, without .venv. DEVICE=cpu: all at its smallest.
 	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m ablate.bench.gpu --device $(DEVICE) --folder $(FIGURES)

@@ -38,6 +38,8 @@ class Killed(pl.Callback):
             raise KeyboardInterrupt
 
 
+# Lightning 2.6 uses what torch 2.13 calls deprecated; nothing that is tested here.
+@pytest.mark.filterwarnings("ignore::FutureWarning:pytorch_lightning")
 class LookingConformance(Conformance):
     """What holds for all that looks on; subclass the class of your plugin's kind instead.
 

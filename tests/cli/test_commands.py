@@ -193,6 +193,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], line: str
     assert {path.name for path in Path().glob("*/*")} <= {".multirun"}, "what Hydra notes of a sweep, and nothing else"
 
 
+@pytest.mark.slow
 def test_help_says_what_can_be_typed_and_shows_the_options_of_a_choice(ablate: Run) -> None:
     code, out, err = ablate("shortcut=projection", "--help")
     assert (code, err) == (0, "")

@@ -309,12 +309,14 @@ def test_an_engine_that_does_not_say_where_cells_run_still_has_a_plan(capsys: py
 
 
 def test_plan_loads_no_lightning() -> None:
+    """Once plugins are described; one that builds a callback of Lightning's imports it for that."""
     program = (
         "import sys; from ablate.__main__ import main; "
         f"code = main(['plan', '--json', *{TINY!r}]); "
         "sys.exit(code or int('pytorch_lightning' in sys.modules or 'sklearn' in sys.modules))"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(Path.cwd())}
+    subprocess.run([sys.executable, "-m", "ablate", "list"], env=environment, capture_output=True, check=True)
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -176,7 +176,7 @@ def test_the_report_says_how_near_an_arm_came_and_compares_costs_with_its_baseli
             [],
             "arm 'b': no optim.lr brings its params within 2 % of those of its baseline 'a': the nearest is optim.lr=",
         ),
-        ("match: flops", "", ["depth=9"], "arm 'a': depth 9 does not exist"),
+        ("match: flops", "", ["depth=9"], "arm 'b': its baseline 'a': depth 9 does not exist"),
     ],
 )
 def test_a_match_that_cannot_be_is_one_line(arm: str, rest: str, typed: list[str], line: str) -> None:

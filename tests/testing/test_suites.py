@@ -42,6 +42,7 @@ def outcomes_of(file: Path, folder: Path) -> Outcomes:
     return found
 
 
+@pytest.mark.slow
 def test_the_suite_of_every_kind_catches_faults_and_blames_nothing_else(tmp_path: Path) -> None:
     found = outcomes_of(BROKEN, tmp_path)
     assert {name: found.failed[name] for name in found.classes} == {
