@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +48,15 @@ class HubSet:
             self._rows(split)
 
     def content(self) -> str | None:
-        """What stands for both splits: the commit that the library keeps them under; None where not here yet."""
-        try:
-            import datasets
+        """What stands for both splits: the commit that the library keeps them under; None where not here yet.
 
-            local = datasets.DownloadConfig(local_files_only=True)
-            splits = [
-                datasets.load_dataset(self.path, self.config, split=split, download_config=local)
-                for split in (self.train, self.test)
-            ]
+        The hub is not asked: who only plans must not wait for a network, nor download a set.
+        """
+        try:
+            with _offline():
+                import datasets
+
+                splits = [datasets.load_dataset(self.path, self.config, split=one) for one in (self.train, self.test)]
         except Exception:  # whatever it is, `check` fetches the set or says what is wrong
             return None
         return "-".join(Path(rows.cache_files[0]["filename"]).parent.name for rows in splits)
@@ -97,6 +98,19 @@ class HubSet:
         if lacking:
             raise InputError(f"{self.path} has no column {', '.join(lacking)}; it has {', '.join(rows.column_names)}")
         return rows
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """The library takes only what it has kept; its environment variable is read at its import alone."""
+    from datasets import config
+
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 class Rows(Samples):

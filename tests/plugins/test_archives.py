@@ -204,7 +204,6 @@ def test_nothing_there_is_one_line_before_any_cell(name: str, tmp_path: Path) ->
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.slow
 def test_how_the_files_get_here_is_no_part_of_a_cell() -> None:
     assert tiny_cell("data=cifar10", "data.download=true").id == tiny_cell("data=cifar10").id
     assert tiny_cell("data=cifar10", "data.root=elsewhere").id == tiny_cell("data=cifar10").id

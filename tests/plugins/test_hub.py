@@ -14,6 +14,7 @@ import torch
 
 from ablate import DataSet, InputError, Samples, Split, registry
 from ablate.config.compose import prepare
+from ablate.study.plan import plan_study
 
 
 def build(name: str = "hub", **options: Any) -> DataSet:
@@ -208,3 +209,18 @@ def test_the_library_itself_reads_a_local_folder(pillow: Any, tmp_path: Path) ->
     assert splits.train.images.shape == (12, 3, 8, 8)
     assert sorted(splits.train.labels.tolist()) == [0] * 4 + [1] * 4 + [2] * 4
     assert splits.test.images.shape == (6, 3, 8, 8)
+
+
+def test_who_only_plans_asks_nobody_for_a_set_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets", reason="needs the extra hf")
+    asked: list[object] = []
+
+    def reached_out(*arguments: object, **options: object) -> object:
+        asked.append(arguments)
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", reached_out)
+    (cell,) = plan_study(["data=cifar10", "data.source=hub", "depth=8"]).cells
+    assert cell.provisional == ("data.content",)
+    assert asked == []
+    assert not datasets.config.HF_HUB_OFFLINE
