@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def refuse_changed_code(folder: Path, cell: Mapping[str, Any]) -> None:
 def _changed_code(folder: Path, cell: Mapping[str, Any]) -> str:
     manifest = folder.parents[1] / "code" / f"{cell['code']}.json"
     files = read_json(manifest, files=dict)["files"] if manifest.exists() else {}
-    if files and all(Path(name).exists() for name in files):
+    if files and all(map(os.path.exists, files)):
         return ", ".join(dict.fromkeys([*changed_since(files), *loaded.others_than(files)]))
     # Planned on another machine, whose files lie elsewhere: then the code as a whole must be the same.
     return "" if fingerprint(cell["config"]) == cell["code"] else "code that decides its numbers"

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,24 @@ from ablate.system.sources import source_of_text
 
 DECIDES_NUMBERS = False
 
-_seen: set[str] = set()  # files as their modules name them
+_seen: set[str] = set()  # names of modules
 _held: dict[str, tuple[list[Any], bytes]] = {}  # by true path: what is known of a file from outside, and its content
 
 
 def remember() -> None:
     """Keep what the files of modules hold that were imported since the last call."""
+    # From the newest back to what is known, and no further: to look at thousands of names costs a forked process more
+    # than all else here, since each page that they lie on is copied for it.
+    fresh = list(takewhile(lambda name: name not in _seen, reversed(sys.modules)))
+    _seen.update(fresh)
     plugins = {entry.module for entry in registry.entries()}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py") or file in _seen or not (name in plugins or _may_be_edited(file)):
+    for name in fresh:
+        file = getattr(sys.modules[name], "__file__", None)
+        if not file or not file.endswith(".py") or not (name in plugins or _may_be_edited(file)):
             continue
-        _seen.add(file)
         with suppress(OSError):  # what is gone by now cannot be what was planned
             path = Path(file).resolve()
-            _held[str(path)] = about(path), path.read_bytes()
+            _held.setdefault(str(path), (about(path), path.read_bytes()))
 
 
 def others_than(planned: Mapping[str, Sequence[Any]]) -> list[str]:
