@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ablate.cell.run import build_trainer, build_training
-from ablate.config.compose import prepare
+from ablate.config.compose import compose, prepare
 from ablate.interfaces.engine import CellPlace, Job
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study, plan_study
+from ablate.study.section import container
 from ablate.training.module import Training
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
@@ -24,6 +25,14 @@ TINY = ("depth=8", "width=0.25", "trainer.epochs=2")
 def last_wins(*overrides: str) -> list[str]:
     """The overrides without those whose key comes again."""
     return list({text.split("=")[0]: text for text in overrides}.values())
+
+
+@cache
+def planned(*overrides: str) -> dict[str, Any]:
+    """The frozen config of a cell."""
+    config = container(compose(["depth=8", *overrides]))
+    del config["study"]
+    return config
 
 
 @cache

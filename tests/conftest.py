@@ -5,10 +5,13 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ablate import registry
+from ablate.__main__ import main
 from ablate.registry.discovery import discover
 from ablate.system.processes import preloaded_context
 
@@ -24,6 +27,27 @@ def server() -> None:
     """
     discover()
     preloaded_context()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working directory, whose plugins are forgotten with it."""
+    monkeypatch.chdir(tmp_path)
+    with registry.isolated():
+        yield tmp_path
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must end as wrong input; gives its one line."""
+
+    def run(*arguments: str) -> str:
+        assert main(list(arguments)) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return err.removeprefix("ablate: ").rstrip("\n")
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,7 @@ import ast
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,15 @@ import pytest
 from ablate import register, registry
 from ablate.config import code
 from ablate.config.code import changed_since, deciding_files, fingerprint, manifest
-from ablate.config.compose import compose, prepare
-from ablate.study.section import container
+from ablate.config.compose import prepare
+from tests.cells import planned
+
+pytestmark = pytest.mark.usefixtures("here")
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTERED = '\n@register("act", "mine")\ndef mine(parts): pass\n'
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    with registry.isolated():
-        yield tmp_path
-
-
-@cache
-def planned(*overrides: str) -> dict[str, Any]:
-    config = container(compose(["depth=8", *overrides]))
-    del config["study"]
-    return config
 
 
 def write(path: str, text: str) -> Path:

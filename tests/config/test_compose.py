@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hydra
@@ -10,21 +10,16 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import ablate
-from ablate import InputError, registry
+from ablate import InputError
 from ablate.__main__ import main
 from ablate.config.compose import compose_in_context, config_names, hydra_context, prepare, settings_of, with_values
 from ablate.system.paths import conf_dir
 
+pytestmark = pytest.mark.usefixtures("here")
+
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 Plan = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    with registry.isolated():
-        yield tmp_path
 
 
 @pytest.fixture

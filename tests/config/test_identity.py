@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +17,15 @@ from ablate.config.roles import declared_keys
 from ablate.registry.kinds import KINDS, Kind, declare
 from ablate.registry.roles import Role
 from ablate.study.plan import plan_study
-from ablate.study.section import container
+from tests.cells import planned
+
+pytestmark = pytest.mark.usefixtures("here")
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_ids.json").read_text(encoding="utf-8"))
 USES = ("backbone", "block", "order", "shortcut", "depth")
 NOTHING = Contents()
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    with registry.isolated():
-        yield tmp_path
-
-
-@cache
-def planned(*overrides: str) -> dict[str, Any]:
-    config = container(compose(["depth=8", *overrides]))
-    del config["study"]
-    return config
 
 
 planned()  # before any test declares a kind, which would be part of it

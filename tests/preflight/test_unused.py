@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ablate import registry
 from ablate.__main__ import main
 from ablate.config.compose import compose, prepare
 from ablate.network.profile import profile
@@ -15,29 +14,11 @@ from ablate.preflight.unused import refuse_unused
 from ablate.study.plan import plan_study
 from ablate.study.section import container
 
+pytestmark = pytest.mark.usefixtures("here")
+
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
-Told = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    with registry.isolated():
-        yield tmp_path
-
-
-@pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """The one line of a command that must end as wrong input."""
-
-    def run(*arguments: str) -> str:
-        assert main(list(arguments)) == 2
-        out, err = capsys.readouterr()
-        assert (out, err.count("\n")) == ("", 1)
-        return err.removeprefix("ablate: ").rstrip("\n")
-
-    return run
+Refused = Callable[..., str]
 
 
 @pytest.mark.parametrize("verb", ["plan", "describe", "run"])
@@ -67,15 +48,17 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_choice_without_effect_is_refused(verb: str, arguments: list[str], line: str, told: Told, here: Path) -> None:
-    assert told(*([] if verb == "run" else [verb]), *arguments).startswith(line)
+def test_a_choice_without_effect_is_refused(
+    verb: str, arguments: list[str], line: str, refused: Refused, here: Path
+) -> None:
+    assert refused(*([] if verb == "run" else [verb]), *arguments).startswith(line)
     assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize("verb", [["plan"], []])
-def test_the_data_decides_the_shape_of_the_images(verb: list[str], told: Told) -> None:
+def test_the_data_decides_the_shape_of_the_images(verb: list[str], refused: Refused) -> None:
     line = "image.size=32 has no effect: data=digits decides the shape of the images; leave it out, or see the network "
-    assert told(*verb, "depth=8", "image.size=32").startswith(line)
+    assert refused(*verb, "depth=8", "image.size=32").startswith(line)
 
 
 def test_a_network_is_described_for_images_of_any_shape(capsys: pytest.CaptureFixture[str]) -> None:

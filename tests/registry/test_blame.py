@@ -45,19 +45,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield tmp_path
 
 
-@pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Run a command that must end as wrong input, with one line."""
-
-    def run(*arguments: str) -> str:
-        assert main(list(arguments)) == 2
-        out, err = capsys.readouterr()
-        assert (out, err.count("\n")) == ("", 1)
-        return err.removeprefix("ablate: ").rstrip("\n")
-
-    return run
-
-
 def plugin(here: Path, text: str) -> Path:
     file = here / "plugins" / "mine.py"
     file.write_text(text, encoding="utf-8")

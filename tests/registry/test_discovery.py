@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,11 @@ from ablate.config.compose import prepare
 from ablate.registry.discovery import discover
 from ablate.system.paths import PACKAGE, plugin_dir
 
+pytestmark = pytest.mark.usefixtures("here")
+
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 PLUGIN = 'from ablate import register\n\n\n@register("act", "{name}")\ndef {name}(parts):\n    """A line."""\n'
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    with registry.isolated():
-        yield tmp_path
 
 
 def write(path: str, text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from ablate import registry, testing
 from ablate.config.compose import prepare
 from ablate.registry import KINDS
 
-BROKEN = Path(__file__).with_name("broken.py")
+BROKEN = sorted(Path(__file__).with_name("broken").glob("*.py"))
 
 
 class Outcomes:
@@ -32,13 +33,13 @@ class Outcomes:
             self.failed[holder].add(name.partition("[")[0])
 
 
-def outcomes_of(file: Path, folder: Path) -> Outcomes:
-    """Of the tests in a file, whose plugins are forgotten behind the run."""
+def outcomes_of(files: Sequence[Path], folder: Path) -> Outcomes:
+    """Of the tests in some files, whose plugins are forgotten behind the run."""
     prepare()
     found = Outcomes()
     options = ["-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", f"--basetemp={folder / 'base'}"]
     with registry.isolated():
-        pytest.main([*options, str(file)], plugins=[found])
+        pytest.main([*options, *map(str, files)], plugins=[found])
     return found
 
 
