@@ -21,6 +21,7 @@ from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
+from ablate.run.recovery import known_certificates, refuse_links, set_aside_broken
 from ablate.run.results import load_history, load_results, load_study, load_versions
 from ablate.run.settle import settled
 from ablate.run.standing import Standing, other_code, standing_of, told
@@ -31,6 +32,7 @@ from ablate.study.plan import Study
 from ablate.study.record import CellRecord
 from ablate.system.files import write_json
 from ablate.system.interrupts import in_order
+from ablate.system.reading import BrokenFile
 
 
 def run_study(study: Study, console: Console) -> None:
@@ -51,10 +53,12 @@ def run_study(study: Study, console: Console) -> None:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     refuse_other_design(study, store)
     candidates = open_cells(study, store)
-    checked = check(study, candidates, load_certificates(store.folder))
+    checked = check(study, candidates, known_certificates(store))
     if study.trains:
         check_data(candidates)
+    refuse_links(store.folder)
     store.prepare()
+    set_aside_broken(store, study.once, console)
     take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)
     if not console.is_terminal:
         _announce(study, store, checked.engine, console)
@@ -140,9 +144,16 @@ def report_study(
     from ablate.report import terminal_table, write_report
 
     record = load_study(folder)
+    refuse_links(folder)
     study = {**record.to_dict(), "versions": load_versions(folder)}
-    study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
     frame, history = load_results(folder), load_history(folder)
+    broken = list(history.attrs["broken"])
+    try:
+        study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
+    except BrokenFile as error:
+        broken.append(str(error))
+    for line in broken:
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:

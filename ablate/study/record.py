@@ -11,6 +11,7 @@ from ablate.config.contents import Contents
 from ablate.config.identity import decisive
 from ablate.config.overrides import leaves, parse
 from ablate.errors import InputError
+from ablate.system.schema import checked
 
 if TYPE_CHECKING:
     from ablate.network.profile import Profile
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ablate.study.plan import Study
 
 VERSION = 2  # 1, which did not say so, had no settings, no earlier IDs and no contents
+
+
+class NewerForm(InputError):
+    """What was read is whole, and only a newer version of ablate knows what it means."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +146,15 @@ class StudyRecord:
         """From the plain form, also of earlier versions; what is not known here is left out.
 
         Raises:
+            NewerForm: a newer version of ablate has written it.
             InputError: it is no record of a study; says what is wrong with it.
         """
         # Refused and not read as far as it goes: what a newer form adds may change what the rest means.
-        if int(plain.get("version", 1)) > VERSION:
-            raise InputError(f"was written by a newer version of ablate (form {plain['version']}, known: {VERSION})")
-        known = {one.name for one in fields(cls)}
-        given = {key: value for key, value in plain.items() if key in known and value is not None}
-        if missing := [key for key in ("name", "cells", "claims") if key not in given]:
-            raise InputError(f"has no {', '.join(missing)}")
-        return cls(**{**given, "cells": [_cell(one) for one in given["cells"]], "version": VERSION})
+        version = plain.get("version", 1)
+        if isinstance(version, int) and version > VERSION:
+            raise NewerForm(f"it was written by a newer version of ablate (form {version}, known: {VERSION})")
+        given = {key: value for key, value in plain.items() if value is not None}
+        return replace(checked(given, cls), version=VERSION)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, in the order of the fields, the cells last: they are many."""
@@ -194,16 +198,6 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
         and key.partition(".")[0] not in groups
         and all(key in other and other[key] == value for other in flat)
     }
-
-
-def _cell(plain: Any) -> CellRecord:
-    if not isinstance(plain, Mapping):
-        raise InputError(f"has a cell that is none: {plain}")
-    known = {one.name for one in fields(CellRecord)}
-    given = {key: value for key, value in plain.items() if key in known}
-    if missing := [key for key in ("id", "arm", "factors", "seed") if key not in given]:
-        raise InputError(f"has a cell without {', '.join(missing)}")
-    return CellRecord(**{**given, "earlier": tuple(given.get("earlier") or ())})
 
 
 def _plain(cell: CellRecord) -> dict[str, Any]:

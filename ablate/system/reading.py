@@ -15,6 +15,11 @@ from ablate.errors import InputError
 
 DECIDES_NUMBERS = False
 
+
+class BrokenFile(InputError):
+    """A file is there and does not hold what it should: cut short, damaged, or of another kind."""
+
+
 MOST_BYTES = 2**28  # far above any config or record; a file of this size is something else
 MOST_VALUES = 10**6  # of one document, each counted as often as aliases repeat it
 MOST_DEPTH = 100
@@ -37,8 +42,8 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         most: bytes that it may have.
 
     Raises:
-        InputError: it cannot be read, is no regular file (a pipe or a device could be waited for without end), or is
-            larger than `most`.
+        BrokenFile: it is no regular file (a pipe or a device could be waited for without end), or larger than `most`.
+        InputError: it cannot be read.
     """
     try:
         # Not blocking: to open a pipe that nobody writes to would already wait.
@@ -46,9 +51,9 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
-                raise InputError(f"cannot read {path}: it is {_kind(about.st_mode)} and not a file")
+                raise BrokenFile(f"cannot read {path}: it is {_kind(about.st_mode)} and not a file")
             if about.st_size > most:
-                raise InputError(f"cannot read {path}: it has {about.st_size:,} bytes, and at most {most:,} are read")
+                raise BrokenFile(f"cannot read {path}: it has {about.st_size:,} bytes, and at most {most:,} are read")
             return file.read()
     except (OSError, ValueError) as error:  # the latter where the name itself is impossible
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
@@ -62,23 +67,24 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
         most: bytes that it may have.
 
     Raises:
-        InputError: it cannot be read (as `read_bytes`), or is not text in UTF-8; says what it looks like.
+        BrokenFile: it is not text in UTF-8, and it says what it looks like; or as `read_bytes`.
+        InputError: it cannot be read.
     """
     content = read_bytes(path, most)
     for mark, encoding in ENCODINGS.items():
         if content.startswith(mark):
-            raise InputError(f"{path} is text in {encoding}; save it as UTF-8")
+            raise BrokenFile(f"{path} is text in {encoding}; save it as UTF-8")
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
-        raise InputError(
+        raise BrokenFile(
             f"{path} is not text in UTF-8 (byte 0x{byte:02x} in line {line}; perhaps Latin-1); save it as UTF-8"
         ) from error
     if (place := text.find("\0")) >= 0:
         line = text.count("\n", 0, place) + 1
-        raise InputError(f"{path} holds a NUL character in line {line}; it is no text, or text in UTF-16")
+        raise BrokenFile(f"{path} holds a NUL character in line {line}; it is no text, or text in UTF-16")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
