@@ -26,11 +26,12 @@ from ablate.run.results import load_history, load_results, load_study, load_vers
 from ablate.run.settle import settled
 from ablate.run.standing import Standing, other_code, standing_of, told
 from ablate.run.store import RESULT, Store
+from ablate.run.stored_result import has_result
 from ablate.run.takeover import take_over
 from ablate.study.cells import Cell, cell_of
 from ablate.study.plan import Study
 from ablate.study.record import CellRecord
-from ablate.system.files import write_json
+from ablate.system.files import make_folder, write_json
 from ablate.system.interrupts import in_order
 from ablate.system.reading import BrokenFile
 
@@ -258,6 +259,7 @@ class Failures(Listener):
         """Keep it."""
         for cell in job.cells:
             self.reasons[cell.id] = reason
+            make_folder(cell.folder)  # somebody may have removed it since
             write_json(cell.folder / "failure.json", {"reason": reason})
 
 
@@ -275,7 +277,10 @@ def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool =
         own = [by_id[one.id] for one in job.cells]
         if job.id in trained:
             take_over(store, own, same_code=True, keep=study.keep, complete=True)
-        return all((store.cell(cell.id) / RESULT).exists() and _is_finished(cell) for cell in own)
+        if all(has_result(store.cell(cell.id)) and _is_finished(cell) for cell in own):
+            return True
+        _freeze_lost(store, own, study.keep)
+        return False
 
     def _is_finished(cell: Cell) -> bool:
         asked = Asked.of(cell.config, study.keep)
@@ -288,6 +293,13 @@ def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool =
     with in_order(), StudyProgress(work.console, len(by_id), done, cost) as progress:
         run_jobs(work.engine, jobs, Several([failures, work.followers, progress]), is_done)
     return failures.reasons
+
+
+def _freeze_lost(store: Store, cells: Iterable[Cell], keep: Sequence[str]) -> None:
+    """Freeze anew the cells whose folder somebody has removed since: another process can train them all the same."""
+    for cell in cells:
+        if not (store.cell(cell.id) / "cell.yaml").exists():
+            store.freeze(cell, keep)
 
 
 def _job(work: Work, cell: Cell, standing: Standing) -> Job:

@@ -65,7 +65,7 @@ def _read_study(path: Path) -> StudyRecord:
 
 
 def cells_in(folder: Path) -> list[CellRecord]:
-    """The finished cells of a study's folder, as far as their `cell.yaml` tells where they belong.
+    """The cells of a study's folder, as far as their `cell.yaml` tells where they belong.
 
     What a study of single runs is put together from where its `study.yaml` is not whole: no command names them all.
     """
@@ -75,7 +75,7 @@ def cells_in(folder: Path) -> list[CellRecord]:
             plain = read_yaml(path, id=str, arm=str, factors=dict, code=str, config=dict)
         except BrokenFile:
             continue
-        if plain["id"] == path.parent.name and has_result(path.parent):
+        if plain["id"] == path.parent.name:
             factors, seed = plain["factors"], int(plain["config"]["seed"])
             found.append(CellRecord(plain["id"], plain["arm"], factors, seed, plain["code"]))
     return found

@@ -197,7 +197,8 @@ class Store:
                 before = [cell for cell in earlier.cells if cell.id not in renamed]  # else they would count twice
                 merged = {cell.id: cell for cell in [*before, *record.cells]}
                 record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
-            write_yaml(self.folder / "study.yaml", record.to_dict())
+            if earlier is None or record.to_dict() != earlier.to_dict():
+                write_yaml(self.folder / "study.yaml", record.to_dict())
         return record
 
     def _results(self, cell: Cell | CellRecord) -> Iterator[Path]:

@@ -183,11 +183,15 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
         cells: of a study, or their frozen configs.
         varied: the keys that arms and factors set.
     """
-    flat = []
+    apart: list[tuple[dict[str, Any], dict[str, str]]] = []
     for cell in cells:
         config, contents = (cell, {}) if isinstance(cell, Mapping) else (cell.config, cell.contents)
-        # Seeds may be added to a study later on, and so are no part of its settings.
-        flat.append(leaves({**decisive(config, Contents(contents)), "seed": 0}))
+        # Seeds may be added to a study later on, and so are no part of its settings. Cells of one place differ in
+        # nothing else, and follow one another.
+        one = {**config, "seed": 0}, contents
+        if not apart or apart[-1] != one:
+            apart.append(one)
+    flat = [leaves(decisive(config, Contents(contents))) for config, contents in apart]
     first = flat[0] if flat else {}
     # Who sets a group (`norm=group`) sets all its options, whether or not they come out alike in all cells.
     groups = {key.partition(".")[0] for key in varied if "." not in key}

@@ -194,7 +194,7 @@ def open_to_append(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Plain values, and paths as text."""
 
 

@@ -40,6 +40,8 @@ def in_words(text: str) -> str:
         return f"{place} has no {match[1]}"
     if match := re.fullmatch(r"Expected (.+), got (.+)", reason):
         return f"{place} must be {_kinds(match[1])} and is {_kinds(match[2])}"
+    if match := re.fullmatch(r"Invalid enum value (.+)", reason):
+        return f"{place} cannot be {match[1]}"
     return f"{place}: {reason[:1].lower()}{reason[1:]}"
 
 
