@@ -144,8 +144,8 @@ def report_study(
     from ablate.analysis import judge
     from ablate.report import terminal_table, write_report
 
-    record = load_study(folder)
     refuse_links(folder)
+    record = load_study(folder)
     study = {**record.to_dict(), "versions": load_versions(folder)}
     frame, history = load_results(folder), load_history(folder)
     broken = list(history.attrs["broken"])

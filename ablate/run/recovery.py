@@ -92,7 +92,7 @@ def refuse_links(folder: Path) -> None:
     Raises:
         InputError: the folder, or something in it, is a link: who writes there would write somewhere else.
     """
-    for entry in _below(folder):
+    for entry in _below(Path(os.path.abspath(folder))):
         if entry.is_symlink():
             raise InputError(
                 f"{entry.path} is a link to {os.readlink(entry.path)}: a study writes into its own folder only; put "

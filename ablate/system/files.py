@@ -86,8 +86,9 @@ def settle_files(folder: Path, *but: str) -> None:
     try:
         for place, _, names in os.walk(folder):
             for name in names:
-                if name not in but:
-                    settle(Path(place, name))
+                path = Path(place, name)
+                if name not in but and stat.S_ISREG(path.lstat().st_mode):
+                    settle(path)
             settle(Path(place))
     except OSError as error:
         raise cannot_write(Path(error.filename or folder), error) from error

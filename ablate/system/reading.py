@@ -48,13 +48,16 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     try:
         # Not blocking: to open a pipe that nobody writes to would already wait.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise BrokenFile(f"cannot read {path}: it is {_kind(about.st_mode)} and not a file")
             if about.st_size > most:
                 raise BrokenFile(f"cannot read {path}: it has {about.st_size:,} bytes, and at most {most:,} are read")
-            return file.read()
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:  # the latter where the name itself is impossible
         raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 

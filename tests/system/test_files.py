@@ -106,7 +106,7 @@ def test_a_file_without_what_it_must_hold_is_one_line_that_names_it(tmp_path: Pa
 def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path, read) -> None:
     with pytest.raises(InputError, match=f"^cannot read {tmp_path}/none: No such file"):
         read(tmp_path / "none")
-    with pytest.raises(InputError, match=f"^cannot read {tmp_path}: Is a directory"):
+    with pytest.raises(InputError, match=rf"^{tmp_path} is not readable \w+ \(it is a folder and not a file\)"):
         read(tmp_path)
 
 
