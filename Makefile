@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+EXAMPLES ?= 2000
 # Tests to take, as a pytest marker expression.
 MARKS ?= not slow and not wheel and not gpu_on_cpu
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow-test coverage gpu gpu-test lint format wheel-test mutants clean
+.PHONY: help demo test slow-test fuzz coverage gpu gpu-test lint format wheel-test mutants clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, r
 
 slow-test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not wheel and not gpu_on_cpu"
+
+fuzz: $(STAMP)  ## Throw EXAMPLES generated inputs at `plan`, and as much damage at a stored study (default 2,000: hours).
+	ABLATE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) tests/cli/test_fuzz.py tests/run/test_stored_fuzz.py
 
 gpu:  ## What needs a GPU: tests, bench, memory; from the source tree, without .venv. DEVICE=cpu: all at its smallest.
 	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m ablate.bench.gpu --device $(DEVICE) --folder $(FIGURES)
