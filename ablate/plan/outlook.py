@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
 from ablate.preflight.certificate import Certificate, marks
 from ablate.preflight.check import check
+from ablate.preflight.precision import slow_precision
 from ablate.run.names import refuse_other_design
 from ablate.run.recovery import known_certificates
 from ablate.run.store import Store
@@ -134,8 +135,14 @@ def look_ahead(study: Study) -> Outlook:
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
         powers=claim_powers(study.claims, study.seeds, frame),
-        notes=[*study.notes, *_provisional(study), *timer.notes],
+        notes=[*study.notes, *_computed(study, left, slots), *_provisional(study), *timer.notes],
     )
+
+
+def _computed(study: Study, left: Sequence[Cell], slots: Sequence[Slot]) -> list[str]:
+    """How steps are computed, where that was left to measurement or is slow here."""
+    chosen = [f"trainer=auto: {study.chosen['text']}"] if study.chosen else []
+    return chosen + slow_precision((cell.config for cell in left), slots)
 
 
 def _provisional(study: Study) -> list[str]:

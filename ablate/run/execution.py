@@ -16,6 +16,7 @@ from ablate.measure.asked import Asked, needs_others
 from ablate.network.profile import Profile
 from ablate.preflight.certificate import load_certificates, write_certificates
 from ablate.preflight.check import check, check_data
+from ablate.preflight.precision import slow_precision
 from ablate.run.current import remember, told_before
 from ablate.run.following import Followers
 from ablate.run.listeners import Several
@@ -57,6 +58,10 @@ def run_study(study: Study, console: Console) -> None:
     checked = check(study, candidates, known_certificates(store))
     if study.trains:
         check_data(candidates)
+    if study.trains and candidates:
+        slots = checked.engine.slots(len(candidates), study.threads)
+        for line in slow_precision((cell.config for cell in candidates), slots):
+            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     refuse_links(store.folder)
     store.prepare()
     set_aside_broken(store, study.once, console)

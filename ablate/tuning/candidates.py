@@ -13,6 +13,8 @@ from ablate.training.numerics import COMPILES, PRECISIONS, Numerics
 LEAST_GAIN = 1.05  # less is within what two measurements of the same thing differ by
 WORTH_COMPILING_S = 120.0  # of training in a cell; a compiler takes some tens of seconds of each process
 ROUNDS = 2
+HOPELESS = 3.0  # times the first step of the fastest so far; first steps differ by less among those that are worth it
+LONG_STEP_S = 1.0  # from here on, what disturbs for a moment weighs little, and one look is enough
 
 Fixed = Mapping[str, Any]  # options of `Numerics` that are not to be picked
 
@@ -26,19 +28,30 @@ class Trial:
         step: seconds of one.
         start: seconds that the first ones took beyond that, such as for compiling.
         reason: why it does not run here; empty where it does.
+        first: seconds of the first step alone.
+        left: it was left after its first step, which took so much longer than that of another: `step` is that.
     """
 
     numerics: Numerics
     step: float = 0.0
     start: float = 0.0
     reason: str = ""
+    first: float = 0.0
+    left: bool = False
 
     def seconds(self, steps: int) -> float:
         """What so many steps take."""
         return self.start + steps * self.step
 
+    def __str__(self) -> str:
+        """In words, with milliseconds a step."""
+        if self.reason:
+            return f"{self.numerics} {self.reason}"
+        note = " in its first, and left" if self.left else ""
+        return f"{self.numerics} {self.step * 1000:.3g}{note}"
 
-Measure = Callable[[Numerics], Trial]
+
+Measure = Callable[[Numerics, Trial | None], Trial]  # with the fastest so far, if any
 
 
 def pick(fixed: Fixed, steps: int, device: str, measure: Measure) -> tuple[Numerics, list[Trial]]:
@@ -51,7 +64,7 @@ def pick(fixed: Fixed, steps: int, device: str, measure: Measure) -> tuple[Numer
         fixed: options that are given.
         steps: optimiser steps of the cell.
         device: such as `cpu` or `cuda:0`.
-        measure: takes one measurement.
+        measure: takes one measurement, and leaves one that is hopelessly slower than the fastest so far.
 
     Raises:
         InputError: none of them runs here; says why.
@@ -60,7 +73,7 @@ def pick(fixed: Fixed, steps: int, device: str, measure: Measure) -> tuple[Numer
     best = fastest(eager, steps)
     compiled: list[Trial] = []
     if "compile" not in fixed and best.seconds(steps) >= WORTH_COMPILING_S:
-        compiled = [measure(numerics) for numerics in _compiled(best.numerics, device)]
+        compiled = [measure(numerics, None) for numerics in _compiled(best.numerics, device)]
         best = fastest([best, *compiled], steps)
     return best.numerics, [*eager, *compiled]
 
@@ -71,7 +84,7 @@ def fastest(trials: Sequence[Trial], steps: int) -> Trial:
     Raises:
         InputError: none of them ran.
     """
-    ran = [trial for trial in trials if not trial.reason]
+    ran = [trial for trial in trials if not trial.reason and not trial.left]
     if not ran:
         reasons = "; ".join(f"{trial.numerics}: {trial.reason}" for trial in trials)
         raise InputError(f"trainer=auto: no way to compute a step runs here: {reasons}")
@@ -98,7 +111,28 @@ def _compiled(eager: Numerics, device: str) -> list[Numerics]:
 def _rounds(candidates: Sequence[Numerics], measure: Measure) -> list[Trial]:
     """Each candidate's best of several rounds, in alternating order, so that a disturbance does not fall on one."""
     found: dict[Numerics, list[Trial]] = {numerics: [] for numerics in candidates}
+    best: Trial | None = None
     for turn in range(ROUNDS):
         for numerics in candidates[:: -1 if turn % 2 else 1]:
-            found[numerics].append(measure(numerics))
+            if any(_is_settled(trial) for trial in found[numerics]):
+                continue
+            trial = measure(numerics, best)
+            found[numerics].append(trial)
+            if not trial.reason and not trial.left and (best is None or trial.step < best.step):
+                best = trial
     return [min(trials, key=lambda trial: (bool(trial.reason), trial.step)) for trials in found.values()]
+
+
+def is_hopeless(first: float, best: Trial | None) -> bool:
+    """Whether a way is to be left after its first step.
+
+    Args:
+        first: seconds that this took.
+        best: the fastest way so far.
+    """
+    return best is not None and first > HOPELESS * best.first > 0
+
+
+def _is_settled(trial: Trial) -> bool:
+    """Whether a second look would show nothing else."""
+    return bool(trial.reason) or trial.left or trial.step >= LONG_STEP_S

@@ -106,7 +106,7 @@ def _in_words(numerics: Numerics, trials: Sequence[Trial], config: Mapping[str, 
     network = f"{config['backbone']['name']}{'' if config.get('depth') is None else config['depth']}"
     threads = config["trainer"]["threads"]
     where = f"{slot.device}, {threads} thread{'s' if threads > 1 else ''}"
-    figures = "; ".join(f"{one.numerics} {one.reason or f'{one.step * 1000:.3g}'}" for one in trials)
+    figures = "; ".join(map(str, trials))
     return f"{numerics} (milliseconds a step of {network} on {where}: {figures})"
 
 

@@ -19,7 +19,7 @@ from ablate.system.processes import keep_freed_memory
 from ablate.training.choose_step import build_step
 from ablate.training.numerics import Numerics
 from ablate.training.step import EagerStep
-from ablate.tuning.candidates import Trial, pick
+from ablate.tuning.candidates import LONG_STEP_S, Trial, is_hopeless, pick
 
 # Steps that do not count: a compiler works in the first, and a CUDA graph is captured in the fourth.
 WARM_UP = {"none": 2, "inductor": 2, "cudagraphs": 5}
@@ -44,7 +44,9 @@ def find(config: dict[str, Any], fixed: dict[str, Any], device: str, threads: in
     keep_freed_memory()
     try:
         steps = int(config["trainer"]["epochs"]) * steps_per_epoch(config)
-        tell.send(pick(fixed, steps, device, lambda numerics: measured(config, numerics, torch.device(device))))
+        tell.send(
+            pick(fixed, steps, device, lambda numerics, best: measured(config, numerics, torch.device(device), best))
+        )
     except Exception as error:
         tell.send(str(error) or repr(error))
 
@@ -60,10 +62,17 @@ def steps_per_epoch(config: Mapping[str, Any]) -> int:
     return -(-len(data.load().train.labels) // data.batch_size)
 
 
-def measured(config: Mapping[str, Any], numerics: Numerics, device: torch.device) -> Trial:
-    """Time steps on random images of the data set's shape; a way that does not run here gives its reason."""
+def measured(config: Mapping[str, Any], numerics: Numerics, device: torch.device, best: Trial | None = None) -> Trial:
+    """Time steps on random images of the data set's shape; a way that does not run here gives its reason.
+
+    Args:
+        config: of the cell whose steps are timed.
+        numerics: how they are computed.
+        device: where.
+        best: the fastest way so far: one whose first step is hopelessly slower is left.
+    """
     try:
-        return _timed(config, numerics, device)
+        return _timed(config, numerics, device, best)
     except Exception as error:  # what compilers and kernels raise has no common kind; the search goes on without it
         return Trial(numerics, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
     finally:
@@ -71,7 +80,7 @@ def measured(config: Mapping[str, Any], numerics: Numerics, device: torch.device
             torch.cuda.empty_cache()
 
 
-def _timed(config: Mapping[str, Any], numerics: Numerics, device: torch.device) -> Trial:
+def _timed(config: Mapping[str, Any], numerics: Numerics, device: torch.device, best: Trial | None) -> Trial:
     data: DataSet = registry.build("data", config["data"])
     step = _step(config, numerics, data, device)
     form = torch.channels_last if numerics.channels_last else torch.contiguous_format
@@ -88,13 +97,18 @@ def _timed(config: Mapping[str, Any], numerics: Numerics, device: torch.device) 
             torch.cuda.synchronize(device)
         return time.perf_counter() - started
 
+    first = block(1)
+    if numerics.compile == "none" and is_hopeless(first, best):
+        return Trial(numerics, first, first=first, left=True)
     warm_up = WARM_UP[numerics.compile]
-    first = block(warm_up)
+    warm = first + block(warm_up - 1)
     # Blocks of equal time, not of equal steps: what disturbs for a moment weighs alike on fast and slow ones.
-    size = max(1, int(BLOCK_SECONDS / block(1)))
-    seconds = min(block(size) / size for _ in range(BLOCKS))  # what else runs here can only add to it
-    start = 0.0 if numerics.compile == "none" else max(0.0, first - warm_up * seconds)
-    return Trial(numerics, seconds, start)
+    one = block(1)
+    size = max(1, int(BLOCK_SECONDS / one))
+    # What else runs here can only add to it.
+    seconds = one if one >= LONG_STEP_S else min(block(size) / size for _ in range(BLOCKS))
+    start = 0.0 if numerics.compile == "none" else max(0.0, warm - warm_up * seconds)
+    return Trial(numerics, seconds, start, first=first)
 
 
 def _step(config: Mapping[str, Any], numerics: Numerics, data: DataSet, device: torch.device) -> EagerStep:

@@ -6,10 +6,13 @@ import pytest
 
 from ablate import InputError
 from ablate.training.numerics import Numerics
-from ablate.tuning.candidates import Trial, fastest, pick
+from ablate.tuning.candidates import Trial, fastest, is_hopeless, pick
 
 FP32, FP32_PLAIN = Numerics("fp32", True), Numerics("fp32", False)
 BF16, BF16_PLAIN = Numerics("bf16", True), Numerics("bf16", False)
+
+
+FIRST_S = 0.1  # that the first step of each way takes beyond the others
 
 
 class Machine:
@@ -19,11 +22,14 @@ class Machine:
         self.seconds, self.start = seconds, start
         self.asked: list[Numerics] = []
 
-    def __call__(self, numerics: Numerics) -> Trial:
+    def __call__(self, numerics: Numerics, best: Trial | None) -> Trial:
         self.asked.append(numerics)
         if numerics not in self.seconds:
             return Trial(numerics, reason="not made for this machine")
-        return Trial(numerics, self.seconds[numerics], self.start if numerics.compile != "none" else 0.0)
+        step = self.seconds[numerics]
+        first = step + FIRST_S
+        left = is_hopeless(first, best)
+        return Trial(numerics, step, self.start if numerics.compile != "none" else 0.0, first=first, left=left)
 
 
 EAGER = {FP32: 0.10, FP32_PLAIN: 0.14, BF16: 0.05, BF16_PLAIN: 0.06}
@@ -61,6 +67,31 @@ def test_compilers_are_tried_where_a_cell_trains_long_enough(device: str, compil
     assert all(numerics.compile == "none" for numerics in machine.asked)
     assert pick({}, 10_000, device, machine)[0] == Numerics("bf16", True, compilers[0])
     assert [numerics.compile for numerics in machine.asked if numerics.compile != "none"] == compilers
+
+
+def test_a_way_that_is_hopelessly_slow_is_left_after_its_first_step() -> None:
+    """As bf16 on a CPU without units for it."""
+    machine = Machine({FP32: 0.4, FP32_PLAIN: 0.5, BF16: 6.4, BF16_PLAIN: 7.0})
+    numerics, trials = pick({}, 100, "cpu", machine)
+    assert numerics == FP32
+    assert [machine.asked.count(one) for one in (FP32, FP32_PLAIN, BF16, BF16_PLAIN)] == [2, 2, 1, 1]
+    assert [str(trial) for trial in trials] == [
+        "fp32, channels_last, eager 400",
+        "fp32, contiguous, eager 500",
+        "bf16, channels_last, eager 6.4e+03 in its first, and left",
+        "bf16, contiguous, eager 7e+03 in its first, and left",
+    ]
+
+
+def test_what_was_left_is_not_taken_even_where_it_is_alone() -> None:
+    with pytest.raises(InputError, match="no way"):
+        fastest([Trial(BF16, 0.1, left=True)], 1)
+
+
+def test_long_steps_are_looked_at_once() -> None:
+    machine = Machine(dict.fromkeys([FP32, FP32_PLAIN, BF16, BF16_PLAIN], 1.0))
+    pick({}, 100, "cpu", machine)
+    assert machine.asked == [FP32, FP32_PLAIN, BF16, BF16_PLAIN]
 
 
 def test_what_compiling_takes_counts() -> None:
