@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -14,12 +14,14 @@ from typing import Any
 
 from rich.console import Console
 
+from ablate.errors import InputError
 from ablate.interfaces.engine import Job, Listener
 from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
 from ablate.run.results import read_history
 from ablate.run.stored_result import read_result
 from ablate.study.record import CellRecord, StudyRecord
-from ablate.system.files import make_folder, read_json, write_json
+from ablate.system.files import make_folder, read_json, set_aside, write_json
+from ablate.system.schema import checked
 
 PLACE = "trackers"  # folder of a study: how far each tracker was told
 PATIENCE_S = 60.0  # that the end of a study waits for a tracker that is behind
@@ -103,6 +105,19 @@ class Place:
     state: str = ""
     result: str = ""
     seen: tuple[int, ...] = ()
+
+
+@dataclass
+class Position:
+    """What is kept of a tracker.
+
+    Attributes:
+        told: digests of what it was told of the study as a whole: `plan`, `verdicts`.
+        cells: how far it was told of each.
+    """
+
+    told: dict[str, str]
+    cells: dict[str, Place]
 
 
 class Follower:
@@ -274,10 +289,15 @@ class Follower:
         return place
 
     def _read(self) -> None:
-        if self._file.exists():
-            kept = read_json(self._file, cells=dict, told=dict)
-            self._told = kept["told"]
-            self._cells = {cell: replace(Place(), **place) for cell, place in kept["cells"].items()}
+        if not self._file.exists():
+            return
+        try:
+            kept = checked(read_json(self._file), Position)
+        except InputError:
+            aside = set_aside(self._file, "broken")
+            self._say(f"is told everything once more: {self._file} was not whole, and is {aside.name} by now")
+            return
+        self._told, self._cells = kept.told, kept.cells
 
     def _write(self) -> None:
         make_folder(self._file.parent)

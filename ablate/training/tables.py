@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablate.system.files import append_text, make_folder, write_text
+from ablate.system.files import append_text, make_folder, remove, write_text
+from ablate.system.reading import read_text
 
 
 class TableFile:
@@ -60,7 +61,7 @@ class TableFile:
         if rows:
             write_text(self.path, _csv(rows, self._columns, header=True))
         else:
-            self.path.unlink(missing_ok=True)
+            remove(self.path)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -69,7 +70,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         InputError: the disk does not take it.
     """
-    path.unlink(missing_ok=True)
+    remove(path)
     TableFile(path).add(rows)
 
 
@@ -77,7 +78,7 @@ def _read(path: Path) -> list[dict[str, str]]:
     """The whole rows of a file; the last one may have been cut short."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     whole = text[: text.rfind("\n") + 1]
     rows = list(csv.DictReader(io.StringIO(whole)))
     return [row for row in rows if None not in row and None not in row.values()]

@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 
 from ablate.system.files import make_folder, read_json, write_json
+from ablate.system.reading import BrokenFile
 
 
 def cache_folder() -> Path:
@@ -39,13 +40,16 @@ class MeasuredCache:
         self.folder = folder
 
     def find(self, *key: Any) -> dict[str, Any] | None:
-        """What was kept under this key.
+        """What was kept under this key; None where its file is not whole: it is measured anew.
 
         Raises:
-            InputError: its file is broken.
+            InputError: its file cannot be read.
         """
         path = self._path(key)
-        return read_json(path) if path.exists() else None
+        try:
+            return read_json(path) if path.exists() else None
+        except BrokenFile:
+            return None
 
     def keep(self, values: dict[str, Any], *key: Any) -> None:
         """Keep values under a key.

@@ -8,6 +8,7 @@ from typing import Any
 
 from ablate.interfaces.engine import Slot
 from ablate.system.files import read_yaml
+from ablate.system.reading import BrokenFile
 from ablate.tuning import measured
 
 
@@ -17,18 +18,21 @@ def of_study(folder: Path, wanted: Sequence[str]) -> dict[str, Any] | None:
     It holds whatever the machine: cells that are computed in different ways would not be compared fairly.
 
     Raises:
-        InputError: the study's file is broken.
+        InputError: the study's file cannot be read.
     """
     path = folder / "study.yaml"
-    choice = read_yaml(path).get("chosen") if path.exists() else None
-    return choice if choice and all(key in choice for key in wanted) else None
+    try:
+        choice = read_yaml(path).get("chosen") if path.exists() else None
+    except BrokenFile:  # a run of the study makes it anew
+        return None
+    return choice if isinstance(choice, dict) and all(key in choice for key in (*wanted, "text")) else None
 
 
 def of_machine(slot: Slot, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """What was picked here before for the same network, options, device and threads.
 
     Raises:
-        InputError: the file is broken; it can be deleted.
+        InputError: the file cannot be read.
     """
     return _cache().find(*_key(slot, asked))
 

@@ -234,3 +234,18 @@ def test_the_file_of_events_has_each_once_whatever_was_being_written() -> None:
     assert without == [
         event for event in expected if (event["event"], event.get("cell")) != ("started", found[5]["cell"])
     ]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"told": {}, "cells": {"a": 3}}', '{"told": 1, "cells": {}}'])
+def test_a_position_that_is_not_whole_is_set_aside_and_all_is_told_once_more(content: str) -> None:
+    known(noting := Noting())
+    run(*ARMS, "tracker=noting")
+    before = list(noting.told)
+    position = Path("runs/orders/trackers/noting.json")
+    position.write_text(content)
+    noting.told.clear()
+    said = run(*ARMS, "tracker=noting")
+    assert "noting.broken.json" in said
+    ended = [one for one in before if one[0] == "ended"]
+    assert [one for one in noting.told if one[0] == "ended"] == ended
+    assert position.with_name("noting.broken.json").read_text() == content
