@@ -25,11 +25,11 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate import registry
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
-from ablate.config.presets import replaced_parts, store_none, store_without
+from ablate.config.presets import refuse_fixed, replaced_parts, store_none, store_without, unfit_options
 from ablate.config.schema import root_defaults, root_schema
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
-from ablate.registry.kinds import Kind, kind_of_key
+from ablate.registry.kinds import KINDS, Kind, kind_of_key
 from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
@@ -222,8 +222,38 @@ def _fitted(overrides: Sequence[str]) -> list[str]:
             settings = settings_of("arch", name)
             # The preset's options belong to the part that it chooses; another part would refuse them as unknown.
             if replaced := replaced_parts(overrides, settings):
-                fitted[place] = f"arch={store_without(name, settings, replaced)}"
-    return fitted
+                fitted[place] = f"arch={store_without('arch', name, settings, replaced)}"
+    return [*fitted, *_fitted_scale(overrides)]
+
+
+def _fitted_scale(overrides: Sequence[str]) -> list[str]:
+    """A choice of the scale without the options that a chosen plugin does not have; nothing where all fit.
+
+    Raises:
+        InputError: a value is typed for what a plugin has fixed.
+    """
+    chosen = _chosen(overrides)
+    if chosen["scale"] not in config_names("scale"):
+        return []
+    refuse_fixed(overrides, chosen)
+    settings = settings_of("scale", chosen["scale"])
+    unfit = unfit_options(settings, chosen)
+    return [f"scale={store_without('scale', chosen['scale'], settings, unfit)}"] if unfit else []
+
+
+def _chosen(overrides: Sequence[str]) -> dict[str, str]:
+    """The plugin or file of each group: by what is typed, else by the files that are chosen, else by default."""
+    typed = {one.key: one.value for one in parse(overrides) if isinstance(one.value, str) and not one.deletes}
+    chosen = {kind.group: kind.default for kind in KINDS.values() if kind.default}
+    for default in read_config(conf_dir() / "config.yaml")["defaults"]:
+        chosen |= {key: value for key, value in default.items() if value} if isinstance(default, dict) else {}
+    # In the order of the defaults list, whose last word counts; a study's file may choose the scale.
+    study = settings_of("exp", typed["exp"]) if typed.get("exp") in config_names("exp") else {}
+    for group in ("scale", "arch"):
+        name = typed.get(group) or study.get(group) or chosen.get(group)
+        if name in config_names(group):
+            chosen |= {**settings_of(group, name), group: name}
+    return {**chosen, **study, **typed}
 
 
 def _check(config: DictConfig) -> None:

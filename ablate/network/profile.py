@@ -153,16 +153,24 @@ def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
 
     Returns:
         None where nothing says it and the data is not here.
+
+    Raises:
+        InputError: what is here is broken, or is not what a data set is to give.
     """
+    from ablate.interfaces.splits import load_splits
+
     data: DataSet = registry.build("data", node)
     # Most sets declare it: a plan then needs no data on this machine.
     if data.samples is not None:
         return data.samples
+    if not data.look():
+        return None
     try:
         data.check()
     except InputError:
         return None
-    splits = data.load()
+    with blaming({"data": node}, "loading the data"):
+        splits = load_splits(data)
     return len(splits.train.labels), len(splits.test.labels)
 
 

@@ -14,7 +14,7 @@ from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
 from ablate.preflight.certificate import Certificate, load_certificates, marks
-from ablate.preflight.check import check
+from ablate.preflight.check import check, look_at_data
 from ablate.run.names import refuse_other_design
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
@@ -111,6 +111,7 @@ def look_ahead(study: Study) -> Outlook:
     checked = check(study, study.cells, load_certificates(store.folder))
     engine, networks, certificates = checked.engine, checked.profiles, checked.certificates
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
+    look_at_data(left)
     slots = engine.slots(len(left) or 1, study.threads)
     timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)

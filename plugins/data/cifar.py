@@ -44,13 +44,35 @@ class Cifar(Published):
     def files(cls, folder: Path) -> list[Path]:
         return [folder / name for name in cls.train_files + cls.test_files]
 
+    @property
+    def _names(self) -> list[str]:
+        return self.train_files + self.test_files
+
     def missing(self) -> list[str]:
-        return [name for name in self.train_files + self.test_files if not (self.folder / name).is_file()]
+        return [name for name in self._names if not (self.folder / name).is_file()]
+
+    @property
+    def archive(self) -> Path:
+        """What the folder is unpacked from."""
+        return self.downloads / self.remotes[0].name
+
+    def refuse_part(self) -> None:
+        # `unpack` puts the whole folder into place in one step, and nothing into one that is there.
+        missing = self.missing() or [name for name in self._names if not (self.folder / name).stat().st_size]
+        if missing and self.folder.exists():
+            got = self.archive.name + (" is unpacked" if self.archive.is_file() else " can be unpacked")
+            raise InputError(
+                f"{self.folder} holds a part of {self.title} ({', '.join(missing)} missing or empty), as an unpacking "
+                f"that was cut off leaves it; remove the folder, and {got} in its place"
+            )
+
+    def archive_is_whole(self) -> None:
+        if self.archive.is_file():
+            _members(self.archive, [f"{self.folder.name}/{name}" for name in self._names])
 
     def unpack(self) -> None:
-        archive = self.downloads / self.remotes[0].name
-        if archive.is_file():
-            once(self.folder, lambda: _unpack(archive, self.folder, self.train_files + self.test_files))
+        if self.archive.is_file():
+            once(self.folder, lambda: _unpack(self.archive, self.folder, self._names))
 
     def read(self) -> tuple[Split, Split]:
         return self._split(self.train_files), self._split(self.test_files)

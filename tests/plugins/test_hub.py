@@ -175,8 +175,7 @@ def test_pictures_are_decoded_once(hub: Callable[..., list[Any]], pillow: Any, c
         build(size=9).load()
     for kept in cache.rglob("*.npz"):
         kept.write_bytes(kept.read_bytes()[:100])
-    with pytest.raises(InputError, match=r"\.npz is damaged .* delete it, and it is made again"):
-        build().load()
+    assert len(build().load().train.labels) == 4, "what is damaged is made again"
 
 
 def test_pictures_of_another_size_are_named_or_scaled(hub: Callable[..., list[Any]], pillow: Any) -> None:
