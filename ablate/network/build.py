@@ -62,7 +62,7 @@ def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.M
     Raises:
         InputError: an unknown plugin or option, or a combination of parts that makes no sense.
     """
-    config = _plain(cfg)
+    config = plain(cfg)
     channels, size, classes = image_shape(config, data)
     if channels < 1 or classes < 2:
         raise InputError(f"a classifier needs an image channel and two classes, not {channels} and {classes}")
@@ -132,7 +132,7 @@ def count_flops(model: nn.Module, input_shape: Sequence[int]) -> int:
 
 def image_shape(cfg: Mapping[str, Any], data: ImageSource | None = None) -> tuple[int, tuple[int, int], int]:
     """Channels, (height, width) and classes: from `data`, else from `image`, else from the data set of the config."""
-    config = _plain(cfg)
+    config = plain(cfg)
     image = config.get("image") or {}
     channels, size, classes = (image.get(key) if data is None else None for key in ("channels", "size", "classes"))
     if channels is None or size is None or classes is None:
@@ -170,7 +170,7 @@ def _backbone(parts: Parts) -> nn.Module:
     return model
 
 
-def _plain(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
+def plain(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     """The config as plain dictionaries, which a network of a thousand units reads much faster."""
     if isinstance(cfg, DictConfig):
         return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ablate.interfaces.data import DataSet
 
-VERSION = 1  # of what is kept; a change makes the kept ones worthless
+VERSION = 2  # of what is kept; a change makes the kept ones worthless
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,17 @@ class MetaNetwork:
             with torch.device("meta"):
                 self.model = build_model(self.config, self.data).train()
         self.uses = tuple(key for key in network_keys() if key in self.config.read)
+
+    def refuse_overwriting(self) -> None:
+        """Refuse a part that changes in place what others read.
+
+        Raises:
+            InputError: there is one.
+        """
+        from ablate.network.overwriting import may_overwrite, refuse_overwriting
+
+        if may_overwrite(self.model, self.config):
+            refuse_overwriting(self.model, self.config, self.data.channels, self.data.size)
 
     @cached_property
     def params(self) -> int:
@@ -182,6 +193,7 @@ def _profile(shape: str, code: str) -> Profile:
     if known is None:
         # From the text and not from the caller's config: what is kept can depend on nothing else than its key.
         network = MetaNetwork(json.loads(shape))
+        network.refuse_overwriting()
         known = Profile(network.params, network.flops, network.layers, network.uses)
         _keep(path, known)
     return known

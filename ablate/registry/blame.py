@@ -47,7 +47,7 @@ def named_by(plugin: object) -> str:
     """
     entry = entry_of(type(plugin))
     if entry is not None:
-        return _named(entry)
+        return named(entry)
     file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None)
     return f"{type(plugin).__name__}, {file}" if file else type(plugin).__name__
 
@@ -62,9 +62,9 @@ def _nodes(kind: Kind, nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _account(error: Exception, entries: list[Entry], what: str) -> str:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     place = _place(error, entries)
-    text = f"{what} fails: {said}" + (f" ({_named(place[0])} line {place[1]})" if place else "")
+    text = f"{what} fails: {said}" + (f" ({named(place[0])} line {place[1]})" if place else "")
     # Where a part only breaks what is built around it, its own lines are not in the traceback.
-    suspects = [_named(entry) + f", passed ({', '.join(passed(entry.kind))})" for entry in entries if is_own(entry)]
+    suspects = [named(entry) + f", passed ({', '.join(passed(entry.kind))})" for entry in entries if is_own(entry)]
     if not suspects or (place and is_own(place[0])):
         return text
     return f"{text}; not built in: {'; '.join(suspects)}"
@@ -81,7 +81,8 @@ def _place(error: Exception, entries: list[Entry]) -> tuple[Entry, int] | None:
     return next((place for place in places if is_own(place[0])), places[0] if places else None)
 
 
-def _named(entry: Entry) -> str:
+def named(entry: Entry) -> str:
+    """A plugin by its kind, name and file."""
     return f"{entry.kind} '{entry.name}', {entry.file}"
 
 

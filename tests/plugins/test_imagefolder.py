@@ -114,17 +114,33 @@ def pipe(root: Path) -> None:
     os.mkfifo(root / "val/cat/9.JPEG")
 
 
+def without(name: str) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        shutil.rmtree(root / name)
+
+    return spoil
+
+
+def emptied(name: str) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        without(name)(root)
+        (root / name).mkdir()
+
+    return spoil
+
+
 UNFIT: dict[str, tuple[Callable[[Path], None], str]] = {
     "unsorted": (unsorted, "{0}/val holds pictures outside of folders of classes (ILSVRC2012_val_00000000.JPEG"),
     "how to sort": (unsorted, "JPEG and 2 more); sort them into {0}/val/CLASS/"),
     "half sorted": (lambda root: touch(root, "train/1.png"), "{0}/train holds pictures outside of folders of classes"),
-    "no classes": (lambda root: shutil.rmtree(root / "val") or (root / "val").mkdir(), "put the pictures into {0}/val"),
-    "no test pictures": (lambda root: shutil.rmtree(root / "val"), "no folder {0}/val"),
+    "no classes": (emptied("val"), "put the pictures into {0}/val"),
+    "no test pictures": (without("val"), "no folder {0}/val"),
     "dangling link": (linked, "{0}/train/ant/9.JPEG is a link that leads to /gone/9.JPEG, which is not here"),
     "link to itself": (circle, "{0}/train/ant/9.JPEG is a link that leads in a circle"),
     "folder loop": (loop, "{0}/train/bee holds what is no picture: inner"),
-    "empty folder": (lambda root: (root / "train/dog").mkdir(), "has 4 classes (ant, bee, cat, dog), and data.classes=3"),
-    "empty class": (lambda root: (root / "val/cat/1.JPEG").unlink() or (root / "val/cat/2.JPEG").unlink(), "no pictures"),
+    "empty folder": (emptied("train/ant"), "{0}/train/ant holds no pictures"),
+    "empty test folder": (emptied("val/cat"), "{0}/val/cat holds no pictures"),
+    "one folder more": (lambda root: (root / "train/dog").mkdir(), "4 classes (ant, bee, cat, dog), and data"),
     "empty file": (lambda root: (root / "val/cat/2.JPEG").write_bytes(b""), "{0}/val/cat holds empty files: 2.JPEG"),
     "folder for a file": (lambda root: (root / "val/cat/9.png").mkdir(), "{0}/val/cat holds what is no file: 9.png"),
     "named pipe": (pipe, "{0}/val/cat holds what is no file: 9.JPEG"),

@@ -133,8 +133,8 @@ def test_values_without_a_scale_are_one_line_that_names_the_file(tmp_path: Path,
     with pytest.raises(InputError) as error:
         image(root)
     assert str(error.value) == (
-        f"{root}/train/a/x.tif cannot be read as a picture (its values of 32 bits have no scale of 8; save it with 8 or "
-        "16 bits a channel); replace or remove it"
+        f"{root}/train/a/x.tif cannot be read as a picture (its values of 32 bits have no scale of 8; save it with 8 "
+        "or 16 bits a channel); replace or remove it"
     )
 
 
