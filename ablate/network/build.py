@@ -9,12 +9,12 @@ from typing import Any, Protocol, cast
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ablate import registry
 from ablate.errors import InputError
 from ablate.interfaces.parts import Init, Parts
 from ablate.network.memory_format import replace_narrow_pointwise
+from ablate.network.multiply_adds import MultiplyAdds
 from ablate.system.streams import generator, stream_seed
 
 
@@ -114,20 +114,18 @@ def count_parameters(model: nn.Module) -> int:
 def count_flops(model: nn.Module, input_shape: Sequence[int]) -> int:
     """Multiply-adds of one forward pass in eval mode, the papers' "FLOPs": a multiplication with its addition is one.
 
-    Convolutions and matrix products count; norms, activations, pooling and additions do not. The pass runs where the
-    model is: build it under `torch.device("meta")` and nothing is computed.
+    What counts is said by `MultiplyAdds`. The pass runs where the model is: build it under `torch.device("meta")` and
+    nothing is computed.
 
     Args:
         model: it is left as it was.
         input_shape: (N, C, H, W).
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    counter = FlopCounterMode(display=False)
     # In eval mode, which auxiliary classifiers sit out: papers do not count them.
-    with eval_mode(model), torch.no_grad(), counter:
+    with eval_mode(model), torch.no_grad(), MultiplyAdds(model) as counter:
         model(torch.zeros(*input_shape, device=device))
-    # The counter takes a multiplication and an addition as two operations.
-    return int(counter.get_total_flops()) // 2
+    return counter.total
 
 
 def image_shape(cfg: Mapping[str, Any], data: ImageSource | None = None) -> tuple[int, tuple[int, int], int]:
