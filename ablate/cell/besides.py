@@ -23,7 +23,7 @@ from ablate.measure.trained import CellNetwork
 from ablate.measure.weights import load_weights, save_weights
 from ablate.network.build import build_model
 from ablate.registry.discovery import discover
-from ablate.system.files import read_json, read_yaml, write_json
+from ablate.system.files import read_json, read_yaml, remove, settle_files, write_json
 from ablate.training.feed import Feed
 from ablate.training.module import Training
 from ablate.training.numerics import Numerics
@@ -127,8 +127,9 @@ def measure_cell(folder: Path, device: str = "cpu", *, cores: int = 1) -> dict[s
         trained.close()
     result["metrics"] |= values
     result[MEASUREMENTS] = {**result.get(MEASUREMENTS, {}), **notes}
+    settle_files(folder, "log.txt")
     write_json(folder / "result.json", result)
-    (folder / "failure.json").unlink(missing_ok=True)
+    remove(folder / "failure.json")
     return result
 
 

@@ -23,7 +23,7 @@ from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
-from ablate.system.files import read_yaml, write_json
+from ablate.system.files import read_yaml, remove, settle_files, write_json
 from ablate.system.processes import processor
 from ablate.training.callbacks import CallbackLog, MetricsFirst, needs_single_steps
 from ablate.training.checkpoints import NAME, EpochEnd, LocalFile, resumable
@@ -75,9 +75,11 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
         "host": socket.gethostname(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    # All that belongs to a result is on the disk before it is: a power cut must not leave a result without its tables.
+    settle_files(folder, NAME, "log.txt")
     write_json(folder / "result.json", result)
-    (folder / NAME).unlink(missing_ok=True)
-    (folder / "failure.json").unlink(missing_ok=True)
+    remove(folder / NAME)
+    remove(folder / "failure.json")
     return result
 
 

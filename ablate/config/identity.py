@@ -20,6 +20,21 @@ NAMED = ("block", "order", "shortcut")  # the parts that stand in an ID besides 
 DIGITS = 12  # of the hash
 
 
+def names_of(
+    config: Mapping[str, Any], contents: Contents, uses: Collection[str], kept: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+    """A cell's ID and the earlier ones, as `cell_id` and `earlier_ids`, where it is known what decides the outcome.
+
+    Args:
+        config: frozen.
+        contents: what the files hold that it points to.
+        uses: the keys of the config that its network asks for.
+        kept: what decides, of this config or of one that differs in nothing but its seed.
+    """
+    digest = _digest({**kept, "seed": config["seed"]})
+    return _name(config, uses, digest), _earlier(config, contents, digest)
+
+
 def cell_id(config: Mapping[str, Any], contents: Contents, uses: Collection[str]) -> str:
     """A readable name with a hash of all that decides the outcome, such as `resnet110-basic-pre-identity-s3-1f0c9a`.
 
@@ -37,9 +52,11 @@ def earlier_ids(config: Mapping[str, Any], contents: Contents) -> list[str]:
     Version 0.1 named parts that a network does not have. It knew nothing of what files hold: a cell whose numbers come
     from such files has no earlier ID.
     """
-    if contents.digests:
-        return []
-    return [_name(config, ("depth", *NAMED), _digest(decisive(config, contents)))]
+    return _earlier(config, contents, _digest(decisive(config, contents)))
+
+
+def _earlier(config: Mapping[str, Any], contents: Contents, digest: str) -> list[str]:
+    return [] if contents.digests else [_name(config, ("depth", *NAMED), digest)]
 
 
 def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dict[str, Any]:
@@ -49,7 +66,8 @@ def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dic
         config: frozen, or composed.
         contents: what files hold; None: paths are left out.
     """
-    kept: dict[str, Any] = {key: value for key, value in config.items() if _kind_of(key) is None}
+    groups = {kind.group for kind in KINDS.values()}
+    kept: dict[str, Any] = {key: value for key, value in config.items() if key not in groups}
     for key, declared in declared_keys().items():
         path = key.split(".")
         holder = _holder(kept, path)
@@ -69,10 +87,6 @@ def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dic
             node = node.setdefault(name, {})
         node[leaf] = digest
     return kept
-
-
-def _kind_of(key: str) -> Kind | None:
-    return next((kind for kind in KINDS.values() if kind.group == key), None)
 
 
 def _holder(kept: dict[str, Any], path: list[str]) -> dict[str, Any] | None:

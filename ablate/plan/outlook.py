@@ -13,9 +13,10 @@ from ablate.plan.disk import Disk, disk_of
 from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
-from ablate.preflight.certificate import Certificate, load_certificates, marks
+from ablate.preflight.certificate import Certificate, marks
 from ablate.preflight.check import check, look_at_data
 from ablate.run.names import refuse_other_design
+from ablate.run.recovery import known_certificates
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
 from ablate.system.processes import cores
@@ -108,7 +109,7 @@ def look_ahead(study: Study) -> Outlook:
     store = Store(study.runs, study.folder)
     refuse_other_design(study, store)
     results = stored_results(study)
-    checked = check(study, study.cells, load_certificates(store.folder))
+    checked = check(study, study.cells, known_certificates(store))
     engine, networks, certificates = checked.engine, checked.profiles, checked.certificates
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
     look_at_data(left)

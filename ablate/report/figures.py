@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.inputs import Inputs
+from ablate.report.script import vega_lite_version
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Figure:
         """The chart as an SVG document."""
         import vl_convert
 
-        svg: str = vl_convert.vegalite_to_svg(self.spec, vl_version=_vega_lite_version())
+        svg: str = vl_convert.vegalite_to_svg(self.spec, vl_version=vega_lite_version())
         return svg
 
     @property
@@ -82,26 +83,10 @@ def curve_figures(inputs: Inputs, metric: str) -> list[Figure]:
     return [Figure(name, title, lambda: _charts().learning_curves(inputs, metric))]
 
 
-@lru_cache(maxsize=1)
-def javascript() -> str:
-    """Vega, Vega-Lite and vega-embed as one script that loads nothing; it takes vl-convert seconds to make."""
-    import vl_convert
-
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_vega_lite_version())
-    # In a page, the first closing tag ends the element, even one inside a text of the script.
-    return script.replace("</script", "<\\/script")
-
-
 def _charts() -> Any:
     from ablate.report import charts
 
     return charts
-
-
-def _vega_lite_version() -> str:
-    import altair
-
-    return ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def _file_name(text: str) -> str:

@@ -20,17 +20,18 @@ def markdown(inputs: Inputs, sections: list[Section]) -> str:
     parts = [f"# {escape(inputs.question)}", f"Study {escape(inputs.name)}: {escape(content.design(inputs))}."]
     if inputs.source:
         parts.append(f"Source: {escape(inputs.source)}")
-    parts.append(f"**{content.headline(inputs)}**")
+    parts.append(f"**{escape(content.headline(inputs))}**")
     parts += [f"> {escape(line)}" for line in content.warnings(inputs)]
     parts += _verdicts(inputs)
     for part in sections:
-        parts += [f"## {part.title}", *map(_block, part.blocks)]
+        parts += [f"## {escape(part.title)}", *map(_block, part.blocks)]
     return "\n\n".join(parts) + "\n"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no HTML, no cell breaks, one line."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    """Text that Markdown shows as it is: no HTML, no links, no cell breaks, one line."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return text.replace("](", "]\\(").replace("][", "]\\[")
 
 
 def _verdicts(inputs: Inputs) -> list[str]:

@@ -15,10 +15,12 @@ from ablate.report.inputs import Inputs
 from ablate.report.markup import Html, attribute, prose, tag
 from ablate.report.palette import VERDICT_COLOURS, VERDICT_SYMBOLS
 from ablate.report.plain import to_json
+from ablate.report.script import javascript, source_hash
 
-# The browser itself refuses any load from elsewhere; `unsafe-eval` stays off because Vega interprets its expressions.
-POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-SCRIPT_START, SCRIPT_END = '<script id="vega">', "</script>"
+# The browser itself refuses any load from elsewhere, and any script but the page's own; `unsafe-eval` stays off because
+# Vega interprets its expressions.
+POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {scripts}"
+SCRIPT_START = "<script>"
 DRAW = """
 const actions = {export: true, source: false, compiled: false, editor: false};
 for (const box of document.querySelectorAll(".chart")) {
@@ -50,17 +52,17 @@ FRAME = """<!doctype html>
 """
 
 
-def page(inputs: Inputs, sections: list[Section], key: str, script: str) -> str:
-    """The page as text; `key` marks the inputs it was made from, `script` is the charts' JavaScript."""
+def page(inputs: Inputs, sections: list[Section], key: str) -> str:
+    """The page as text; `key` marks the inputs it was made from."""
     body = [_head(inputs), _verdicts(inputs), *map(_section, sections)]
-    drawn = any(part.figures for part in sections)
+    scripts = [javascript(), DRAW] if any(part.figures for part in sections) else []
     return FRAME.format(
         key=key,
-        policy=POLICY,
+        policy=POLICY.format(scripts=" ".join(map(source_hash, scripts)) or "'none'"),
         title=tag("title", f"{inputs.name} · ablate"),
         style=Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
         body="\n".join(part for part in body if part),
-        scripts=f"{SCRIPT_START}{script}{SCRIPT_END}\n<script>{DRAW}</script>" if drawn else "",
+        scripts="\n".join(f"{SCRIPT_START}{script}</script>" for script in scripts),
     )
 
 

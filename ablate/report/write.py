@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ablate.errors import InputError
 from ablate.report import content
 from ablate.report.blocks import Section
-from ablate.report.figures import javascript
 from ablate.report.inputs import Inputs, gather, plain_verdict
 from ablate.report.markdown import markdown
-from ablate.report.page import SCRIPT_END, SCRIPT_START, page
+from ablate.report.page import page
 from ablate.report.plain import jsonable, to_json
-from ablate.system.files import write_json, write_text
+from ablate.report.script import tools
+from ablate.system.files import make_folder, read_json, remove, write_json, write_text
+
+DRAWN = ".drawn.json"  # file of a study: what was drawn last
 
 
 def write_report(
@@ -43,28 +45,49 @@ def write_report(
     plain = [plain_verdict(verdict) for verdict in verdicts]
     inputs = gather(study, frame, history, plain)
     sections = content.sections(inputs)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "figures")
     texts = {"results.csv": frame.to_csv(index=False, lineterminator="\n"), "report.md": markdown(inputs, sections)}
     for name, text in texts.items():
         write_text(folder / name, text)
     write_json(folder / "verdicts.json", {"study": jsonable(study.get("name")), "claims": plain})
     key = _key(to_json(study), frame.to_csv(), history.to_csv(), to_json(plain))
     drawn = [folder / "report.html", *(folder / figure.path for part in sections for figure in part.figures)]
-    if not (all(path.exists() for path in drawn) and f'content="{key}"' in _start(drawn[0])):
+    if _drawn(folder) != {"key": key, "files": {_name(folder, path): _digest(path) for path in drawn}}:
         _draw(folder, inputs, sections, key)
-    return [folder / "results.csv", folder / "verdicts.json", folder / "report.md", *drawn]
+    return [folder / "results.csv", folder / "verdicts.json", folder / "report.md", *drawn, folder / DRAWN]
 
 
 def _draw(folder: Path, inputs: Inputs, sections: list[Section], key: str) -> None:
-    html = folder / "report.html"
     figures = [figure for part in sections for figure in part.figures]
-    last = html.read_text(encoding="utf-8") if html.exists() else ""
+    before = _drawn(folder)["files"]
     for figure in figures:
-        write_text(folder / figure.path, figure.svg)
-    # The page after its figures: it carries the key, and killed in between, all is drawn anew next time.
-    write_text(html, page(inputs, sections, key, _script(last) if figures else ""))
-    for name in _figure_names(last) - {figure.name for figure in figures}:
-        (folder / "figures" / f"{name}.svg").unlink(missing_ok=True)
+        write_text(folder / figure.path, figure.svg, lasting=False)
+    write_text(folder / "report.html", page(inputs, sections, key), lasting=False)
+    names = ["report.html", *(figure.path for figure in figures)]
+    # Last of all: killed in between, all is drawn anew next time.
+    write_json(folder / DRAWN, {"key": key, "files": {name: _digest(folder / name) for name in names}})
+    for name in before:
+        if name not in names and re.fullmatch(r"figures/\w+\.svg", name):
+            remove(folder / name)
+
+
+def _drawn(folder: Path) -> dict[str, Any]:
+    """What was drawn last: from which inputs, and a digest of each file, which anybody may have changed since."""
+    try:
+        return read_json(folder / DRAWN, key=str, files=dict)
+    except InputError:  # not there or not whole: all is drawn anew
+        return {"key": "", "files": {}}
+
+
+def _name(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _key(*inputs: str) -> str:
@@ -72,30 +95,6 @@ def _key(*inputs: str) -> str:
     here = Path(__file__).parent
     code = [path.read_text(encoding="utf-8") for path in sorted([*here.rglob("*.py"), *here.glob("*.css")])]
     digest = hashlib.sha256()
-    for part in (*inputs, *code, _tools()):
+    for part in (*inputs, *code, tools()):
         digest.update(hashlib.sha256(part.encode()).digest())
     return digest.hexdigest()
-
-
-def _tools() -> str:
-    return f"altair {version('altair')}, vl-convert {version('vl-convert-python')}"
-
-
-def _start(html: Path) -> str:
-    with html.open(encoding="utf-8") as file:
-        return file.read(1000)
-
-
-def _figure_names(last: str) -> set[str]:
-    """The figures that the last page had: its own, so that they may go when it has them no more."""
-    return set(re.findall(r'<div class="chart" id="(\w+)"', last))
-
-
-def _script(last: str) -> str:
-    """The charts' JavaScript: that of the last page where the same tools made it, since making it takes seconds."""
-    mark = f"/* {_tools()} */"
-    _, found, rest = last.partition(SCRIPT_START + mark)
-    script, end, _ = rest.partition(SCRIPT_END)
-    if found and end:
-        return mark + script
-    return mark + javascript()

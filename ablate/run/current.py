@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from ablate.errors import InputError
-from ablate.system.files import write_text
+from ablate.system.files import read_json, write_text
 from ablate.system.paths import PACKAGE
 
 STAMP = ".report.json"
@@ -32,12 +32,12 @@ def told_before(folder: Path, console: Console) -> list[dict[str, Any]] | None:
         console: where to print: of the same width and colours as last time.
     """
     try:
-        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        stamp = read_json(folder / STAMP, key=str, text=str)
         if stamp["key"] != _key(folder, console):
             return None
         text = str(stamp["text"])
-        verdicts = list(json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))["claims"])
-    except (OSError, ValueError, KeyError, TypeError):
+        verdicts: list[dict[str, Any]] = read_json(folder / "verdicts.json", claims=list)["claims"]
+    except (OSError, InputError):
         return None
     # Past the console, which would style and wrap it once more: it is kept as it was printed.
     console.file.write(text)

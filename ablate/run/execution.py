@@ -21,16 +21,19 @@ from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
+from ablate.run.recovery import known_certificates, refuse_links, set_aside_broken
 from ablate.run.results import load_history, load_results, load_study, load_versions
 from ablate.run.settle import settled
 from ablate.run.standing import Standing, other_code, standing_of, told
 from ablate.run.store import RESULT, Store
+from ablate.run.stored_result import has_result
 from ablate.run.takeover import take_over
 from ablate.study.cells import Cell, cell_of
 from ablate.study.plan import Study
 from ablate.study.record import CellRecord
-from ablate.system.files import write_json
+from ablate.system.files import make_folder, write_json
 from ablate.system.interrupts import in_order
+from ablate.system.reading import BrokenFile
 
 
 def run_study(study: Study, console: Console) -> None:
@@ -51,10 +54,12 @@ def run_study(study: Study, console: Console) -> None:
         console.print(f"trainer=auto: {study.chosen['text']}", highlight=False, markup=False)
     refuse_other_design(study, store)
     candidates = open_cells(study, store)
-    checked = check(study, candidates, load_certificates(store.folder))
+    checked = check(study, candidates, known_certificates(store))
     if study.trains:
         check_data(candidates)
+    refuse_links(store.folder)
     store.prepare()
+    set_aside_broken(store, study.once, console)
     take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)
     if not console.is_terminal:
         _announce(study, store, checked.engine, console)
@@ -140,9 +145,16 @@ def report_study(
     from ablate.report import terminal_table, write_report
 
     record = load_study(folder)
+    refuse_links(folder)
     study = {**record.to_dict(), "versions": load_versions(folder)}
-    study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
     frame, history = load_results(folder), load_history(folder)
+    broken = list(history.attrs["broken"])
+    try:
+        study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
+    except BrokenFile as error:
+        broken.append(str(error))
+    for line in broken:
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
     write_report(folder, study, frame, history, verdicts)
     if show:
@@ -247,6 +259,7 @@ class Failures(Listener):
         """Keep it."""
         for cell in job.cells:
             self.reasons[cell.id] = reason
+            make_folder(cell.folder)  # somebody may have removed it since
             write_json(cell.folder / "failure.json", {"reason": reason})
 
 
@@ -264,7 +277,10 @@ def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool =
         own = [by_id[one.id] for one in job.cells]
         if job.id in trained:
             take_over(store, own, same_code=True, keep=study.keep, complete=True)
-        return all((store.cell(cell.id) / RESULT).exists() and _is_finished(cell) for cell in own)
+        if all(has_result(store.cell(cell.id)) and _is_finished(cell) for cell in own):
+            return True
+        _freeze_lost(store, own, study.keep)
+        return False
 
     def _is_finished(cell: Cell) -> bool:
         asked = Asked.of(cell.config, study.keep)
@@ -277,6 +293,13 @@ def _train(work: Work, cells: Sequence[Cell], jobs: list[Job], *, others: bool =
     with in_order(), StudyProgress(work.console, len(by_id), done, cost) as progress:
         run_jobs(work.engine, jobs, Several([failures, work.followers, progress]), is_done)
     return failures.reasons
+
+
+def _freeze_lost(store: Store, cells: Iterable[Cell], keep: Sequence[str]) -> None:
+    """Freeze anew the cells whose folder somebody has removed since: another process can train them all the same."""
+    for cell in cells:
+        if not (store.cell(cell.id) / "cell.yaml").exists():
+            store.freeze(cell, keep)
 
 
 def _job(work: Work, cell: Cell, standing: Standing) -> Job:

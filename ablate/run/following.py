@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +16,8 @@ from rich.console import Console
 
 from ablate.interfaces.engine import Job, Listener
 from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
-from ablate.run.results import read_result
+from ablate.run.results import read_history
+from ablate.run.stored_result import read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, read_json, write_json
 
@@ -244,7 +243,7 @@ class Follower:
         seen = _stat(path)
         if not seen or seen == self._running.get(cell):
             return
-        place, rows = self._place(cell), _rows(path)
+        place, rows = self._place(cell), read_history(path)
         if len(rows) > place.rows:
             self._tell(self.tracker.rows, cell, rows[place.rows :])
             place.rows = len(rows)
@@ -286,13 +285,6 @@ class Follower:
 
     def _say(self, text: str) -> None:
         self.console.print(f"tracker {self.name} {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def _rows(path: Path) -> list[dict[str, float]]:
-    """The whole rows of a history; one that is being written comes with the next look."""
-    text = path.read_text(encoding="utf-8")
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    return [{key: float(value) for key, value in row.items() if value} for row in reader]
 
 
 def _stat(path: Path) -> tuple[int, ...]:

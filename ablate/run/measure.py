@@ -18,8 +18,9 @@ from ablate.measure.asked import Asked
 from ablate.registry.blame import blaming
 from ablate.run.execution import Failures, report_study, siblings_of
 from ablate.run.listeners import Several
-from ablate.run.results import load_study, read_result
+from ablate.run.results import load_study
 from ablate.run.store import RESULT, Store
+from ablate.run.stored_result import read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.study.section import container
 from ablate.system.files import read_yaml

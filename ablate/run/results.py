@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,27 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.analysis.metrics import recorded_metrics
 from ablate.errors import InputError, nearest
-from ablate.study.record import CellRecord, StudyRecord
+from ablate.run.stored_result import has_result, read_result
+from ablate.study.record import CellRecord, NewerForm, StudyRecord
 from ablate.system.files import read_json, read_yaml
+from ablate.system.reading import BrokenFile, read_text
+from ablate.system.unchanged import once_while_unchanged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def read_result(path: Path) -> dict[str, Any]:
-    """The content of a `result.json`.
-
-    Raises:
-        InputError: the file is not whole.
-    """
-    return read_json(path, status=str, metrics=dict, code=str)
+ANEW = "run the study again, which writes it anew"
+FOLDER = "delete the cell's folder and run the study again"
 
 
 def load_study(folder: str | Path) -> StudyRecord:
     """The study in a folder, as it was planned.
 
     Raises:
-        InputError: there is none, and it says which studies stand beside it; or its file is broken.
+        BrokenFile: its file is not whole; a run of the study makes it anew.
+        InputError: there is none, and it says which studies stand beside it; or its file cannot be read.
     """
     folder = Path(folder)
     path = folder / "study.yaml"
@@ -38,21 +38,59 @@ def load_study(folder: str | Path) -> StudyRecord:
         near = nearest(folder.name, known)
         hint = f"; did you mean {folder.parent / near}?" if near else ""
         raise InputError(f"no study in {folder}{hint}; studies there: {', '.join(known) or 'none'}")
-    plain = read_yaml(path, name=str, cells=list, claims=list)
+    return _read_study(path)
+
+
+def known_record(folder: Path) -> StudyRecord | None:
+    """The study as it was planned last; None where there is none, or its file is not whole.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return load_study(folder) if (folder / "study.yaml").exists() else None
+    except BrokenFile:
+        return None
+
+
+@once_while_unchanged
+def _read_study(path: Path) -> StudyRecord:
+    plain = read_yaml(path, again=ANEW)
     try:
         return StudyRecord.read(plain)
+    except NewerForm as error:  # not broken, and so never to be set aside
+        raise InputError(f"cannot read {path}: {error}; bring ablate up to date") from error
     except InputError as error:
-        raise InputError(f"{path} {error}; delete it and run the study again") from error
+        raise BrokenFile(f"{path} is not whole ({error}); {ANEW}") from error
+
+
+def cells_in(folder: Path) -> list[CellRecord]:
+    """The cells of a study's folder, as far as their `cell.yaml` tells where they belong.
+
+    What a study of single runs is put together from where its `study.yaml` is not whole: no command names them all.
+    """
+    found = []
+    for path in sorted((folder / "cells").glob("*/cell.yaml")):
+        try:
+            plain = read_yaml(path, id=str, arm=str, factors=dict, code=str, config=dict)
+        except BrokenFile:
+            continue
+        if plain["id"] == path.parent.name:
+            factors, seed = plain["factors"], int(plain["config"]["seed"])
+            found.append(CellRecord(plain["id"], plain["arm"], factors, seed, plain["code"]))
+    return found
 
 
 def load_results(folder: str | Path) -> pd.DataFrame:
     """One row a cell of a study: arm, grid values, seed, status, metrics (errors as fractions).
 
+    A cell whose `result.json` is not whole has the status `failed` and the reason beside it.
+
     Args:
         folder: `runs/NAME`.
 
     Raises:
-        InputError: no study there, or a file of it is broken.
+        InputError: no study there, or a file of it cannot be read.
     """
     import pandas as pd
 
@@ -63,19 +101,31 @@ def load_results(folder: str | Path) -> pd.DataFrame:
 
 
 def load_history(folder: str | Path) -> pd.DataFrame:
-    """One row a cell and epoch of a study: arm, grid values, seed, epoch, metrics."""
+    """One row a cell and epoch of a study: arm, grid values, seed, epoch, metrics.
+
+    Histories that are not whole are left out; `frame.attrs["broken"]` tells of each in a line.
+    """
     import pandas as pd
 
     folder = Path(folder)
-    frames = []
+    parts: list[dict[str, Any]] = []
+    broken = []
     for cell in load_study(folder).cells:
         path = folder / "cells" / cell.id / "history.csv"
         if path.exists():
-            frame = _read_history(path)
-            for column, value in reversed(columns_of(cell).items()):
-                frame.insert(0, column, value)
-            frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+            try:
+                rows = read_history(path)
+                if not rows and has_result(path.parent):
+                    raise BrokenFile(f"{path} is not whole (it has no rows); {FOLDER}")
+            except BrokenFile as error:
+                broken.append(str(error))
+            else:
+                parts += [{**columns_of(cell), **row} for row in rows]
+    frame = pd.DataFrame(parts)
+    if parts:
+        frame["epoch"] = frame["epoch"].astype(int)
+    frame.attrs["broken"] = broken
+    return frame
 
 
 def load_versions(folder: str | Path) -> dict[str, str]:
@@ -83,9 +133,9 @@ def load_versions(folder: str | Path) -> dict[str, str]:
     folder = Path(folder)
     found: dict[str, set[str]] = {}
     for cell in load_study(folder).cells:
-        path = folder / "cells" / cell.id / "result.json"
-        if path.exists():
-            for package, version in read_result(path).get("versions", {}).items():
+        place = folder / "cells" / cell.id
+        if has_result(place):
+            for package, version in read_result(place / "result.json").get("versions", {}).items():
                 found.setdefault(package, set()).add(version)
     return {package: ", ".join(sorted(versions)) for package, versions in found.items()}
 
@@ -96,31 +146,53 @@ def columns_of(cell: CellRecord) -> dict[str, Any]:
     return {"cell": cell.id, "arm": cell.arm, **factors, "seed": cell.seed}
 
 
-def _read_history(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The whole rows of a cell's `history.csv`; one that is being written comes with the next look.
 
+    Raises:
+        BrokenFile: it does not hold what it should.
+        InputError: it cannot be read.
+    """
     try:
-        frame = pd.read_csv(path)
-    except ValueError as error:  # of which pandas' own errors and those of the encoding are kinds
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is not readable CSV ({reason}); delete its folder and run the study again") from error
-    if "epoch" not in frame:
-        raise InputError(f"{path} has no column epoch; delete its folder and run the study again")
-    return frame
+        text = read_text(path)
+    except BrokenFile as error:
+        raise BrokenFile(f"{error}; {FOLDER}") from error
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+    rows: list[dict[str, float]] = []
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"row {len(rows) + 1} has another number of columns than the first line")
+            rows.append({key: float(value) for key, value in row.items() if value})
+            if rows[-1].get("epoch") != len(rows):
+                raise ValueError(f"row {len(rows)} is not that of epoch {len(rows)}")
+    except (ValueError, csv.Error) as error:
+        raise BrokenFile(f"{path} is not whole ({error}); {FOLDER}") from error
+    return rows
 
 
 def _row(folder: Path, cell: CellRecord, without: str) -> dict[str, Any]:
     """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
     row = {**columns_of(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
     row |= dict.fromkeys(recorded_metrics(), math.nan) | cell.static
-    if (folder / "result.json").exists():
-        result = read_result(folder / "result.json")
+    try:
+        result = read_result(folder / "result.json") if (folder / "result.json").exists() else None
+    except BrokenFile as error:
+        return {**row, "status": "failed", "reason": str(error)}
+    if result is not None:
         row |= {"status": result["status"], "reason": result.get("reason", "")}
         row |= {"reused_from": result.get("reused_from", ""), "stale": result["code"] != cell.code}
         row |= {name: math.nan if value is None else value for name, value in _metrics(result).items()}
     elif (folder / "failure.json").exists():
-        row |= {"status": "failed", "reason": read_json(folder / "failure.json", reason=str)["reason"]}
+        row |= {"status": "failed", "reason": _failure(folder / "failure.json")}
     return row
+
+
+def _failure(path: Path) -> str:
+    try:
+        return str(read_json(path, reason=str)["reason"])
+    except BrokenFile:
+        return "the reason cannot be read"  # the cell has no result either way, and the next run tries again
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, Any]:

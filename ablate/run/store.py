@@ -6,26 +6,29 @@ A cell's folder holds `cell.yaml` (the frozen config), `history.csv`, `log.txt`,
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from ablate.config.code import manifest
 from ablate.errors import InputError
 from ablate.measure.asked import MEASUREMENTS, PROBES, WEIGHTS, Asked, with_earlier
-from ablate.run.results import load_study, read_result
+from ablate.run.results import cells_in, load_study
+from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
-from ablate.system.files import make_folder, read_yaml, write_json, write_yaml
+from ablate.system.files import make_folder, make_lasting_folder, read_yaml, remove, set_aside, write_json, write_yaml
+from ablate.system.leftovers import temporary_name
+from ablate.system.locks import locked, make_locks_folder
+from ablate.system.reading import BrokenFile
 
 if TYPE_CHECKING:
     from ablate.network.profile import Profile
     from ablate.study.plan import Cell, Study
 
 RESULT = "result.json"
+LOCKS = ".locks"  # folder of a store
 Nodes = Mapping[str, Mapping[str, Any]]  # name of a plugin -> its config node
 
 
@@ -66,12 +69,16 @@ class Store:
         Raises:
             InputError: they cannot be written.
         """
-        for folder in (self.folder / "cells", self.runs / ".locks"):
+        for folder in (self.folder / "cells", self.runs / LOCKS):
             # To make a folder that is there succeeds where nothing may be written into it.
-            probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
+            probe = folder / temporary_name("probe")
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                probe.touch()
+                if folder.is_symlink():
+                    raise InputError(f"{folder} is a link, and a store writes into its own folders only; remove it")
+                if folder.name == LOCKS:
+                    make_locks_folder(folder)
+                make_lasting_folder(folder)
+                probe.touch(exist_ok=False)
                 probe.unlink()
             except OSError as error:
                 reason = error.strerror or error
@@ -85,11 +92,11 @@ class Store:
 
     def lock_file(self, cell_id: str) -> Path:
         """Locked by the process that trains a cell, in whichever study; the system frees it when that process dies."""
-        return self.runs / ".locks" / f"{cell_id}.lock"
+        return self.runs / LOCKS / f"{cell_id}.lock"
 
-    def study_lock(self) -> FileLock:
+    def study_lock(self) -> AbstractContextManager[None]:
         """Held while `study.yaml` is read, merged and written."""
-        return FileLock(self.runs / ".locks" / f"study-{self.folder.name}.lock")
+        return locked(self.runs / LOCKS / f"study-{self.folder.name}.lock")
 
     def freeze(self, cell: Cell, keep: Iterable[str] = (), *, anew: bool = False) -> Path:
         """Write what the process of a cell without a valid result needs to know, and return the cell's folder.
@@ -103,14 +110,14 @@ class Store:
         """
         folder = make_folder(self.cell(cell.id))
         path, config = folder / RESULT, cell.config
-        if path.exists() and (anew or read_result(path)["code"] != cell.code):
+        if has_result(folder) and (anew or read_result(path)["code"] != cell.code):
             config = with_earlier(config, read_result(path))  # its columns and weights stay, made anew
             keep = dict.fromkeys([*keep, *(["weights"] if (folder / WEIGHTS).exists() else [])])
             # Moved before anything is trained: with it in place, a killed process would leave a cell that looks done.
-            path.replace(folder / "result.stale.json")
+            set_aside(path, "stale")
             for made in (folder / WEIGHTS, *(folder / PROBES).glob("*.csv"), *(folder / MEASUREMENTS).glob("*.csv")):
-                made.unlink(missing_ok=True)
-        content = {"id": cell.id, "code": cell.code, "contents": cell.contents, "config": config}
+                remove(made)
+        content = {**of_cell(cell), "config": config}
         write_yaml(folder / "cell.yaml", content | ({"keep": [*keep]} if keep else {}))
         self.keep_manifest(cell)
         return folder
@@ -150,11 +157,14 @@ class Store:
             asked: what it should have besides its metrics: one that has it comes before those that lack some of it.
 
         Raises:
-            InputError: a result file is broken.
+            InputError: a result file cannot be read.
         """
         lacking: Found | None = None
         for path in self._results(cell):
-            result = read_result(path)
+            try:
+                result = read_result(path)
+            except BrokenFile:
+                continue  # a run sets it aside (`Recovery`); others say that the cell has none
             if code in (None, result["code"]):
                 found = Found(path.parent, result)
                 if not asked or not asked.lacking(path.parent, result):
@@ -176,6 +186,8 @@ class Store:
             record = StudyRecord.of(study, study.cells if cells is None else cells, profiles or {})
             # Read inside the lock, too: what was read before it may have been written over by now.
             earlier = load_study(self.folder) if (self.folder / "study.yaml").exists() else None
+            if earlier is None and study.open and (left := cells_in(self.folder)):
+                earlier = replace(record, cells=left)
             if earlier is not None:
                 record = replace(record, cells=_with_static(record.cells, earlier.cells))
             if earlier is not None and study.open:
@@ -185,7 +197,8 @@ class Store:
                 before = [cell for cell in earlier.cells if cell.id not in renamed]  # else they would count twice
                 merged = {cell.id: cell for cell in [*before, *record.cells]}
                 record = replace(record.with_cells(merged.values()), chosen=study.chosen or earlier.chosen)
-            write_yaml(self.folder / "study.yaml", record.to_dict())
+            if earlier is None or record.to_dict() != earlier.to_dict():
+                write_yaml(self.folder / "study.yaml", record.to_dict())
         return record
 
     def _results(self, cell: Cell | CellRecord) -> Iterator[Path]:
@@ -196,6 +209,12 @@ class Store:
                 yield own
             # Sorted: which of several copies is taken must not depend on the file system.
             yield from (path for path in sorted(self.runs.glob(f"*/cells/{one}/{RESULT}")) if path != own)
+
+
+def of_cell(cell: Cell) -> dict[str, Any]:
+    """What `cell.yaml` says of a cell, without its config: also where it belongs, should `study.yaml` be lost."""
+    place = {"arm": cell.arm, "factors": cell.factors}
+    return {"id": cell.id, "code": cell.code, **place, "contents": cell.contents}
 
 
 def _with_static(cells: Sequence[CellRecord], earlier: Sequence[CellRecord]) -> list[CellRecord]:

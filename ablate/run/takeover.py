@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ablate.measure.asked import MEASUREMENTS, PROBES, WEIGHTS, Asked
-from ablate.run.results import read_result
-from ablate.run.store import RESULT, Found, Store
+from ablate.run.store import RESULT, Found, Store, of_cell
+from ablate.run.stored_result import has_result, read_result
 from ablate.study.cells import Cell
 from ablate.system.files import atomic, make_folder, write_json, write_yaml
 
@@ -57,7 +57,7 @@ def _copy(store: Store, cell: Cell, found: Found) -> None:
             with atomic(folder / source.relative_to(found.folder)) as temporary:
                 shutil.copyfile(source, temporary)
     code = found.result["code"]
-    write_yaml(folder / "cell.yaml", {"id": cell.id, "code": code, "contents": cell.contents, "config": cell.config})
+    write_yaml(folder / "cell.yaml", {**of_cell(cell), "code": code, "config": cell.config})
     taken = {**_with_own(folder, found.result), "id": cell.id}
     if found.folder.name != cell.id:
         taken = {"earlier_id": found.folder.name, **taken}
@@ -70,9 +70,9 @@ def _copy(store: Store, cell: Cell, found: Found) -> None:
 
 def _with_own(folder: Path, result: Mapping[str, Any]) -> dict[str, Any]:
     """A result with what the study's own result of the same code has besides it."""
-    if not (folder / RESULT).exists():
+    if not has_result(folder):
         return dict(result)
-    own = read_result(folder / RESULT)
+    own = read_result(folder / RESULT)  # whole: what is not was set aside before
     if own["code"] != result["code"]:
         return dict(result)
     merged = {key: {**own.get(key, {}), **result.get(key, {})} for key in ("metrics", *FOLDERS)}

@@ -9,7 +9,7 @@ from typing import Any
 from ablate.config.code import fingerprint
 from ablate.config.compose import is_group
 from ablate.config.contents import contents_of
-from ablate.config.identity import cell_id, earlier_ids
+from ablate.config.identity import decisive, names_of
 from ablate.network.profile import profile
 from ablate.study.points import point_text
 
@@ -69,18 +69,20 @@ def cells_of(arm: str, factors: Mapping[str, Any], configs: Sequence[dict[str, A
         apart = {key: value for key, value in config.items() if key != "seed"}
         facts = next((facts for seen, *facts in known if seen == apart), None)
         if facts is None:
-            facts = [contents_of(config), profile(config).uses, fingerprint(config)]
+            contents = contents_of(config)
+            facts = [contents, profile(config).uses, fingerprint(config), decisive(config, contents)]
             known.append((apart, *facts))
-        contents, uses, code = facts
+        contents, uses, code, kept = facts
+        name, earlier = names_of(config, contents, uses, kept)
         cells.append(
             Cell(
-                id=cell_id(config, contents, uses),
+                id=name,
                 arm=arm,
                 factors=dict(factors),
                 seed=config["seed"],
                 code=code,
                 config=config,
-                earlier=tuple(earlier_ids(config, contents)),
+                earlier=tuple(earlier),
                 contents=contents.digests,
                 provisional=contents.absent,
             )

@@ -83,8 +83,7 @@ def _composed_places(
             for factors in points:
                 if not is_excluded(exclusions, arm.name, factors):
                     config, matched = configs.at(arm, factors)
-                    first, *others = [_frozen(config, seed) for seed in seeds]
-                    changes = [{key: one[key] for key in one if one[key] != first[key]} for one in others]
+                    first, changes = _frozen_with_seeds(config, seeds)
                     told = asdict(matched) if matched else None
                     places.append(
                         {"arm": arm.name, "factors": dict(factors), "config": first, "others": changes, "matched": told}
@@ -92,6 +91,21 @@ def _composed_places(
         except InputError as error:
             raise _of_arm(arm.name, arms, error) from error
     return places
+
+
+def _frozen_with_seeds(config: DictConfig, seeds: Sequence[int]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The config with the first seed, and what each other seed changes of it."""
+    first = _frozen(config, seeds[0])
+    changes: list[dict[str, Any]] = []
+    for seed in seeds[1:]:
+        # To freeze a config takes milliseconds. Where the first two seeds differ in themselves alone, nothing is
+        # interpolated from them, and so it is for the others.
+        if changes and list(changes[0]) == ["seed"]:
+            changes.append({"seed": seed})
+        else:
+            other = _frozen(config, seed)
+            changes.append({key: other[key] for key in other if other[key] != first[key]})
+    return first, changes
 
 
 def _with_seeds(first: dict[str, Any], others: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from ablate.config.contents import Contents
 from ablate.config.identity import decisive
 from ablate.config.overrides import leaves, parse
 from ablate.errors import InputError
+from ablate.system.schema import checked
 
 if TYPE_CHECKING:
     from ablate.network.profile import Profile
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ablate.study.plan import Study
 
 VERSION = 2  # 1, which did not say so, had no settings, no earlier IDs and no contents
+
+
+class NewerForm(InputError):
+    """What was read is whole, and only a newer version of ablate knows what it means."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +146,15 @@ class StudyRecord:
         """From the plain form, also of earlier versions; what is not known here is left out.
 
         Raises:
+            NewerForm: a newer version of ablate has written it.
             InputError: it is no record of a study; says what is wrong with it.
         """
         # Refused and not read as far as it goes: what a newer form adds may change what the rest means.
-        if int(plain.get("version", 1)) > VERSION:
-            raise InputError(f"was written by a newer version of ablate (form {plain['version']}, known: {VERSION})")
-        known = {one.name for one in fields(cls)}
-        given = {key: value for key, value in plain.items() if key in known and value is not None}
-        if missing := [key for key in ("name", "cells", "claims") if key not in given]:
-            raise InputError(f"has no {', '.join(missing)}")
-        return cls(**{**given, "cells": [_cell(one) for one in given["cells"]], "version": VERSION})
+        version = plain.get("version", 1)
+        if isinstance(version, int) and version > VERSION:
+            raise NewerForm(f"it was written by a newer version of ablate (form {version}, known: {VERSION})")
+        given = {key: value for key, value in plain.items() if value is not None}
+        return replace(checked(given, cls), version=VERSION)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, in the order of the fields, the cells last: they are many."""
@@ -179,11 +183,15 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
         cells: of a study, or their frozen configs.
         varied: the keys that arms and factors set.
     """
-    flat = []
+    apart: list[tuple[dict[str, Any], dict[str, str]]] = []
     for cell in cells:
         config, contents = (cell, {}) if isinstance(cell, Mapping) else (cell.config, cell.contents)
-        # Seeds may be added to a study later on, and so are no part of its settings.
-        flat.append(leaves({**decisive(config, Contents(contents)), "seed": 0}))
+        # Seeds may be added to a study later on, and so are no part of its settings. Cells of one place differ in
+        # nothing else, and follow one another.
+        one = {**config, "seed": 0}, contents
+        if not apart or apart[-1] != one:
+            apart.append(one)
+    flat = [leaves(decisive(config, Contents(contents))) for config, contents in apart]
     first = flat[0] if flat else {}
     # Who sets a group (`norm=group`) sets all its options, whether or not they come out alike in all cells.
     groups = {key.partition(".")[0] for key in varied if "." not in key}
@@ -194,16 +202,6 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
         and key.partition(".")[0] not in groups
         and all(key in other and other[key] == value for other in flat)
     }
-
-
-def _cell(plain: Any) -> CellRecord:
-    if not isinstance(plain, Mapping):
-        raise InputError(f"has a cell that is none: {plain}")
-    known = {one.name for one in fields(CellRecord)}
-    given = {key: value for key, value in plain.items() if key in known}
-    if missing := [key for key in ("id", "arm", "factors", "seed") if key not in given]:
-        raise InputError(f"has a cell without {', '.join(missing)}")
-    return CellRecord(**{**given, "earlier": tuple(given.get("earlier") or ())})
 
 
 def _plain(cell: CellRecord) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class EpochEnd(pl.callbacks.Checkpoint):
         # Behind the last epoch, or one that diverged, there is nothing to go on with: the cell's result comes next.
         # Nor where a callback ends training: who comes back to it has the last epoch to do again, and ends there, too.
         if pl_module.current_epoch + 1 < pl_module.epochs and not trainer.should_stop:
-            with atomic(self.folder / NAME) as temporary:
+            # Whole, and not lasting: a power cut may bring the one before back, from which the cell goes on as well.
+            with atomic(self.folder / NAME, lasting=False) as temporary:
                 trainer.save_checkpoint(temporary, weights_only=False)
 
     def rewrite(self, module: Training) -> None:

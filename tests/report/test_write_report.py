@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import io
 import json
 import re
@@ -13,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ablate.report import write, write_report
+from ablate.report import script, write, write_report
 
 FIGURES = {
     "effects", "train_loss_by_depth", "test_error_by_depth", "train_loss_by_cost", "test_error_by_cost",
@@ -23,7 +25,7 @@ FIGURES = {
 
 def test_writes_every_file_and_leaves_no_other(report: Path) -> None:
     names = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
-    expected = {"results.csv", "verdicts.json", "report.md", "report.html"}
+    expected = {"results.csv", "verdicts.json", "report.md", "report.html", ".drawn.json"}
     assert names == expected | {f"figures/{name}.svg" for name in FIGURES}
 
 
@@ -111,26 +113,84 @@ def test_second_report_of_the_same_inputs_draws_nothing(
     assert (report / "report.html").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("lost", ["report.html", "figures/test_error_curves.svg"])
+def is_whole(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8").rstrip()
+    return {".html": text.endswith("</html>"), ".svg": text.endswith("</svg>")}.get(path.suffix, '"files"' in text)
+
+
+DRAWN = ("report.html", "figures/test_error_curves.svg", ".drawn.json")
+
+
+@pytest.mark.parametrize("lost", DRAWN)
 def test_lost_file_is_drawn_again(small: Any, tmp_path: Path, lost: str) -> None:
     small.write(tmp_path)
     (tmp_path / lost).unlink()
     small.write(tmp_path)
-    assert (tmp_path / lost).exists()
+    assert is_whole(tmp_path / lost)
 
 
-def test_changed_results_change_the_page_and_keep_its_script(
-    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lost", DRAWN)
+@pytest.mark.parametrize("content", [b"", b"\xff\x00\x80", b"{}", b"half"])
+def test_broken_file_is_drawn_again(small: Any, tmp_path: Path, lost: str, content: bytes) -> None:
+    small.write(tmp_path)
+    (tmp_path / lost).write_bytes(content)
+    small.write(tmp_path)
+    assert is_whole(tmp_path / lost)
+
+
+@pytest.mark.parametrize("changed", [True, False], ids=["other results", "same results"])
+def test_what_was_put_into_a_page_is_not_carried_on(small: Any, tmp_path: Path, changed: bool) -> None:
+    small.write(tmp_path)
+    page = tmp_path / "report.html"
+    bad = "<script>steal()</script>"
+    for place in ("</head>", "</main>", "const actions"):
+        page.write_text(page.read_text(encoding="utf-8").replace(place, bad + place), encoding="utf-8")
+    figure = tmp_path / "figures" / "test_error_curves.svg"
+    figure.write_text(figure.read_text(encoding="utf-8").replace("</svg>", f"{bad}</svg>"), encoding="utf-8")
+    if changed:
+        small.frame.loc[0, "test/error"] = 0.4321
+    small.write(tmp_path)
+    assert "steal" not in page.read_text(encoding="utf-8")
+    assert "steal" not in figure.read_text(encoding="utf-8")
+    assert "vegaEmbed" in page.read_text(encoding="utf-8")
+
+
+def test_a_page_runs_its_own_scripts_and_no_others(report: Path) -> None:
+    text = (report / "report.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    allowed = re.search(r"script-src ([^\"]*)\"", text)
+    assert allowed is not None
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert allowed[1].replace("&#x27;", "'").split() == [f"'sha256-{one}'" for one in hashes]
+    assert len(scripts) == 2
+
+
+def test_charts_script_is_made_once_for_all_studies_and_anew_where_it_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made = []
+    monkeypatch.setattr(script, "make", lambda: made.append(1) or "draw()")
+    monkeypatch.setattr(script.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    javascript = script.javascript.__wrapped__
+    assert [javascript(), javascript()] == ["draw()"] * 2
+    (kept,) = tmp_path.rglob("*.js")
+    kept.write_text(kept.read_text() + " steal()")
+    assert javascript() == "draw()"
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "[click](javascript:alert)", "![x](http://example.org/x.png)", "[a][b]"]
+)
+def test_words_of_a_study_are_words_in_its_report(small: Any, tmp_path: Path, text: str) -> None:
+    small.study["question"] = small.study["source"] = text
     small.write(tmp_path)
-    before = (tmp_path / "report.html").read_text(encoding="utf-8")
-    small.frame.loc[0, "test/error"] = 0.4321
-    monkeypatch.setattr(write, "javascript", lambda: "made again")
-    small.write(tmp_path)
-    after = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert after != before
-    assert "made again" not in after
-    assert "vegaEmbed" in after
+    marked = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert text not in marked
+    assert text.replace("<", "&lt;") not in marked or "<" in text
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in html
+    assert "href" not in html.split("</main>")[0]
 
 
 def test_figure_that_the_report_has_no_more_goes_and_others_files_stay(small: Any, tmp_path: Path) -> None:

@@ -277,16 +277,6 @@ def test_an_arm_whose_network_cannot_be_built_is_named(ablate: Callable[..., tup
     assert error.startswith("ablate: arm 'other': norm group: 7 groups do not divide 4 channels")
 
 
-def test_a_broken_result_is_named(ablate: Callable[..., tuple[int, str]]) -> None:
-    ablate()
-    (folder,) = cells_of("single").values()
-    (folder / "result.json").write_text("{")
-    code, error = ablate()
-    assert code == 2
-    assert error.startswith(f"ablate: {folder.absolute()}/result.json is not readable JSON")
-    assert error.count("\n") == 1
-
-
 def test_a_store_that_vanishes_is_one_line(
     ablate: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

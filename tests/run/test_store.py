@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -38,7 +39,8 @@ def test_a_frozen_cell_says_all_that_its_process_needs(tmp_path: Path, cell: Cel
     folder = store(tmp_path).freeze(cell)
     assert folder == tmp_path / "mine" / "cells" / cell.id
     frozen = yaml.safe_load((folder / "cell.yaml").read_text())
-    assert frozen == {"id": cell.id, "code": cell.code, "contents": {}, "config": cell.config}
+    place = {"arm": cell.arm, "factors": cell.factors}
+    assert frozen == {"id": cell.id, "code": cell.code, **place, "contents": {}, "config": cell.config}
 
 
 def test_a_cell_without_result_has_none(tmp_path: Path, cell: Cell) -> None:
@@ -119,14 +121,16 @@ def test_freezing_keeps_a_result_of_the_same_code(tmp_path: Path, cell: Cell) ->
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"status": "done", "metrics": 3, "code": "x"}', "\0\0\0"])
-def test_a_broken_result_is_one_line_that_names_it(tmp_path: Path, cell: Cell, study: Study, content: str) -> None:
+def test_a_broken_result_is_none_and_the_table_says_so(tmp_path: Path, cell: Cell, study: Study, content: str) -> None:
     here = store(tmp_path)
     here.write_study(study)
     path = here.freeze(cell) / "result.json"
     path.write_text(content)
-    for ask in (lambda: here.find(cell), lambda: load_results(here.folder)):
-        with pytest.raises(InputError, match=f"^{path} .*delete it and run the study again$"):
-            ask()
+    assert here.find(cell) is None
+    row = load_results(here.folder).set_index("cell").loc[cell.id]
+    assert row["status"] == "failed"
+    assert re.fullmatch(f"{path} .*; run the study again, which trains this cell anew", row["reason"])
+    assert path.read_text() == content, "reading never writes"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../elsewhere", ".hidden", ".."])
@@ -232,7 +236,7 @@ def test_a_study_that_is_not_there_names_the_nearest(tmp_path: Path, study: Stud
 def test_a_broken_study_file_is_one_line_that_names_it(tmp_path: Path, content: str) -> None:
     here = store(tmp_path)
     (here.folder / "study.yaml").write_text(content)
-    with pytest.raises(InputError, match=f"^{here.folder}/study.yaml .*delete it and run the study again$"):
+    with pytest.raises(InputError, match=f"^{here.folder}/study.yaml .*; run the study again, which writes it anew$"):
         load_study(here.folder)
 
 
@@ -319,10 +323,13 @@ def test_history_is_empty_before_the_first_epoch(tmp_path: Path, study: Study) -
 
 
 @pytest.mark.parametrize("content", [b"", b"epoch\n1\n1,2,3\n", b"\xff\xfe\x00\x01", b"hello\n1\n"])
-def test_a_broken_history_is_one_line_that_names_it(tmp_path: Path, study: Study, content: bytes) -> None:
+def test_a_broken_history_is_left_out_and_named(tmp_path: Path, study: Study, content: bytes) -> None:
     here = store(tmp_path)
     here.write_study(study)
-    path = here.freeze(study.cells[0]) / "history.csv"
+    path = finish(here, study.cells[0]) / "history.csv"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"^{path} (is not readable CSV|has no column epoch).*delete its folder"):
-        load_history(here.folder)
+    finish(here, study.cells[1])
+    frame = load_history(here.folder)
+    assert set(frame["cell"]) == {study.cells[1].id}
+    (line,) = frame.attrs["broken"]
+    assert re.fullmatch(f"{path} .*; delete the cell's folder and run the study again", line)

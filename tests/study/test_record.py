@@ -13,6 +13,7 @@ from ablate.network.profile import Profile
 from ablate.run.results import load_study
 from ablate.study.plan import Study, plan_study
 from ablate.study.record import VERSION, CellRecord, StudyRecord
+from ablate.system.reading import BrokenFile
 from tests.cells import TINY
 
 OLD = Path(__file__).resolve().parents[1] / "stored" / "version_0_1" / "orders" / "study.yaml"
@@ -77,10 +78,13 @@ def test_the_form_of_version_0_1_is_read() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": VERSION + 1}, f"was written by a newer version of ablate (form {VERSION + 1}, known: {VERSION})"),
-        ({"claims": None}, "has no claims"),
-        ({"cells": [3]}, "has a cell that is none: 3"),
-        ({"cells": [{"id": "a", "arm": "post"}]}, "has a cell without factors, seed"),
+        (
+            {"version": VERSION + 1},
+            f"it was written by a newer version of ablate (form {VERSION + 1}, known: {VERSION})",
+        ),
+        ({"claims": None}, "it has no claims"),
+        ({"cells": [3]}, "cells[0] must be a mapping and is a whole number"),
+        ({"cells": [{"id": "a", "arm": "post"}]}, "cells[0] has no factors"),
     ],
 )
 def test_what_is_no_record_is_refused(change: dict[str, Any], reason: str, study: Study) -> None:
@@ -92,8 +96,10 @@ def test_what_is_no_record_is_refused(change: dict[str, Any], reason: str, study
 def test_a_file_of_a_newer_version_is_named(tmp_path: Path, study: Study) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump({**record_of(study).to_dict(), "version": 99}))
-    with pytest.raises(InputError, match=rf"^{file} was written by a newer version of ablate \(form 99"):
+    line = rf"^cannot read {file}: it was written by a newer version of ablate \(form 99"
+    with pytest.raises(InputError, match=line) as error:
         load_study(tmp_path)
+    assert not isinstance(error.value, BrokenFile), "nothing may set it aside"
 
 
 def test_what_a_later_form_adds_within_a_version_is_left_out(study: Study) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ablate.errors import InputError
 from ablate.system.files import read_json, write_json
+from ablate.system.reading import BrokenFile
+from ablate.system.schema import checked
 
 FILE = "certificates.json"
+ANEW = "the next run of the study makes it anew"
 
 SAME = "same"
 DIFFER = "differ"
@@ -102,13 +106,12 @@ class Certificate:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Certificate:
-        """From `to_dict()`, also by way of a file; keys that are not known here are left out."""
-        found = dict(plain["evidence"])
-        # JSON has no tuples, and evidence that was read back must equal what was written.
-        found |= {name: tuple(found[name]) for name in ("params", "flops")}
-        evidence = Evidence(**{f.name: found[f.name] for f in fields(Evidence) if f.name in found})
-        own = {f.name: plain[f.name] for f in fields(cls) if f.name != "evidence"}
-        return cls(**own, evidence=evidence)
+        """From `to_dict()`, also by way of a file; keys that are not known here are left out.
+
+        Raises:
+            InputError: a value is missing, or is of another type.
+        """
+        return checked(plain, cls)
 
 
 def write_certificates(folder: Path, certificates: Iterable[Certificate]) -> None:
@@ -120,13 +123,17 @@ def load_certificates(folder: str | Path) -> list[Certificate]:
     """The certificates in a study's folder; none where the study compares nothing or was run before there were any.
 
     Raises:
-        InputError: the file is broken.
+        BrokenFile: the file is not whole; a run of the study makes it anew.
+        InputError: it cannot be read.
     """
     path = Path(folder) / FILE
     if not path.exists():
         return []
-    plain: Sequence[Mapping[str, Any]] = read_json(path, certificates=list)["certificates"]
-    return [Certificate.of(one) for one in plain]
+    plain = read_json(path, again=ANEW, certificates=list)["certificates"]
+    try:
+        return [Certificate.of(one) for one in plain]
+    except InputError as error:
+        raise BrokenFile(f"{path} is not whole ({error}); {ANEW}") from error
 
 
 def _change(before: int, after: int) -> float:
