@@ -131,9 +131,13 @@ class Published(DataSet):
             return self.hub.load(self.channels, self.size[0])
         return Splits(*self.read())
 
-    def _lacks(self, missing: list[str]) -> InputError:
+    @property
+    def how_to_get(self) -> str:
+        """What to do where the files are not here."""
         names = ", ".join(remote.name for remote in self.remotes)
-        return InputError(
-            f"{self.title} is not in {self.folder}: {', '.join(missing)} missing; put {names} ({self.home}) into "
-            f"{self.downloads}, or set data.root, data.download=true, or data.source=hub"
+        return (
+            f"put {names} ({self.home}) into {self.downloads}, or set data.root, data.download=true, or data.source=hub"
         )
+
+    def _lacks(self, missing: list[str]) -> InputError:
+        return InputError(f"{self.title} is not in {self.folder}: {', '.join(missing)} missing; {self.how_to_get}")

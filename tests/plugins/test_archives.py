@@ -113,10 +113,12 @@ def test_what_an_unpacking_that_was_cut_off_left_is_named(
     for asked in ("look", "check", "load"):
         with pytest.raises(InputError) as error:
             getattr(build("cifar10", tmp_path, download=download), asked)()
-        assert str(error.value) == (
-            f"{folder} holds a part of CIFAR-10 ({lacking} missing or empty), as an unpacking that was cut off leaves "
-            f"it; remove the folder, and cifar-10-python.tar.gz {'is' if archive else 'can be'} unpacked in its place"
+        lead, _, remedy = str(error.value).partition("; remove the folder, and ")
+        assert lead == (
+            f"{folder} holds a part of CIFAR-10 ({lacking} missing or empty), as an unpacking that was cut off leaves it"
         )
+        put = "put cifar-10-python.tar.gz (https://www.cs.toronto.edu/~kriz/cifar.html) into "
+        assert remedy.startswith(f"{tmp_path}/cifar-10-python.tar.gz is unpacked anew" if archive else put)
 
 
 def test_what_it_says_helps(tmp_path: Path) -> None:
