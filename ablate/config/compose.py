@@ -253,7 +253,21 @@ def _chosen(overrides: Sequence[str]) -> dict[str, str]:
         name = typed.get(group) or study.get(group) or chosen.get(group)
         if name in config_names(group):
             chosen |= {**settings_of(group, name), group: name}
-    return {**chosen, **study, **typed}
+    return {group: _plugin_of(group, str(name)) for group, name in {**chosen, **study, **typed}.items()}
+
+
+def _plugin_of(group: str, name: str) -> str:
+    """The plugin that a file of its kind's group builds on; any other name as it is."""
+    kind = kind_of_key(group)
+    if kind is None or name in {entry.name for entry in registry.entries(kind.name)}:
+        return name
+    files = config_names(group)
+    seen: set[str] = set()
+    while name in files and name not in seen:
+        seen.add(name)
+        bases = [one for one in read_config(files[name]).get("defaults", []) if isinstance(one, str)]
+        name = next((one for one in bases if one != "_self_"), name)
+    return name
 
 
 def _check(config: DictConfig) -> None:

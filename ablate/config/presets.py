@@ -17,6 +17,7 @@ from ablate.registry.kinds import FILE_GROUPS, KINDS, Kind, kind_of_key
 
 Settings = Mapping[str, Any]
 NO_PRESET = "no_preset"
+FITTED = "fitted"
 
 
 def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
@@ -44,9 +45,6 @@ def unfit_options(settings: Settings, chosen: Mapping[str, str]) -> list[str]:
     Args:
         settings: what the scale sets: key or group -> value.
         chosen: plugin by group.
-
-    Raises:
-        InputError: a plugin does not exist.
     """
     unfit = []
     for key in settings:
@@ -59,6 +57,9 @@ def unfit_options(settings: Settings, chosen: Mapping[str, str]) -> list[str]:
 
 
 def _has_option(kind: Kind, name: str, option: str) -> bool:
+    """Also of a plugin that does not exist, which is for Hydra to say."""
+    if name not in {entry.name for entry in registry.entries(kind.name)}:
+        return True
     return option in {one.name for one in registry.lookup(kind.name, name).parameters}
 
 
@@ -76,7 +77,7 @@ def refuse_fixed(overrides: Sequence[str], chosen: Mapping[str, str]) -> None:
         for key in override.leaves if not override.deletes else ():
             group, _, option = key.partition(".")
             kind = kind_of_key(group)
-            if kind and option in kind.attributes and not _has_option(kind, chosen[group], option):
+            if kind and option in kind.attributes and not _has_option(kind, chosen.get(group, ""), option):
                 entry = registry.lookup(kind.name, chosen[group])
                 plugin = f"{kind.name} '{entry.name}', {entry.file}"
                 raise InputError(f"{override.text}: {plugin}, has no option {option}: it is fixed there")
@@ -103,8 +104,9 @@ def store_without(group: str, name: str, settings: Settings, keys: Collection[st
             inner = inner.setdefault(step, {})
         inner[leaf] = value
     name = "_".join([name, "without", *(key.replace(".", "_") for key in keys)])
-    ConfigStore.instance().store(group=group, name=name, node=node, package="_global_", provider="ablate")
-    return name
+    # In a group of its own, so that nobody is told of it as of a choice.
+    ConfigStore.instance().store(group=f"{group}/{FITTED}", name=name, node=node, package="_global_", provider="ablate")
+    return f"{FITTED}/{name}"
 
 
 def store_none() -> str:

@@ -148,6 +148,8 @@ class Rows(Samples):
 
     def in_memory(self, size: tuple[int, int]) -> Split:
         """All of them, decoded; each must have that size."""
+        if not len(self.labels):
+            raise InputError(f"{self.what} is empty")
 
         def load(index: int) -> Tensor:
             return self._picture(index, lambda picture: whole(picture, self.channels, size, self._name(index)))

@@ -103,6 +103,22 @@ def test_a_study_may_choose_such_a_set_and_an_arm_another(fixed: Path, here: Pat
         plan_study(["+exp=mine", "depth=8"])
 
 
+def test_files_that_build_on_a_plugin_are_what_they_build_on(fixed: Path, here: Path) -> None:
+    files = {
+        "data/mine.yaml": "defaults: [fixed, _self_]\n",
+        "data/again.yaml": "defaults: [mine, _self_]\n",
+        "scale/fast.yaml": "# @package _global_\ndefaults: [override /optim: he2015]\nscale: fast\noptim: {lr: 0.2}\n",
+    }
+    for name, text in files.items():
+        (here / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "conf" / name).write_text(text)
+    for name in ("mine", "again"):
+        assert dict(ablate.compose([f"data={name}"]).data) == {"name": "fixed"}
+        with pytest.raises(InputError, match=f"data.batch_size=7: data 'fixed', {fixed}, has no option"):
+            ablate.compose([f"data={name}", "data.batch_size=7"])
+    assert ablate.compose(["scale=fast"]).optim.lr == 0.2
+
+
 def test_a_scales_options_for_its_own_set_go_with_it() -> None:
     """Its batch size is for any set; how many of the scans are taken is not."""
     assert ablate.compose(["scale=tiny"]).data.train == 128

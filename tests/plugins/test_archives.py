@@ -115,7 +115,8 @@ def test_what_an_unpacking_that_was_cut_off_left_is_named(
             getattr(build("cifar10", tmp_path, download=download), asked)()
         lead, _, remedy = str(error.value).partition("; remove the folder, and ")
         assert lead == (
-            f"{folder} holds a part of CIFAR-10 ({lacking} missing or empty), as an unpacking that was cut off leaves it"
+            f"{folder} holds a part of CIFAR-10 ({lacking} missing or empty), as an unpacking that was cut off leaves "
+            "it"
         )
         put = "put cifar-10-python.tar.gz (https://www.cs.toronto.edu/~kriz/cifar.html) into "
         assert remedy.startswith(f"{tmp_path}/cifar-10-python.tar.gz is unpacked anew" if archive else put)

@@ -190,6 +190,12 @@ def test_pictures_of_another_size_are_named_or_scaled(hub: Callable[..., list[An
     assert torch.equal(image, torch.full((3, 8, 8), 20, dtype=torch.uint8))
 
 
+def test_a_split_without_pictures_is_named(hub: Callable[..., list[Any]], pillow: Any) -> None:
+    hub(lambda split: pictures(pillow, 3 if split == "train" else 0))
+    with pytest.raises(InputError, match="someone/pictures, split test is empty"):
+        build().load()
+
+
 def test_a_row_without_a_picture_is_named(hub: Callable[..., list[Any]], pillow: Any) -> None:
     hub(lambda split: labelled([0, 1]))
     with pytest.raises(InputError, match="someone/pictures, split train, image 0 cannot be read as a picture"):

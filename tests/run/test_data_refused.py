@@ -36,9 +36,7 @@ def unsorted(folder: Path) -> str:
         for file in sorted((folder / "val" / name).iterdir()):
             file.rename(folder / "val" / f"{name}{file.name}")
         (folder / "val" / name).rmdir()
-    return (
-        "d/val holds pictures outside of folders of classes (a0.png, a1.png, a2.png, a3.png, b0.png and 3 more); sort"
-    )
+    return "d/val holds pictures outside of folders of classes (a0.png, a1.png, a2.png, a3.png, b0.png and 3 more)"
 
 
 def dangling(folder: Path) -> str:
