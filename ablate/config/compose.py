@@ -209,6 +209,41 @@ def read_config(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def for_hydra(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Arguments for Hydra's own composition, which then takes presets that fit the other choices, as `compose` does.
+
+    Args:
+        arguments: flags and overrides; those that sweep over values stay as they are.
+
+    Returns:
+        The arguments, and by each that was not typed what was typed for it: nothing where it is added.
+
+    Raises:
+        InputError: a value is typed for what a plugin has fixed.
+    """
+    plain = [text for text in arguments if _is_plain(text)]
+    fitted = _fitted(plain)
+    stand_ins = {new: typed for new, typed in zip(fitted, plain, strict=False) if new != typed}
+    scales = [text for text in arguments if text.startswith("scale=")]
+    for text in fitted[len(plain) :]:
+        # Swept over, a scale is each job's own.
+        if all(scale in plain for scale in scales):
+            stand_ins[text] = scales[-1] if scales else ""
+    replaced = {typed: new for new, typed in stand_ins.items()}
+    added = [replaced[""]] if "" in replaced else []
+    return [*(replaced.get(text, text) for text in arguments), *added], stand_ins
+
+
+def _is_plain(text: str) -> bool:
+    """Whether an argument is an override of one value."""
+    if text.startswith("-"):
+        return False
+    try:
+        return bool(parse([text]))
+    except InputError:
+        return False
+
+
 def _fitted(overrides: Sequence[str]) -> list[str]:
     """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
     fitted = list(overrides)

@@ -8,6 +8,7 @@ import pytest
 
 import ablate
 from ablate import InputError, registry
+from ablate.cli.hydra_flags import through_hydra
 from ablate.study.plan import plan_study
 
 
@@ -132,3 +133,23 @@ def test_a_mistake_in_a_scale_of_ones_own_is_named(here: Path) -> None:
     file.write_text("# @package _global_\ndefaults: [override /data: mnist]\ndata: {batchsize: 8}\n")
     with pytest.raises(InputError, match=r"conf/scale/own\.yaml: unknown key 'data\.batchsize'.*batch_size"):
         ablate.compose(["scale=own"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        (["-m", "data=fixed", "depth=8,14"], [["data=fixed", "depth=8"], ["data=fixed", "depth=14"]]),
+        (["-m", "data=fixed", "scale=tiny", "seed=0,1"], [["data=fixed", "scale=tiny", f"seed={n}"] for n in (0, 1)]),
+        (["-m", "arch=resnet50_v2_keras", "norm=none"], [["arch=resnet50_v2_keras", "norm=none"]]),
+    ],
+)
+def test_the_jobs_of_a_multirun_get_what_was_typed(fixed: Path, arguments: list[str], jobs: list[list[str]]) -> None:
+    """Hydra composes each once before it is composed here: it takes the presets that fit, and nobody sees them."""
+    found: list[list[str]] = []
+    through_hydra(arguments, lambda overrides: found.append(list(overrides)))
+    assert found == jobs
+
+
+def test_a_multirun_refuses_a_value_for_what_is_fixed(fixed: Path) -> None:
+    with pytest.raises(InputError, match=r"data\.batch_size=3: data 'fixed', .* has no option batch_size"):
+        through_hydra(["-m", "data=fixed", "data.batch_size=3", "depth=8,14"], lambda overrides: None)
