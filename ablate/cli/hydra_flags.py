@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.config.compose import HYDRA_VERSION_BASE, for_hydra, prepare
+from ablate.config.compose import HYDRA_VERSION_BASE, fitted, prepare
+from ablate.config.fitting import for_hydra
 from ablate.config.messages import as_input_error
 from ablate.errors import AblateError, InputError
 from ablate.registry import store_schemas
@@ -43,7 +44,7 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
     _refuse_bad_flags(arguments)
     prepare()
     store_schemas()
-    arguments, stand_ins = for_hydra(arguments)
+    arguments, stand_ins = for_hydra(arguments, fitted)
     process = os.getpid()
     failures: list[tuple[str, Exception]] = []
 

@@ -23,13 +23,14 @@ from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
+from ablate.config.fitting import Files, fitted_scale
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
-from ablate.config.presets import refuse_fixed, replaced_parts, store_none, store_without, unfit_options
+from ablate.config.presets import replaced_parts, store_none, store_without
 from ablate.config.schema import root_defaults, root_schema
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
-from ablate.registry.kinds import KINDS, Kind, kind_of_key
+from ablate.registry.kinds import Kind, kind_of_key
 from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
@@ -95,7 +96,7 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
     _set_up()
     try:
-        config = hydra.compose("config", overrides=_fitted(overrides))
+        config = hydra.compose("config", overrides=fitted(overrides))
         _check(config)
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
@@ -209,100 +210,21 @@ def read_config(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def for_hydra(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Arguments for Hydra's own composition, which then takes presets that fit the other choices, as `compose` does.
-
-    Args:
-        arguments: flags and overrides; those that sweep over values stay as they are.
-
-    Returns:
-        The arguments, and by each that was not typed what was typed for it: nothing where it is added.
-
-    Raises:
-        InputError: a value is typed for what a plugin has fixed.
-    """
-    plain = [text for text in arguments if _is_plain(text)]
-    fitted = _fitted(plain)
-    stand_ins = {new: typed for new, typed in zip(fitted, plain, strict=False) if new != typed}
-    scales = [text for text in arguments if text.startswith("scale=")]
-    for text in fitted[len(plain) :]:
-        # Swept over, a scale is each job's own.
-        if all(scale in plain for scale in scales):
-            stand_ins[text] = scales[-1] if scales else ""
-    replaced = {typed: new for new, typed in stand_ins.items()}
-    added = [replaced[""]] if "" in replaced else []
-    return [*(replaced.get(text, text) for text in arguments), *added], stand_ins
-
-
-def _is_plain(text: str) -> bool:
-    """Whether an argument is an override of one value."""
-    if text.startswith("-"):
-        return False
-    try:
-        return bool(parse([text]))
-    except InputError:
-        return False
-
-
-def _fitted(overrides: Sequence[str]) -> list[str]:
+def fitted(overrides: Sequence[str]) -> list[str]:
     """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
-    fitted = list(overrides)
+    fits = list(overrides)
     for place, text in enumerate(overrides):
         name = text.removeprefix("arch=")
         if text == "arch=null":
-            fitted[place] = f"arch={store_none()}"
+            fits[place] = f"arch={store_none()}"
         elif text.endswith("=null") and (kind := kind_of_key(text.removesuffix("=null"))) and kind.several:
-            fitted[place] = f"{kind.group}={NONE}"
+            fits[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
             # The preset's options belong to the part that it chooses; another part would refuse them as unknown.
             if replaced := replaced_parts(overrides, settings):
-                fitted[place] = f"arch={store_without('arch', name, settings, replaced)}"
-    return [*fitted, *_fitted_scale(overrides)]
-
-
-def _fitted_scale(overrides: Sequence[str]) -> list[str]:
-    """A choice of the scale without the options that a chosen plugin does not have; nothing where all fit.
-
-    Raises:
-        InputError: a value is typed for what a plugin has fixed.
-    """
-    chosen = _chosen(overrides)
-    if chosen["scale"] not in config_names("scale"):
-        return []
-    refuse_fixed(overrides, chosen)
-    settings = settings_of("scale", chosen["scale"])
-    unfit = unfit_options(settings, chosen)
-    return [f"scale={store_without('scale', chosen['scale'], settings, unfit)}"] if unfit else []
-
-
-def _chosen(overrides: Sequence[str]) -> dict[str, str]:
-    """The plugin or file of each group: by what is typed, else by the files that are chosen, else by default."""
-    typed = {one.key: one.value for one in parse(overrides) if isinstance(one.value, str) and not one.deletes}
-    chosen = {kind.group: kind.default for kind in KINDS.values() if kind.default}
-    for default in read_config(conf_dir() / "config.yaml")["defaults"]:
-        chosen |= {key: value for key, value in default.items() if value} if isinstance(default, dict) else {}
-    # In the order of the defaults list, whose last word counts; a study's file may choose the scale.
-    study = settings_of("exp", typed["exp"]) if typed.get("exp") in config_names("exp") else {}
-    for group in ("scale", "arch"):
-        name = typed.get(group) or study.get(group) or chosen.get(group)
-        if name in config_names(group):
-            chosen |= {**settings_of(group, name), group: name}
-    return {group: _plugin_of(group, str(name)) for group, name in {**chosen, **study, **typed}.items()}
-
-
-def _plugin_of(group: str, name: str) -> str:
-    """The plugin that a file of its kind's group builds on; any other name as it is."""
-    kind = kind_of_key(group)
-    if kind is None or name in {entry.name for entry in registry.entries(kind.name)}:
-        return name
-    files = config_names(group)
-    seen: set[str] = set()
-    while name in files and name not in seen:
-        seen.add(name)
-        bases = [one for one in read_config(files[name]).get("defaults", []) if isinstance(one, str)]
-        name = next((one for one in bases if one != "_self_"), name)
-    return name
+                fits[place] = f"arch={store_without('arch', name, settings, replaced)}"
+    return [*fits, *fitted_scale(overrides, Files(config_names, settings_of, read_config))]
 
 
 def _check(config: DictConfig) -> None:

@@ -40,7 +40,7 @@ def refuse_overwriting(model: nn.Module, config: Mapping[str, Any], channels: in
     """Refuse a network in which a module overwrites what is read afterwards.
 
     Args:
-        model: on the meta device, where nothing is computed; it is left as it was, but for its mode.
+        model: on the meta device, where nothing is computed; left in training mode.
         config: of the network.
         channels: of the images.
         size: height and width of the images.
@@ -54,6 +54,7 @@ def refuse_overwriting(model: nn.Module, config: Mapping[str, Any], channels: in
     for training in (False, True):
         with torch.set_grad_enabled(training), torch.device("meta"):
             fault = _fault(model.train(training), images, labels)
+        model.zero_grad()
         if fault is not None:
             raise InputError(f"{fault}; {REMEDY}{_suspects(config)}")
 
@@ -66,7 +67,7 @@ def _fault(model: nn.Module, images: Tensor, labels: Tensor) -> str | None:
             loss = training_loss(model, images, labels)
         if watch.fault is None and loss.requires_grad:
             loss.backward()
-    except RuntimeError as error:
+    except Exception as error:
         # Autograd keeps some of what it needs in the tensors themselves. Any other trouble, as of a module that looks
         # at values, which there are none of here, is not what is looked for.
         if "in-place operation" in str(error) or "inplace operation" in str(error):
