@@ -94,7 +94,7 @@ def _chosen(overrides: Sequence[str], files: Files) -> dict[str, str]:
     # In the order of the defaults list, whose last word counts; a study's file may choose the scale.
     study = files.settings("exp", typed["exp"]) if typed.get("exp") in files.names("exp") else {}
     for group in ("scale", "arch"):
-        name = typed.get(group) or study.get(group) or chosen.get(group)
+        name = str(typed.get(group) or study.get(group) or chosen.get(group))
         if name in files.names(group):
             chosen |= {**files.settings(group, name), group: name}
     return {group: _plugin_of(group, str(name), files) for group, name in {**chosen, **study, **typed}.items()}
