@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from ablate.interfaces.tracker import Tracker as Tracker
     from ablate.interfaces.training import Optim as Optim
     from ablate.interfaces.training import Schedule as Schedule
-    from ablate.network.build import build_model as build_model
+    from ablate.network.checked import build_model as build_model
     from ablate.network.memory import free_gpu_memory as free_gpu_memory
     from ablate.network.memory import training_memory_of as training_memory_of
     from ablate.network.memory_format import pixel_mean as pixel_mean
@@ -86,7 +86,7 @@ _HOMES = {
     ],
     "ablate.network.memory_format": ["pixel_mean", "subsampled"],
     "ablate.network.memory": ["free_gpu_memory", "training_memory_of"],
-    "ablate.network.build": ["build_model"],
+    "ablate.network.checked": ["build_model"],
     "ablate.system.processes": ["cores", "preloaded_context"],
     "ablate.registry.registration": ["build", "register"],
     "ablate.run.results": ["load_results"],

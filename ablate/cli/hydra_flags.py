@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.config.compose import HYDRA_VERSION_BASE, prepare
+from ablate.config.compose import HYDRA_VERSION_BASE, fitted, prepare
+from ablate.config.fitting import for_hydra
 from ablate.config.messages import as_input_error
 from ablate.errors import AblateError, InputError
 from ablate.registry import store_schemas
@@ -43,11 +44,13 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
     _refuse_bad_flags(arguments)
     prepare()
     store_schemas()
+    arguments, stand_ins = for_hydra(arguments, fitted)
     process = os.getpid()
     failures: list[tuple[str, Exception]] = []
 
     def job(config: DictConfig) -> None:
-        overrides = list(HydraConfig.get().overrides.task)
+        texts = [stand_ins.get(text, text) for text in HydraConfig.get().overrides.task]
+        overrides = [text for text in texts if text]
         try:
             run(overrides)
         except Exception as error:

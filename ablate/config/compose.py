@@ -23,6 +23,7 @@ from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
+from ablate.config.fitting import Files, fitted_scale
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
@@ -95,7 +96,7 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
     _set_up()
     try:
-        config = hydra.compose("config", overrides=_fitted(overrides))
+        config = hydra.compose("config", overrides=fitted(overrides))
         _check(config)
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
@@ -209,21 +210,21 @@ def read_config(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _fitted(overrides: Sequence[str]) -> list[str]:
+def fitted(overrides: Sequence[str]) -> list[str]:
     """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
-    fitted = list(overrides)
+    fits = list(overrides)
     for place, text in enumerate(overrides):
         name = text.removeprefix("arch=")
         if text == "arch=null":
-            fitted[place] = f"arch={store_none()}"
+            fits[place] = f"arch={store_none()}"
         elif text.endswith("=null") and (kind := kind_of_key(text.removesuffix("=null"))) and kind.several:
-            fitted[place] = f"{kind.group}={NONE}"
+            fits[place] = f"{kind.group}={NONE}"
         elif name != text and name in config_names("arch"):
             settings = settings_of("arch", name)
             # The preset's options belong to the part that it chooses; another part would refuse them as unknown.
             if replaced := replaced_parts(overrides, settings):
-                fitted[place] = f"arch={store_without(name, settings, replaced)}"
-    return fitted
+                fits[place] = f"arch={store_without('arch', name, settings, replaced)}"
+    return [*fits, *fitted_scale(overrides, Files(config_names, settings_of, read_config))]
 
 
 def _check(config: DictConfig) -> None:

@@ -1,4 +1,7 @@
-"""Presets (arch) beside other choices: the options that a preset gives to a part go with that part."""
+"""Presets (arch, scale) beside other choices: the options that a preset gives to a part go with that part.
+
+A scale gives its batch size to whatever data set is chosen, but to one whose batch size is fixed.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from ablate import registry
 from ablate.config.overrides import parse
-from ablate.registry.kinds import KINDS
+from ablate.errors import InputError
+from ablate.registry.kinds import FILE_GROUPS, KINDS, Kind, kind_of_key
 
 Settings = Mapping[str, Any]
 NO_PRESET = "no_preset"
+FITTED = "fitted"
 
 
 def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
@@ -30,22 +36,77 @@ def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
     ]
 
 
-def store_without(name: str, settings: Settings, kinds: Collection[str]) -> str:
-    """Make a preset known to Hydra that sets no options for these kinds, and return its name."""
-    # Written as a file of `conf/arch` would be: Hydra then composes it in the preset's place, below all that was typed.
-    groups = [kind.group for kind in KINDS.values()]
-    node: dict[str, Any] = {"defaults": [{f"override /{kind}": settings[kind]} for kind in groups if kind in settings]}
+def unfit_options(settings: Settings, chosen: Mapping[str, str]) -> list[str]:
+    """The options that a scale sets and a chosen plugin does not have: dotted keys.
+
+    Those that go with another plugin, which is the scale's own choice, and those that the plugin has as a plain
+    attribute. Any other is a mistake in the file, and left for Hydra to refuse.
+
+    Args:
+        settings: what the scale sets: key or group -> value.
+        chosen: plugin by group.
+    """
+    unfit = []
+    for key in settings:
+        group, _, option = key.partition(".")
+        kind = kind_of_key(group)
+        if kind and option and group in chosen and not _has_option(kind, chosen[group], option):
+            is_replaced = settings.get(group, chosen[group]) != chosen[group]
+            unfit += [key] if is_replaced or option in kind.attributes else []
+    return unfit
+
+
+def _has_option(kind: Kind, name: str, option: str) -> bool:
+    """Also of a plugin that does not exist, which is for Hydra to say."""
+    if name not in {entry.name for entry in registry.entries(kind.name)}:
+        return True
+    return option in {one.name for one in registry.lookup(kind.name, name).parameters}
+
+
+def refuse_fixed(overrides: Sequence[str], chosen: Mapping[str, str]) -> None:
+    """Refuse a value that is typed for what a plugin has fixed.
+
+    Args:
+        overrides: Hydra overrides.
+        chosen: plugin by group.
+
+    Raises:
+        InputError: there is one; names the plugin and its file.
+    """
+    for override in parse(overrides):
+        for key in override.leaves if not override.deletes else ():
+            group, _, option = key.partition(".")
+            kind = kind_of_key(group)
+            if kind and option in kind.attributes and not _has_option(kind, chosen.get(group, ""), option):
+                entry = registry.lookup(kind.name, chosen[group])
+                plugin = f"{kind.name} '{entry.name}', {entry.file}"
+                raise InputError(f"{override.text}: {plugin}, has no option {option}: it is fixed there")
+
+
+def store_without(group: str, name: str, settings: Settings, keys: Collection[str]) -> str:
+    """Make a preset known to Hydra that lacks some of its keys, and return its name.
+
+    Args:
+        group: of the preset.
+        name: of the preset.
+        settings: what it sets: key or group -> value.
+        keys: dotted ones, or the kinds of plugins that no option is set for.
+    """
+    # Written as a file of the group would be: Hydra then composes it in the preset's place, below all that was typed.
+    groups = {*(kind.group for kind in KINDS.values()), *FILE_GROUPS} - {group}
+    node: dict[str, Any] = {"defaults": [{f"override /{key}": settings[key]} for key in settings if key in groups]}
     for key, value in settings.items():
         *path, leaf = key.split(".")
-        if key in groups or path[:1] in [[kind] for kind in kinds]:
+        if key in groups or key in keys or path[:1] in [[kind] for kind in keys]:
             continue
         inner = node
         for step in path:
             inner = inner.setdefault(step, {})
         inner[leaf] = value
-    name = "_".join([name, "without", *kinds, "options"])
-    ConfigStore.instance().store(group="arch", name=name, node=node, package="_global_", provider="ablate")
-    return name
+    name = "_".join([name, "without", *(key.replace(".", "_") for key in keys)])
+    # In a group of its own, so that nobody is told of it as of a choice.
+    ConfigStore.instance().store(group=f"{group}/{FITTED}", name=name, node=node, package="_global_", provider="ablate")
+    return f"{FITTED}/{name}"
 
 
 def store_none() -> str:

@@ -13,11 +13,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Part of a data set, held in memory.
+    """Part of a data set, held in memory; not empty.
 
     Attributes:
-        images: (N, C, H, W) uint8.
-        labels: (N,) int64, in 0 .. classes - 1.
+        images: (N, C, H, W) uint8, of the channels and the size that the data set declares.
+        labels: (N,) int64, in 0 .. classes - 1: a tensor, as the images are.
     """
 
     images: Tensor
@@ -79,7 +79,8 @@ class DataSet(abc.ABC):
         channels: of an image.
         size: height and width of an image, in pixels.
         classes: number of classes.
-        batch_size: images in a training step, at least 1.
+        batch_size: images in a training step, at least 1. As an option it is set by scales and may be typed; a set
+            whose batches have one size has a plain attribute, which no scale changes.
         samples: images in the training and in the test split, where that is known without reading them.
         imports: modules that `load` imports where it runs; the processes of cells start with them imported.
         incidental: options that say how the data gets here, such as `download`; they are no part of a cell's identity.
@@ -108,6 +109,17 @@ class DataSet(abc.ABC):
 
         No thread and no CUDA context may be started here: they would be lost at the fork.
         """
+
+    def look(self) -> bool:
+        """Look at what is here, for a plan: nothing is fetched, made or unpacked.
+
+        Returns:
+            Whether the data is here, as far as this can tell.
+
+        Raises:
+            InputError: what is here is a part of it, or broken; says what to do about it.
+        """
+        return True
 
     def check(self) -> None:  # noqa: B027 - embedded data has nothing to look for
         """Look whether the data is there, and fetch or make it where that is asked for; before any cell is started.

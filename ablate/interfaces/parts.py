@@ -102,6 +102,8 @@ class Norm(Protocol):
     def __call__(self, parts: Parts, channels: int) -> nn.Module:
         """A module (N, channels, H, W) -> (N, channels, H, W), a new one for each place where a norm stands.
 
+        Where something else reads its input afterwards, as a shortcut may, it must not work in place.
+
         Raises:
             InputError: it cannot normalise so many channels.
         """
@@ -111,7 +113,25 @@ class Act(Protocol):
     """What makes the non-linearities of a network; a function will do. Called as `act(parts, *, options)`."""
 
     def __call__(self, parts: Parts) -> nn.Module:
-        """A module that keeps any shape, a new one for each place where a non-linearity stands."""
+        """A module that keeps any shape, a new one for each place where a non-linearity stands.
+
+        Where something else reads its input afterwards, as a shortcut may, it must not work in place.
+        """
+
+
+class Counted(Protocol):
+    """A module that says itself what it costs, where its operations would show something else.
+
+    As a layer of few connections does that runs as a full one, with zeros for those that it lacks.
+    """
+
+    def multiply_adds(self, x: Tensor, output: Tensor) -> int:
+        """Of one call.
+
+        Args:
+            x: what it was called with; what else it was called with stands behind it.
+            output: what it gave.
+        """
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any, Protocol, cast
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ablate import registry
 from ablate.errors import InputError
 from ablate.interfaces.parts import Init, Parts
 from ablate.network.memory_format import replace_narrow_pointwise
+from ablate.network.multiply_adds import MultiplyAdds
 from ablate.system.streams import generator, stream_seed
 
 
@@ -62,7 +62,7 @@ def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.M
     Raises:
         InputError: an unknown plugin or option, or a combination of parts that makes no sense.
     """
-    config = _plain(cfg)
+    config = plain(cfg)
     channels, size, classes = image_shape(config, data)
     if channels < 1 or classes < 2:
         raise InputError(f"a classifier needs an image channel and two classes, not {channels} and {classes}")
@@ -114,25 +114,23 @@ def count_parameters(model: nn.Module) -> int:
 def count_flops(model: nn.Module, input_shape: Sequence[int]) -> int:
     """Multiply-adds of one forward pass in eval mode, the papers' "FLOPs": a multiplication with its addition is one.
 
-    Convolutions and matrix products count; norms, activations, pooling and additions do not. The pass runs where the
-    model is: build it under `torch.device("meta")` and nothing is computed.
+    What counts is said by `MultiplyAdds`. The pass runs where the model is: build it under `torch.device("meta")` and
+    nothing is computed.
 
     Args:
         model: it is left as it was.
         input_shape: (N, C, H, W).
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    counter = FlopCounterMode(display=False)
     # In eval mode, which auxiliary classifiers sit out: papers do not count them.
-    with eval_mode(model), torch.no_grad(), counter:
+    with eval_mode(model), torch.no_grad(), MultiplyAdds(model) as counter:
         model(torch.zeros(*input_shape, device=device))
-    # The counter takes a multiplication and an addition as two operations.
-    return int(counter.get_total_flops()) // 2
+    return counter.total
 
 
 def image_shape(cfg: Mapping[str, Any], data: ImageSource | None = None) -> tuple[int, tuple[int, int], int]:
     """Channels, (height, width) and classes: from `data`, else from `image`, else from the data set of the config."""
-    config = _plain(cfg)
+    config = plain(cfg)
     image = config.get("image") or {}
     channels, size, classes = (image.get(key) if data is None else None for key in ("channels", "size", "classes"))
     if channels is None or size is None or classes is None:
@@ -170,7 +168,7 @@ def _backbone(parts: Parts) -> nn.Module:
     return model
 
 
-def _plain(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
+def plain(cfg: Mapping[str, Any]) -> Mapping[str, Any]:
     """The config as plain dictionaries, which a network of a thousand units reads much faster."""
     if isinstance(cfg, DictConfig):
         return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))

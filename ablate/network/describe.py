@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ablate.interfaces.backbone import Backbone
 from ablate.network.build import build_model, count_flops, count_parameters, eval_mode, image_shape
+from ablate.network.multiply_adds import MultiplyAdds
 from ablate.network.receptive_field import Field, ReceptiveFields
 from ablate.registry.blame import blaming
 
@@ -99,23 +99,24 @@ def _run(model: nn.Module, parts: Mapping[str, nn.Module], image: Sequence[int])
     """A row for each part that makes something of its input, in the order in which they ran."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     x = torch.zeros(1, *image, device=device)
-    counter, fields = FlopCounterMode(display=False), ReceptiveFields(x)
+    counter, fields = MultiplyAdds(model), ReceptiveFields(x)
     rows: list[Row] = []
     spent: dict[str, int] = {}
 
     def before(name: str, module: nn.Module, inputs: Any) -> None:
         # The counter sums over the whole pass, and what a part costs is the difference between its end and its start.
-        spent[name] = counter.get_total_flops()
+        spent[name] = counter.total
 
     def after(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         # An identity, as a `final` that a family leaves empty, is no part that a reader would look for.
         if output is inputs[0]:
             return
         field = fields.of(output) if output.dim() == 4 else None
-        flops = (counter.get_total_flops() - spent[name]) // 2
+        flops = counter.total - spent[name]
         rows.append(Row(name, tuple(output.shape[1:]), count_parameters(module), flops, field))
 
-    with _hooks(parts, before, after), eval_mode(model), torch.no_grad(), counter, fields:
+    # The counter's own hooks first: a part may be a module that says itself what it costs.
+    with eval_mode(model), torch.no_grad(), counter, fields, _hooks(parts, before, after):
         model(x)
     return rows
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ablate.interfaces.data import DataSet
 
-VERSION = 1  # of what is kept; a change makes the kept ones worthless
+VERSION = 2  # of what is kept; a change makes the kept ones worthless
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,17 @@ class MetaNetwork:
             with torch.device("meta"):
                 self.model = build_model(self.config, self.data).train()
         self.uses = tuple(key for key in network_keys() if key in self.config.read)
+
+    def refuse_overwriting(self) -> None:
+        """Refuse a part that changes in place what others read.
+
+        Raises:
+            InputError: there is one.
+        """
+        from ablate.network.overwriting import may_overwrite, refuse_overwriting
+
+        if may_overwrite(self.model, self.config):
+            refuse_overwriting(self.model, self.config, self.data.channels, self.data.size)
 
     @cached_property
     def params(self) -> int:
@@ -153,16 +164,24 @@ def split_sizes(node: Mapping[str, Any]) -> tuple[int, int] | None:
 
     Returns:
         None where nothing says it and the data is not here.
+
+    Raises:
+        InputError: what is here is broken, or is not what a data set is to give.
     """
+    from ablate.interfaces.splits import load_splits
+
     data: DataSet = registry.build("data", node)
     # Most sets declare it: a plan then needs no data on this machine.
     if data.samples is not None:
         return data.samples
+    if not data.look():
+        return None
     try:
         data.check()
     except InputError:
         return None
-    splits = data.load()
+    with blaming({"data": node}, "loading the data"):
+        splits = load_splits(data)
     return len(splits.train.labels), len(splits.test.labels)
 
 
@@ -174,6 +193,7 @@ def _profile(shape: str, code: str) -> Profile:
     if known is None:
         # From the text and not from the caller's config: what is kept can depend on nothing else than its key.
         network = MetaNetwork(json.loads(shape))
+        network.refuse_overwriting()
         known = Profile(network.params, network.flops, network.layers, network.uses)
         _keep(path, known)
     return known

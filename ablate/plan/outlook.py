@@ -14,7 +14,7 @@ from ablate.plan.power import ClaimPower, claim_powers
 from ablate.plan.stored import results_frame, stored_results
 from ablate.plan.times import IMPORTS_S, STORED, CellTime, Timer, makespan, stored_seconds
 from ablate.preflight.certificate import Certificate, marks
-from ablate.preflight.check import check
+from ablate.preflight.check import check, look_at_data
 from ablate.preflight.precision import slow_precision
 from ablate.run.names import refuse_other_design
 from ablate.run.recovery import known_certificates
@@ -113,6 +113,7 @@ def look_ahead(study: Study) -> Outlook:
     checked = check(study, study.cells, known_certificates(store))
     engine, networks, certificates = checked.engine, checked.profiles, checked.certificates
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
+    look_at_data(left)
     slots = engine.slots(len(left) or 1, study.threads)
     timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)

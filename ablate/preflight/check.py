@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ablate import registry
 from ablate.cell.callbacks import build_callbacks
+from ablate.config.contents import contents_of
 from ablate.errors import InputError
 from ablate.interfaces.engine import Engine
 from ablate.interfaces.tracker import Tracker
@@ -17,11 +18,14 @@ from ablate.preflight.capacity import refuse_too_large
 from ablate.preflight.certificate import Certificate
 from ablate.preflight.certificate.certify import certify, refuse_no_ops
 from ablate.preflight.unused import refuse_unused
-from ablate.registry.blame import blaming
+from ablate.registry.blame import blaming, is_own
 from ablate.registry.kinds import KINDS
 from ablate.study.cells import Cell
 from ablate.study.plan import Study
 from ablate.training.options import check_options
+
+if TYPE_CHECKING:
+    from ablate.interfaces.data import DataSet
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def check_parts(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: one of them does not.
     """
+    from ablate.interfaces.splits import check_declared
+
     check_options(config["trainer"])
     for kind in KINDS.values():
         if kind.makes_network or not kind.comparable or kind.passed or kind.group not in config:
@@ -139,19 +145,58 @@ def check_parts(config: Mapping[str, Any]) -> None:
         nodes = config[kind.group]
         for node in nodes.values() if kind.several else [nodes]:
             with blaming({kind.group: nodes}, f"building {kind.name}"):
-                registry.build(kind.name, node)
+                plugin = registry.build(kind.name, node)
+                if kind.name == "data":
+                    check_declared(plugin)
     check_looking_on(config)
     if config.get("callbacks"):
         with blaming({"callbacks": config["callbacks"]}, "building the callbacks"):
             build_callbacks(config)
 
 
-def check_data(cells: Iterable[Cell]) -> None:
-    """Look for the data of these cells before any process starts, and fetch it where that is asked for.
+def look_at_data(cells: Iterable[Cell]) -> None:
+    """Look at what is here of the data of these cells, for a plan: nothing is fetched, made or unpacked.
 
     Raises:
-        InputError: some of it is not there; says what to put where.
+        InputError: what is here is a part of it, or broken. Where nothing is here a plan does without.
     """
-    for node in {repr(cell.config["data"]): cell.config["data"] for cell in cells}.values():
+    from ablate.interfaces.data import DataSet  # not at the top: it imports torch
+
+    for node in _data_nodes(cells):
         with blaming({"data": node}, "looking for the data"):
-            registry.build("data", node).check()
+            data = registry.build("data", node)
+            # A set that does not say how to look is loaded where its size is asked for, and else left alone.
+            is_here = data.look() and type(data).look is not DataSet.look
+        if is_here:
+            _try_out(data, node)
+
+
+def check_data(cells: Iterable[Cell]) -> None:
+    """Look for the data of these cells before any process starts, fetch it where that is asked for, and load it once.
+
+    What would else end every cell (files that are cut off, labels of another type) ends the command here.
+
+    Raises:
+        InputError: some of it is not there, or is not what a data set is to give; says what to put where.
+    """
+    for node in _data_nodes(cells):
+        with blaming({"data": node}, "looking for the data"):
+            data = registry.build("data", node)
+            data.check()
+        _try_out(data, node)
+
+
+def _data_nodes(cells: Iterable[Cell]) -> list[Mapping[str, Any]]:
+    """The `data` of these cells, each once."""
+    return list({repr(cell.config["data"]): cell.config["data"] for cell in cells}.values())
+
+
+def _try_out(data: DataSet, node: Mapping[str, Any]) -> None:
+    """Load data, unless it is built in and nothing can be wrong with it: embedded, or verified to be as published."""
+    from ablate.interfaces.splits import check_first_images, load_splits
+
+    config = {"data": node}
+    if not is_own(registry.lookup("data", node["name"])) and not contents_of(config).digests:
+        return
+    with blaming(config, "loading the data"):
+        check_first_images(data, load_splits(data))

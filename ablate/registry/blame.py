@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 from ablate.errors import AblateError, InputError
 from ablate.registry.kinds import KINDS, Kind, passed
-from ablate.registry.registration import Entry, lookup
+from ablate.registry.registration import Entry, entry_of, lookup
 from ablate.system.paths import plugin_dir
 
 DECIDES_NUMBERS = False
@@ -39,6 +40,18 @@ def blaming(nodes: Mapping[str, Any], what: str) -> Iterator[None]:
         raise InputError(_account(error, entries, what)) from error
 
 
+def named_by(plugin: object) -> str:
+    """A plugin that was built by its kind, name and file; by its class where a function made it.
+
+    As in `data 'photos', /home/me/plugins/photos.py`.
+    """
+    entry = entry_of(type(plugin))
+    if entry is not None:
+        return named(entry)
+    file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None)
+    return f"{type(plugin).__name__}, {file}" if file else type(plugin).__name__
+
+
 def _nodes(kind: Kind, nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The nodes of a kind's plugins in a config."""
     if kind.group not in nodes:
@@ -49,10 +62,10 @@ def _nodes(kind: Kind, nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _account(error: Exception, entries: list[Entry], what: str) -> str:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     place = _place(error, entries)
-    text = f"{what} fails: {said}" + (f" ({_named(place[0])} line {place[1]})" if place else "")
+    text = f"{what} fails: {said}" + (f" ({named(place[0])} line {place[1]})" if place else "")
     # Where a part only breaks what is built around it, its own lines are not in the traceback.
-    suspects = [_named(entry) + f", passed ({', '.join(passed(entry.kind))})" for entry in entries if _is_own(entry)]
-    if not suspects or (place and _is_own(place[0])):
+    suspects = [named(entry) + f", passed ({', '.join(passed(entry.kind))})" for entry in entries if is_own(entry)]
+    if not suspects or (place and is_own(place[0])):
         return text
     return f"{text}; not built in: {'; '.join(suspects)}"
 
@@ -65,12 +78,14 @@ def _place(error: Exception, entries: list[Entry]) -> tuple[Entry, int] | None:
         for entry in entries
         if frame.filename == entry.file and frame.lineno is not None
     ]
-    return next((place for place in places if _is_own(place[0])), places[0] if places else None)
+    return next((place for place in places if is_own(place[0])), places[0] if places else None)
 
 
-def _named(entry: Entry) -> str:
+def named(entry: Entry) -> str:
+    """A plugin by its kind, name and file."""
     return f"{entry.kind} '{entry.name}', {entry.file}"
 
 
-def _is_own(entry: Entry) -> bool:
+def is_own(entry: Entry) -> bool:
+    """Whether a plugin is not one of those that come with ablate."""
     return plugin_dir() not in Path(entry.file).resolve().parents

@@ -35,6 +35,8 @@ class Kind:
         sets_pace: what of it decides how fast a cell trains and how much memory that takes: nothing, which plugin
             ("name"), or its options too.
         comparable: arms and grids may set it.
+        attributes: what its plugins have as an option or, where it is fixed, as a plain attribute. Scales set such an
+            option; a plugin that has none keeps its own value.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Kind:
     gives_shape: bool = False
     sets_pace: Literal["nothing", "name", "options"] = "nothing"
     comparable: bool = True
+    attributes: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -124,7 +127,7 @@ def _declare_built_in() -> None:
              passed=("parts",), base=f"{parts}:Act"),
         Kind("init", "initial values of the parameters", Role.TRAINING, default="he", base=f"{parts}:Init"),
         Kind("data", "a data set and its split", Role.TRAINING, default="digits", base=f"{data}:DataSet",
-             gives_shape=True, sets_pace="options"),
+             gives_shape=True, sets_pace="options", attributes=("batch_size",)),
         Kind("augment", "random changes to training images", Role.TRAINING, default="shift", base=f"{data}:Augment",
              sets_pace="options"),
         Kind("evaluation", "what of an image the network is shown when it is measured", Role.MEASURING,

@@ -183,6 +183,12 @@ def lookup(kind: str, name: str) -> Entry:
     return _entries[kind, name]
 
 
+def entry_of(factory: Callable[..., Any]) -> Entry | None:
+    """The plugin that a class or function was registered as by now."""
+    known = ((entry, _made.get((entry.kind, entry.name, entry.module))) for entry in _entries.values())
+    return next((entry for entry, made in known if made is factory), None)
+
+
 def build(kind: str, node: Mapping[str, Any], *args: Any, **given: Any) -> Any:
     """Build the plugin that a config node names, with the node's options.
 

@@ -49,6 +49,13 @@ class BackboneConformance(PartConformance):
             x = model.stages.get_submodule(name)(x)
             assert x.shape[1] == channels
 
+    def test_what_others_read_is_not_overwritten(self) -> None:
+        """Of what it is given that is the images: an evaluation shows a network several views of them."""
+        with torch.device("meta"):
+            given = images()
+            build_model(self.config())(given)
+        assert given._version == 0
+
     def test_width_scales_it(self) -> None:
         with torch.device("meta"):
             assert count_parameters(self.build(width=1.0)) < count_parameters(self.build(width=2.0))

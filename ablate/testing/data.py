@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ablate import registry
 from ablate.interfaces.data import DataSet, Samples, Split, Splits, Window
+from ablate.interfaces.splits import check_declared, check_splits
 from ablate.testing._base import refusal
 from ablate.testing.feeding import FeedingConformance
-from ablate.training.loading import check_splits
 
 READ = 3  # images of a split that are read from files
 
@@ -65,6 +65,7 @@ class DataConformance(FeedingConformance):
 
     def test_it_says_the_shape_of_its_images_before_it_reads_them(self) -> None:
         data = self.make()
+        check_declared(data)
         height, width = data.size
         for value in (data.channels, height, width, data.batch_size):
             assert isinstance(value, int)
@@ -128,6 +129,11 @@ class DataConformance(FeedingConformance):
             assert refusal(data.load)
         else:
             data.load()
+
+    def test_a_look_finds_what_is_there(self) -> None:
+        data = self.make()
+        data.check()
+        assert data.look() is True
 
     def test_what_it_imports_is_there(self) -> None:
         for name in self.make().imports:

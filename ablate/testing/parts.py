@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from ablate.interfaces.parts import Parts
-from ablate.network.build import build_model, count_parameters
-from ablate.testing._base import Conformance
+from ablate.network.build import build_model, count_parameters, image_shape
+from ablate.network.overwriting import refuse_overwriting
+from ablate.testing._base import Conformance, refusal
 from ablate.testing.networks import IMAGE, all_logits, images, make_parts, network_config, untrained
 
 
@@ -46,6 +47,13 @@ class PartConformance(Conformance):
         before = torch.get_rng_state()
         build_model(self.config())
         assert torch.equal(before, torch.get_rng_state())
+
+    def test_what_others_read_is_not_overwritten(self) -> None:
+        config = self.config()
+        channels, size, _ = image_shape(config)
+        with torch.device("meta"):
+            model = build_model(config)
+        assert refusal(lambda: refuse_overwriting(model, config, channels, size)) == ""
 
     def test_it_can_be_counted_on_the_meta_device(self) -> None:
         with torch.device("meta"):

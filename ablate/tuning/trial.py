@@ -13,6 +13,7 @@ import torch
 
 from ablate import registry
 from ablate.interfaces.data import DataSet
+from ablate.interfaces.splits import load_splits
 from ablate.network.build import build_model
 from ablate.registry.discovery import discover
 from ablate.system.processes import keep_freed_memory
@@ -55,11 +56,11 @@ def steps_per_epoch(config: Mapping[str, Any]) -> int:
     """Optimiser steps of an epoch.
 
     Raises:
-        InputError: the data is not there.
+        InputError: the data is not there, or is not what it is to be.
     """
     data: DataSet = registry.build("data", config["data"])
     data.check()
-    return -(-len(data.load().train.labels) // data.batch_size)
+    return -(-len(load_splits(data).train.labels) // data.batch_size)
 
 
 def measured(config: Mapping[str, Any], numerics: Numerics, device: torch.device, best: Trial | None = None) -> Trial:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ablate import Parts
 
@@ -24,9 +25,25 @@ class Pool(Enum):
     """The 3x3 poolings of the figures."""
 
     MAX = "stride 2, V"
+    MAX_FROM_FIRST = "stride 2, from the first pixel on; a last window stands over the border, as in Caffe"
     MAX_SAME = "stride 1"
     AVERAGE = "stride 1, over the pixels of the map and not over its padding"
     AVERAGE_ZEROS = "stride 1, over the pixels of the map and zeros around it"
+
+
+class MaxPoolFromFirst(nn.Module):
+    """3x3 max pooling at stride 2 from the first pixel on, (N, C, H, W) -> (N, C, ceil(H / 2), ceil(W / 2)).
+
+    Caffe's pooling of even maps, without padding, and rounded up: the last window holds the last two pixels. On odd
+    maps, which the published networks do not have, Caffe leaves out the last pixel's window, and the map would not fit
+    a padded convolution's beside it: here it stands.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, right = x.shape[-2] % 2, x.shape[-1] % 2
+        if down or right:
+            x = F.pad(x, (0, right, 0, down), value=float("-inf"))
+        return F.max_pool2d(x, 3, 2, ceil_mode=True)
 
 
 Step = Conv | Pool | Mapping[str, "Path"]
@@ -75,6 +92,8 @@ class Drawing:
             return self.figure(in_channels, step)
         if step in {Pool.AVERAGE, Pool.AVERAGE_ZEROS}:
             return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=step is Pool.AVERAGE_ZEROS)
+        if step is Pool.MAX_FROM_FIRST:
+            return MaxPoolFromFirst()
         if step is Pool.MAX_SAME:
             return nn.MaxPool2d(3, stride=1, padding=1)
         return nn.MaxPool2d(3, stride=2, padding=int(self.padded)) if self.strided else nn.Identity()

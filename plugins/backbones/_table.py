@@ -18,8 +18,8 @@ class TableConv(nn.Module):
     """A convolution whose maps see only some of its input: (N, 6 m, H, W) -> (N, 16 n, H - k + 1, W - k + 1).
 
     It has the kernels of the connections that exist, and runs as a full convolution with zeros elsewhere: ten times as
-    fast as one convolution a map, though a counter of operations sees the zeros too. An init plugin does not know its
-    weights; they start as He et al. 2015 (arXiv 1502.01852) have it, normal with variance 2 / fan-in of their map.
+    fast as one convolution a map. Its zeros do not count as multiply-adds. An init plugin does not know its weights;
+    they start as He et al. 2015 (arXiv 1502.01852) have it, normal with variance 2 / fan-in of their map.
 
     Args:
         in_channels: 6 m; each entry of the table stands for m maps.
@@ -51,3 +51,8 @@ class TableConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mask = self.connected.expand(-1, -1, self.kernel, self.kernel)
         return F.conv2d(x, self.weight.new_zeros(mask.shape).masked_scatter(mask, self.weight), self.bias)
+
+    def multiply_adds(self, x: Tensor, output: Tensor) -> int:
+        """Of the connections that exist: each kernel at each pixel of each image's map."""
+        images, _, height, width = output.shape
+        return images * height * width * self.weight.numel()

@@ -13,7 +13,8 @@ from ._figures import Drawing, Figure, Pool
 class Filters(NamedTuple):
     """Output channels of a module's convolutions, and its pooling, as a row of the paper's Figure 5 lists them.
 
-    A module without a 1x1 convolution halves height and width, and hands all its channels through the pooling.
+    A module without a 1x1 convolution halves height and width, and hands all its channels through the pooling, which is
+    that of the published Caffe models: from the first pixel on, where the convolutions beside it start one outside.
     """
 
     conv1x1: int
@@ -28,12 +29,12 @@ class Filters(NamedTuple):
 MODULES = {
     "inception3a": Filters(64, 64, 64, 64, 96, Pool.AVERAGE_ZEROS, 32),
     "inception3b": Filters(64, 64, 96, 64, 96, Pool.AVERAGE_ZEROS, 64),
-    "inception3c": Filters(0, 128, 160, 64, 96, Pool.MAX, 0),
+    "inception3c": Filters(0, 128, 160, 64, 96, Pool.MAX_FROM_FIRST, 0),
     "inception4a": Filters(224, 64, 96, 96, 128, Pool.AVERAGE_ZEROS, 128),
     "inception4b": Filters(192, 96, 128, 96, 128, Pool.AVERAGE_ZEROS, 128),
     "inception4c": Filters(160, 128, 160, 128, 160, Pool.AVERAGE_ZEROS, 128),
     "inception4d": Filters(96, 128, 192, 160, 192, Pool.AVERAGE_ZEROS, 128),
-    "inception4e": Filters(0, 128, 192, 192, 256, Pool.MAX, 0),
+    "inception4e": Filters(0, 128, 192, 192, 256, Pool.MAX_FROM_FIRST, 0),
     "inception5a": Filters(352, 192, 320, 160, 224, Pool.AVERAGE_ZEROS, 128),
     "inception5b": Filters(352, 192, 320, 192, 224, Pool.MAX_SAME, 128),
 }
@@ -69,7 +70,7 @@ class InceptionV2(Backbone):
     def __init__(self, parts: Parts, *, stacked: bool = True, figure: Literal["filters", "sizes"] = "filters") -> None:
         super().__init__(parts)
         self.stem: Stem = parts.make("stem", parts.scaled(192))
-        drawing = Drawing(parts, stacked=stacked, padded=True)
+        drawing = Drawing(parts, stacked=stacked)
         channels = self.stem.out_channels
         agreeing = {name: MODULES[name]._replace(project=AGREEING_PROJECTION) for name in DISPUTED}
         for name, filters in (MODULES if figure == "filters" else {**MODULES, **agreeing}).items():

@@ -14,7 +14,7 @@ from torch import Tensor
 from ablate import Framing, InputError, Samples, Split, Splits
 
 from ._kept import decoded_file, kept
-from ._pictures import framed, pillow, whole
+from ._pictures import framed, pillow, reading, whole
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,10 @@ class HubSet:
         The hub is not asked: who only plans must not wait for a network, nor download a set.
         """
         try:
-            with _offline():
-                import datasets
-
-                splits = [datasets.load_dataset(self.path, self.config, split=one) for one in (self.train, self.test)]
+            splits = [self._here(split) for split in (self.train, self.test)]
+            return "-".join(Path(rows.cache_files[0]["filename"]).parent.name for rows in splits)
         except Exception:  # whatever it is, `check` fetches the set or says what is wrong
             return None
-        return "-".join(Path(rows.cache_files[0]["filename"]).parent.name for rows in splits)
 
     def load(self, channels: int, size: int) -> Splits:
         """Both splits in memory; decoded once, and kept in the user's cache folder.
@@ -81,13 +78,26 @@ class HubSet:
         )
         return train, test
 
+    def _here(self, split: str) -> Any:
+        """A split out of the library's own cache; None where it is not there."""
+        try:
+            with _offline():
+                import datasets
+
+                return datasets.load_dataset(self.path, self.config, split=split)
+        except Exception:
+            return None
+
     def _rows(self, split: str) -> Any:
         try:
             import datasets
         except ImportError as error:
             raise InputError("data from the Hugging Face hub needs `datasets`: pip install 'datasets>=4.0'") from error
         try:
-            rows = datasets.load_dataset(self.path, self.config, split=split)
+            # First without asking: where there is no network the library would wait for it.
+            rows = self._here(split)
+            if rows is None:
+                rows = datasets.load_dataset(self.path, self.config, split=split)
         except Exception as error:  # the library lets through what its many readers and clients raise
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(
@@ -138,6 +148,8 @@ class Rows(Samples):
 
     def in_memory(self, size: tuple[int, int]) -> Split:
         """All of them, decoded; each must have that size."""
+        if not len(self.labels):
+            raise InputError(f"{self.what} is empty")
 
         def load(index: int) -> Tensor:
             return self._picture(index, lambda picture: whole(picture, self.channels, size, self._name(index)))
@@ -145,11 +157,11 @@ class Rows(Samples):
         return Split(torch.stack([load(index) for index in range(len(self.labels))]), self.labels)
 
     def _picture(self, index: int, use: Callable[[Any], Tensor]) -> Tensor:
-        try:
-            return use(self.rows[index][self.image])
-        except (OSError, SyntaxError, ValueError, AttributeError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{self._name(index)} cannot be read as a picture ({reason})") from error
+        with reading(self._name(index)):
+            picture = self.rows[index][self.image]
+            if not hasattr(picture, "getexif"):
+                raise ValueError(f"column {self.image} holds {picture!r:.60}, which is no picture")
+            return use(picture)
 
     def _name(self, index: int) -> str:
         return f"{self.what}, image {index}"

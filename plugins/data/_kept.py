@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import zipfile
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from platformdirs import user_cache_path
 
 from ablate import InputError, Split, Splits, atomic
 
+from . import _pictures
 from ._once import once
 
-VERSION = 1  # of how a picture becomes an image in memory
+DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 Made = Callable[[], tuple[Split, Split]]
 
@@ -34,21 +36,21 @@ def keep(file: Path, make: Made) -> None:
 
 
 def kept(file: Path, make: Made) -> Splits:
-    """Both splits from `file`, made first where they are not there yet.
+    """Both splits from `file`, made first where they are not there yet, or where the file is damaged.
 
     Raises:
-        InputError: as `keep`, or the file is damaged.
+        InputError: as `keep`, or the file cannot be read.
     """
     keep(file, make)
     try:
-        with file.open("rb") as opened, np.load(opened) as arrays:
-            train, test = (
-                Split(*(torch.from_numpy(arrays[f"{part}_{what}"]) for what in ("images", "labels")))
-                for part in ("train", "test")
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is damaged ({error}); delete it, and it is made again") from error
-    return Splits(train, test)
+        try:
+            return _read(file)
+        except DAMAGED:
+            file.unlink(missing_ok=True)  # nothing is lost with it: it was made
+            keep(file, make)
+            return _read(file)
+    except (OSError, *DAMAGED) as error:
+        raise InputError(f"{file} cannot be read or replaced ({error}); delete it, and it is made again") from error
 
 
 def decoded_file(source: str, **key: Any) -> Path:
@@ -58,7 +60,8 @@ def decoded_file(source: str, **key: Any) -> Path:
         source: what kind of place they come from.
         key: values that JSON can hold.
     """
-    text = json.dumps([VERSION, source, key], sort_keys=True)
+    # With the code that decodes: what another release has made of the same files is another set of images.
+    text = json.dumps([inspect.getsource(_pictures), source, key], sort_keys=True)
     return user_cache_path("ablate") / "decoded" / f"{source}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
 
 
@@ -70,3 +73,12 @@ def _write(file: Path, train: Split, test: Split) -> None:
     }
     with atomic(file) as temporary, temporary.open("wb") as opened:
         np.savez(opened, **arrays)
+
+
+def _read(file: Path) -> Splits:
+    with file.open("rb") as opened, np.load(opened) as arrays:
+        train, test = (
+            Split(*(torch.from_numpy(arrays[f"{part}_{what}"]) for what in ("images", "labels")))
+            for part in ("train", "test")
+        )
+    return Splits(train, test)

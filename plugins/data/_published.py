@@ -79,25 +79,50 @@ class Published(DataSet):
             InputError: a file is broken; names it.
         """
 
+    def refuse_part(self) -> None:
+        """Refuse what a download or an unpacking that was cut off has left.
+
+        Raises:
+            InputError: there is such a thing; says what to remove.
+        """
+        if empty := [path for path in self.files(self.folder) if path.is_file() and not path.stat().st_size]:
+            raise InputError(f"{empty[0]} is empty, as a copy that was cut off leaves it; remove it and get it again")
+
+    def archive_is_whole(self) -> None:
+        """Look through an archive that lies there to be unpacked.
+
+        Raises:
+            InputError: it is not whole.
+        """
+
     def unpack(self) -> None:
         """Make the folder out of an archive that lies beside it, where there is one."""
+
+    def look(self) -> bool:
+        """Whether the files are here; a part of them that nothing would complete is refused."""
+        if self.source == "hub":
+            return self.hub.content() is not None
+        self.refuse_part()
+        missing = self.missing()
+        if missing and not self.download and any(path.is_file() for path in self.files(self.folder)):
+            raise self._lacks(missing)
+        if missing:
+            self.archive_is_whole()
+        return not missing
 
     def check(self) -> None:
         """Look for the files; download them, or unpack an archive, where that is called for."""
         if self.source == "hub":
             self.hub.check()
             return
+        self.refuse_part()
         if self.missing() and self.download:
             for remote in self.remotes:
                 fetch(remote, self.downloads)
         if self.missing():
             self.unpack()
         if missing := self.missing():
-            names = ", ".join(remote.name for remote in self.remotes)
-            raise InputError(
-                f"{self.title} is not in {self.folder}: {', '.join(missing)} missing; put {names} ({self.home}) into "
-                f"{self.downloads}, or set data.root, data.download=true, or data.source=hub"
-            )
+            raise self._lacks(missing)
 
     def load(self) -> Splits:
         """The authors' own split."""
@@ -105,3 +130,14 @@ class Published(DataSet):
         if self.source == "hub":
             return self.hub.load(self.channels, self.size[0])
         return Splits(*self.read())
+
+    @property
+    def how_to_get(self) -> str:
+        """What to do where the files are not here."""
+        names = ", ".join(remote.name for remote in self.remotes)
+        return (
+            f"put {names} ({self.home}) into {self.downloads}, or set data.root, data.download=true, or data.source=hub"
+        )
+
+    def _lacks(self, missing: list[str]) -> InputError:
+        return InputError(f"{self.title} is not in {self.folder}: {', '.join(missing)} missing; {self.how_to_get}")

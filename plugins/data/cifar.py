@@ -44,13 +44,35 @@ class Cifar(Published):
     def files(cls, folder: Path) -> list[Path]:
         return [folder / name for name in cls.train_files + cls.test_files]
 
+    @property
+    def _names(self) -> list[str]:
+        return self.train_files + self.test_files
+
     def missing(self) -> list[str]:
-        return [name for name in self.train_files + self.test_files if not (self.folder / name).is_file()]
+        return [name for name in self._names if not (self.folder / name).is_file()]
+
+    @property
+    def archive(self) -> Path:
+        """What the folder is unpacked from."""
+        return self.downloads / self.remotes[0].name
+
+    def refuse_part(self) -> None:
+        # `unpack` puts the whole folder into place in one step, and nothing into one that is there.
+        missing = self.missing() or [name for name in self._names if not (self.folder / name).stat().st_size]
+        if missing and self.folder.exists():
+            anew = f"{self.archive} is unpacked anew" if self.archive.is_file() else self.how_to_get
+            raise InputError(
+                f"{self.folder} holds a part of {self.title} ({', '.join(missing)} missing or empty), as an unpacking "
+                f"that was cut off leaves it; remove the folder, and {anew}"
+            )
+
+    def archive_is_whole(self) -> None:
+        if self.archive.is_file():
+            _members(self.archive, [f"{self.folder.name}/{name}" for name in self._names])
 
     def unpack(self) -> None:
-        archive = self.downloads / self.remotes[0].name
-        if archive.is_file():
-            once(self.folder, lambda: _unpack(archive, self.folder, self.train_files + self.test_files))
+        if self.archive.is_file():
+            once(self.folder, lambda: _unpack(self.archive, self.folder, self._names))
 
     def read(self) -> tuple[Split, Split]:
         return self._split(self.train_files), self._split(self.test_files)
@@ -63,15 +85,16 @@ class Cifar(Published):
 
     def _batch(self, path: Path) -> tuple[Any, Any]:
         """Images (N, 3072) uint8 and labels (N,) of one file."""
-        what = f"{path} is not a {self.title} batch"
+        what, remedy = f"{path} is not a {self.title} batch", f"remove {self.folder} and get it again"
         try:
             with path.open("rb") as file:
                 batch = ArrayUnpickler(file, encoding="bytes").load()
             images, labels = np.asarray(batch[b"data"]), np.asarray(batch[self.labels_key])
         except Exception as error:  # what a pickle that is not whole raises has no common kind
-            raise InputError(f"{what} ({type(error).__name__}: {error})") from error
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"{what} ({reason}); {remedy}") from error
         if images.dtype != np.uint8 or labels.dtype.kind != "i" or images.shape != (*labels.shape, PIXELS):
-            raise InputError(f"{what}: it holds no uint8 images (N, {PIXELS}) with N labels")
+            raise InputError(f"{what}: it holds no uint8 images (N, {PIXELS}) with N labels; {remedy}")
         if not np.isin(labels, np.arange(self.classes)).all():
             raise InputError(f"{what}: labels are not all in 0 to {self.classes - 1}")
         return images, labels

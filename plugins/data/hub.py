@@ -16,6 +16,8 @@ from ._pictures import check_channels, check_resize
 class Hub(DataSet):
     """An image classification set through Hugging Face `datasets` (extra `hf`), by its name there.
 
+    Pictures are upright, as their EXIF orientation says, and show the upper 8 of 16 bits.
+
     Args:
         path: name on the hub, or a local folder that `datasets.load_dataset` reads.
         classes: number of classes.
@@ -65,6 +67,10 @@ class Hub(DataSet):
         self.resize = resize
         self.channels = channels
         self.batch_size = batch_size
+
+    def look(self) -> bool:
+        """Whether both splits are in the hub's own cache, or in a local folder."""
+        return self.source.content() is not None
 
     def check(self) -> None:
         """Download both splits into the hub's own cache, where they are not there."""

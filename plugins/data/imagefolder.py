@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,10 @@ from torch import Tensor
 
 from ablate import DataSet, Framing, InputError, Samples, Split, Splits, register
 
+from ._classes import classes_in, listed, pictures_in
 from ._kept import decoded_file, kept
 from ._options import at_least
-from ._pictures import check_channels, check_resize, framed, pillow, whole
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".webp")
-SHOWN = 5  # names in an error
+from ._pictures import check_channels, check_resize, framed, pillow, reading, whole
 
 
 class Pictures(Samples):
@@ -40,7 +39,8 @@ class Pictures(Samples):
         self.resize = resize
 
     def read(self, index: int, size: tuple[int, int], framing: Framing) -> Tensor:
-        return decoded(self.path(index), lambda picture: framed(picture, self.channels, size, framing, self.resize))
+        with opened(self.path(index)) as picture:
+            return framed(picture, self.channels, size, framing, self.resize)
 
     def path(self, index: int) -> Path:
         """The file of a sample."""
@@ -55,7 +55,8 @@ class Pictures(Samples):
         """All of them, decoded; each must have that size."""
 
         def load(path: Path) -> Tensor:
-            return decoded(path, lambda picture: whole(picture, self.channels, size, str(path)))
+            with opened(path) as picture:
+                return whole(picture, self.channels, size, str(path))
 
         images = [load(self.path(index)) for index in range(len(self.labels))]
         return Split(torch.stack(images), self.labels)
@@ -65,7 +66,9 @@ class Pictures(Samples):
 class ImageFolder(DataSet):
     """Pictures in folders `train/CLASS/` and `val/CLASS/`, decoded by workers (extra `images`).
 
-    A grey picture in a coloured set gets three equal channels, as is usual for ImageNet, which has some.
+    A grey picture in a coloured set gets three equal channels, as is usual for ImageNet, which has some. Pictures are
+    upright, as their EXIF orientation says (torchvision leaves them as they lie), and show the upper 8 of 16 bits.
+    Hidden files and folders do not count; a class may be missing in the test pictures.
 
     Args:
         classes: number of classes, which is that of the folders in `train`.
@@ -109,41 +112,51 @@ class ImageFolder(DataSet):
         self.size = (size, size)
         self.resize = resize
         self.channels = channels
+        self._listed: tuple[Pictures, Pictures] | None = None
+
+    def look(self) -> bool:
+        """`check`, but for pictures of which nothing is here."""
+        if not any((self.root / part).exists() for part in self.parts):
+            return False
+        self.check()
+        return True
 
     def check(self) -> None:
-        """Look for the folders of the classes."""
+        """List the pictures of each class."""
         for part in self.parts:
             if not (self.root / part).is_dir():
                 raise InputError(
                     f"no folder {self.root / part}: put the pictures into {self.root}/{self.parts[0]}/CLASS/ and "
                     f"{self.root}/{self.parts[1]}/CLASS/, or set data.root"
                 )
-        train, test = (self._class_names(part) for part in self.parts)
+        train, test = (classes_in(self.root / part) for part in self.parts)
         if len(train) != self.classes:
-            raise InputError(f"{self.root / self.parts[0]} has {len(train)} classes, and data.classes={self.classes}")
+            found = f"{len(train)} class{'' if len(train) == 1 else 'es'} ({listed(train)})"
+            raise InputError(f"{self.root / self.parts[0]} has {found}, and data.classes={self.classes}")
         if unknown := [name for name in test if name not in set(train)]:
-            raise InputError(f"{self.root / self.parts[1]} has classes that {self.parts[0]} lacks: {_listed(unknown)}")
+            raise InputError(f"{self.root / self.parts[1]} has classes that {self.parts[0]} lacks: {listed(unknown)}")
         pillow()
+        label_of = {name: label for label, name in enumerate(train)}
+        self._listed = self._pictures(self.parts[0], train, label_of), self._pictures(self.parts[1], test, label_of)
 
     def load(self) -> Splits:
         """The names of all files; where every picture has the size, the pictures, which are decoded once and kept."""
-        self.check()
-        train, test = (self._pictures(part) for part in self.parts)
+        if self._listed is None:  # else just now, by `check`: a million files are not listed twice
+            self.check()
+            assert self._listed is not None
+        train, test = self._listed
         if self.resize is not None:
             return Splits(train, test)
         contents = [split.contents() for split in (train, test)]
         file = decoded_file("folder", contents=contents, channels=self.channels, size=self.size)
         return kept(file, lambda: (train.in_memory(self.size), test.in_memory(self.size)))
 
-    def _class_names(self, part: str) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self.root / part) if entry.is_dir())
-
-    def _pictures(self, part: str) -> Pictures:
-        folder, label_of = self.root / part, {name: n for n, name in enumerate(self._class_names(self.parts[0]))}
+    def _pictures(self, part: str, classes: Sequence[str], label_of: Mapping[str, int]) -> Pictures:
+        folder = self.root / part
         names: list[bytes] = []
         labels: list[int] = []
-        for name in self._class_names(part):
-            files = _files(folder / name)
+        for name in classes:
+            files = pictures_in(folder / name)
             names += [os.fsencode(f"{name}/{file}") for file in files]
             labels += [label_of[name]] * len(files)
         resize = self.resize or self.size[0]
@@ -171,36 +184,12 @@ class ImageNet(ImageFolder):
         super().__init__(classes=1000, batch_size=batch_size, root=root, size=size, resize=resize)
 
 
-def decoded(path: Path, use: Callable[[Any], Tensor]) -> Tensor:
-    """What `use` makes of the picture in a file, which it decodes.
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The picture in a file (PIL.Image.Image), to be decoded inside this context.
 
     Raises:
         InputError: the file is not whole or no picture; names it.
     """
-    image = pillow()
-    try:
-        with image.open(path) as picture:
-            return use(picture)
-    # Beside its own errors Pillow lets those of its decoders through: SyntaxError for a broken PNG, for one.
-    except (OSError, SyntaxError, ValueError, EOFError, image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as a picture ({reason}); replace or remove it") from error
-
-
-def _files(folder: Path) -> list[str]:
-    """The pictures of a class, by name; hidden files do not count.
-
-    Raises:
-        InputError: there are none, or there is something else.
-    """
-    names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    if odd := [name for name in names if not name.lower().endswith(SUFFIXES)]:
-        raise InputError(f"{folder} holds what is no picture: {_listed(odd)}; pictures end in {', '.join(SUFFIXES)}")
-    if not names:
-        raise InputError(f"{folder} holds no pictures")
-    return names
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    with reading(str(path), "replace or remove it"), pillow().open(path) as picture:
+        yield picture

@@ -1,8 +1,10 @@
 """The stem for large images."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
-from ablate import Order, Parts, Stem, register
+from ablate import InputError, Order, Parts, Stem, register
 
 
 @register("stem", "imagenet")
@@ -14,7 +16,12 @@ class ImageNet(Stem):
         full_size: least height and width of images that are shrunk so; on smaller ones the convolution, of the same
             weights, has stride 1 and there is no pooling.
         zero_padded_pool: the pooling's padding counts as zeros (Keras); else only the pixels count.
+        ceil_pool: the pooling has no padding and is rounded up: it begins at the first pixel, and its last window
+            stands over the border (the authors' Caffe models). Else it is padded by a pixel on each side
+            (fb.resnet.torch, torchvision, Keras).
     """
+
+    before: ClassVar[dict[str, bool]] = {"ceil_pool": False}
 
     def __init__(
         self,
@@ -25,13 +32,17 @@ class ImageNet(Stem):
         bias: bool = False,
         full_size: int = 64,
         zero_padded_pool: bool = False,
+        ceil_pool: bool = False,
     ) -> None:
         super().__init__()
+        if zero_padded_pool and ceil_pool:
+            raise InputError("stem.zero_padded_pool=true and stem.ceil_pool=true exclude each other")
         self.out_channels = out_channels
         small = min(parts.size) < full_size
         # Zeros make a difference where no activation precedes the pooling, as in v2: they win over negative values.
         padding: nn.Module = nn.ZeroPad2d(1) if zero_padded_pool else nn.Identity()
-        pool = nn.Sequential(padding, nn.MaxPool2d(3, stride=2, padding=0 if zero_padded_pool else 1))
+        padded = 0 if zero_padded_pool or ceil_pool else 1
+        pool = nn.Sequential(padding, nn.MaxPool2d(3, stride=2, padding=padded, ceil_mode=ceil_pool))
         self.conv = nn.Conv2d(parts.channels, out_channels, 7, stride=1 if small else 2, padding=3, bias=bias)
         self.after = order.after_stem(out_channels)
         self.pool = nn.Identity() if small else pool

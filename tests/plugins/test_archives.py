@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,73 @@ def test_a_broken_archive_is_named_and_leaves_no_folder(tmp_path: Path, damage: 
     assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == []
 
 
+@pytest.mark.parametrize("damage", [lambda c: c[:-2000], lambda c: b"x\n", lambda c: c[: len(c) // 2]])
+def test_a_plan_looks_into_an_archive_and_unpacks_nothing(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    archive.write_bytes(published.cifar10_archive())
+    assert build("cifar10", tmp_path).look() is False
+    archive.write_bytes(damage(archive.read_bytes()))
+    with pytest.raises(InputError, match=f"{archive} is not a whole archive of this data set"):
+        build("cifar10", tmp_path).look()
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def some_missing(folder: Path) -> None:
+    for name in ("data_batch_3", "test_batch"):
+        (folder / name).unlink()
+
+
+def last_empty(folder: Path) -> None:
+    (folder / "test_batch").write_bytes(b"")
+
+
+def nothing_in_it(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+PARTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "some missing": (some_missing, "data_batch_3, test_batch"),
+    "the last empty": (last_empty, "test_batch"),
+    "nothing in it": (
+        nothing_in_it,
+        "data_batch_1, data_batch_2, data_batch_3, data_batch_4, data_batch_5, test_batch",
+    ),
+}
+
+
+@pytest.mark.parametrize("download", [True, False])
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize(("spoil", "lacking"), PARTS.values(), ids=PARTS)
+def test_what_an_unpacking_that_was_cut_off_left_is_named(
+    tmp_path: Path, spoil: Callable[[Path], None], lacking: str, archive: bool, download: bool
+) -> None:
+    """Nothing is fetched: there would be no place for it."""
+    published.write_cifar10(tmp_path)
+    folder = tmp_path / "cifar-10-batches-py"
+    spoil(folder)
+    if archive:
+        (tmp_path / "cifar-10-python.tar.gz").write_bytes(published.cifar10_archive())
+    for asked in ("look", "check", "load"):
+        with pytest.raises(InputError) as error:
+            getattr(build("cifar10", tmp_path, download=download), asked)()
+        lead, _, remedy = str(error.value).partition("; remove the folder, and ")
+        assert lead == (
+            f"{folder} holds a part of CIFAR-10 ({lacking} missing or empty), as an unpacking that was cut off leaves "
+            "it"
+        )
+        put = "put cifar-10-python.tar.gz (https://www.cs.toronto.edu/~kriz/cifar.html) into "
+        assert remedy.startswith(f"{tmp_path}/cifar-10-python.tar.gz is unpacked anew" if archive else put)
+
+
+def test_what_it_says_helps(tmp_path: Path) -> None:
+    published.write_cifar10(tmp_path)
+    some_missing(tmp_path / "cifar-10-batches-py")
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(published.cifar10_archive())
+    shutil.rmtree(tmp_path / "cifar-10-batches-py")
+    assert build("cifar10", tmp_path).load().train.labels.shape == (20,)
+
+
 def test_a_full_disk_while_unpacking_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(published.cifar10_archive())
 
@@ -107,7 +175,7 @@ BROKEN_IDX = {
     "cut off": (gzip.compress(IMAGES[:-5]), "is cut off: 3131 values where its header says 3136"),
     "gzip cut off": (gzip.compress(IMAGES)[:-9], "cannot be read"),
     "no gzip": (IMAGES, "cannot be read"),
-    "empty": (b"", "is not an IDX file of bytes with 3 dimensions|cannot be read"),
+    "empty": (b"", "is empty, as a copy that was cut off leaves it; remove it and get it again"),
     "labels": (gzip.compress(published.idx(np.zeros(4, dtype=np.uint8))), "is not an IDX file of bytes with 3"),
     "too many": (gzip.compress(IMAGES + b"x"), "is cut off: 3137 values where its header says 3136"),
     "of ints": (gzip.compress(bytes([0, 0, 12, 3]) + IMAGES[4:]), "is not an IDX file of bytes"),
@@ -150,7 +218,6 @@ def test_svhn_has_0_for_the_files_10(tmp_path: Path) -> None:
 
 
 BROKEN_MAT: dict[str, dict[str, Any] | bytes] = {
-    "empty": b"",
     "text": b"not a file of MATLAB's at all, but long enough to hold its header, which takes up 128 bytes" * 3,
     "no X": {"y": published.svhn(4, 0)["y"]},
     "grey": {**published.svhn(4, 0), "X": published.svhn(4, 0)["X"][:, :, :1]},
@@ -175,6 +242,14 @@ def test_a_broken_svhn_file_is_named(tmp_path: Path, content: dict[str, Any] | b
     assert "\n" not in str(error.value)
 
 
+def test_an_empty_svhn_file_is_named(tmp_path: Path) -> None:
+    published.write_svhn(tmp_path)
+    (tmp_path / "svhn" / "test_32x32.mat").write_bytes(b"")
+    for asked in ("look", "check", "load"):
+        with pytest.raises(InputError, match=f"{tmp_path}/svhn/test_32x32.mat is empty, .* remove it"):
+            getattr(build("svhn", tmp_path), asked)()
+
+
 def test_a_cut_off_svhn_file_is_named(tmp_path: Path) -> None:
     published.write_svhn(tmp_path, 40)
     file = tmp_path / "svhn" / "train_32x32.mat"
@@ -195,6 +270,23 @@ def test_every_published_file_has_a_name_and_a_hash(name: str, tmp_path: Path) -
     for remote in data.remotes:
         assert remote.url.endswith(f"/{remote.name}")
         assert re.fullmatch("[0-9a-f]{32}", remote.md5)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_where_nothing_is_a_plan_does_without(name: str, tmp_path: Path) -> None:
+    assert build(name, tmp_path).look() is False
+
+
+@pytest.mark.parametrize(("download", "missing"), [(False, True), (True, False)])
+def test_a_plan_refuses_a_part_that_nothing_completes(tmp_path: Path, download: bool, missing: bool) -> None:
+    published.write_mnist(tmp_path)
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    data = build("mnist", tmp_path, download=download)
+    if not missing:
+        assert data.look() is False
+        return
+    with pytest.raises(InputError, match="t10k-labels-idx1-ubyte missing; put"):
+        data.look()
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

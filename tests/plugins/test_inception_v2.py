@@ -88,12 +88,35 @@ def module(weights: Weights, x: Tensor, name: str) -> Tensor:
     if name in {"3c", "4e"}:
         threes = weights.unit(weights.unit(x), 2, 1)
         double = weights.unit(weights.unit(weights.unit(x), padding=1), 2, 1)
-        return torch.cat([threes, double, F.max_pool2d(x, 3, 2, 1)], 1)
+        return torch.cat([threes, double, windowed(x)], 1)
     ones = weights.unit(x)
     threes = weights.unit(weights.unit(x), padding=1)
     double = weights.unit(weights.unit(weights.unit(x), padding=1), padding=1)
     pooled = F.max_pool2d(x, 3, 1, 1) if name == "5b" else F.avg_pool2d(x, 3, 1, 1)
     return torch.cat([ones, threes, double, weights.unit(pooled)], 1)
+
+
+def windowed(x: Tensor) -> Tensor:
+    """The largest of pixels 2i to 2i + 2, as far as there are so many, down and across."""
+    for axis in (2, 3):
+        windows = [part[..., :3] if axis == 3 else part[:, :, :3] for part in _from_every_second(x, axis)]
+        x = torch.stack([window.amax(axis) for window in windows], axis)
+    return x
+
+
+def _from_every_second(x: Tensor, axis: int) -> list[Tensor]:
+    return [x.narrow(axis, start, x.shape[axis] - start) for start in range(0, x.shape[axis], 2)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (14, 14), (7, 7), (15, 8), (2, 2), (1, 1), (1, 3)])
+def test_what_passes_through_is_pooled_from_the_first_pixel_on(height: int, width: int) -> None:
+    """Of even maps as Caffe rounds up; of odd ones as many pixels as the convolutions beside it leave."""
+    pool = build(V2, "width=0.05", *DIGITS).stages.inception3c["pool"]
+    x = torch.randn(2, 3, height, width) - 5
+    assert torch.equal(pool(x), windowed(x))
+    assert pool(x).shape == F.conv2d(x, torch.zeros(3, 3, 3, 3), stride=2, padding=1).shape
+    if height % 2 == width % 2 == 0:
+        assert torch.equal(pool(x), F.max_pool2d(x, 3, 2, ceil_mode=True))
 
 
 def test_it_is_the_network_of_the_table() -> None:

@@ -13,6 +13,7 @@ import ablate
 from ablate import InputError, registry
 from ablate.config.compose import prepare
 from ablate.network.build import count_flops, count_parameters
+from ablate.network.describe import describe
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 
@@ -45,8 +46,21 @@ def test_layers_have_the_papers_parameters() -> None:
 def test_maps_have_the_papers_sizes() -> None:
     expected = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5)]
     assert sizes(meta(PAPER), 1, 32) == sizes(meta(MODERN), 1, 32) == expected
-    connections = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25 + 48_000 + 10_080 + 840  # C3 runs with zeros in its gaps
+
+
+def test_multiply_adds_are_the_papers_connections_and_not_the_zeros_between() -> None:
+    """C1, C3 of 60 connected maps, C5, F6 and the output; the paper's 122,304 and 151,600 count biases too."""
+    connections = 28 * 28 * 6 * 25 + 10 * 10 * 60 * 25 + 48_000 + 10_080 + 840
+    assert connections == 326_520
     assert count_flops(meta(PAPER), (1, 1, 32, 32)) == connections
+    assert count_flops(meta(PAPER), (3, 1, 32, 32)) == 3 * connections
+    assert 28 * 28 * 6 * 25 + 28 * 28 * 6 == 122_304
+    assert 10 * 10 * 60 * 25 + 10 * 10 * 16 == 151_600
+    assert count_flops(build(PAPER), (1, 1, 32, 32)) == connections, "on the device itself too, as a cell counts"
+    described = {row.name: row.flops for row in describe(ablate.compose([f"arch={PAPER}"])).rows}
+    assert described["c3"] == 150_000
+    full = count_flops(meta(PAPER, backbone={"c3": "full"}), (1, 1, 32, 32))
+    assert full == connections + 10 * 10 * 36 * 25
 
 
 def squash(x: Tensor) -> Tensor:

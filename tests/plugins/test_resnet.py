@@ -16,6 +16,7 @@ from ablate import InputError, registry
 from ablate.config.compose import config_names, prepare
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing import images, network_config
+from tests.cells import tiny_cell
 
 # Trainable parameters at 1000 classes (CIFAR: 10): the references are torchvision, timm, Keras, and the papers.
 COUNTS = {
@@ -316,3 +317,30 @@ def test_initialisation_is_he_normal() -> None:
     model = small(block={"name": "basic", "bias": "all"})
     vectors = {name: vector for name, vector in model.named_parameters() if vector.ndim == 1}
     assert all(vector.eq(1 if name.endswith("weight") else 0).all() for name, vector in vectors.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "reference"),
+    [
+        ({}, lambda x: nn.functional.max_pool2d(x, 3, 2, 1)),
+        ({"zero_padded_pool": True}, lambda x: nn.functional.max_pool2d(nn.functional.pad(x, [1] * 4), 3, 2)),
+        ({"ceil_pool": True}, lambda x: nn.functional.max_pool2d(x, 3, 2, ceil_mode=True)),
+    ],
+)
+def test_the_first_pooling_has_three_published_forms(options: dict[str, bool], reference: Any) -> None:
+    """Of 112x112 pixels each leaves 56x56: fb.resnet.torch and torchvision, Keras, and the authors' Caffe models."""
+    chosen = [f"stem.{name}=true" for name in options]
+    stem = ablate.build_model(ablate.compose(["arch=resnet18", "width=0.125", *chosen])).stem
+    x = torch.randn(2, 8, 112, 112) - 2
+    assert torch.equal(stem.pool(x), reference(x))
+    assert stem.pool(x).shape[-2:] == (56, 56)
+
+
+def test_the_forms_of_the_first_pooling_exclude_each_other() -> None:
+    with pytest.raises(InputError, match=r"stem\.zero_padded_pool=true and stem\.ceil_pool=true exclude each other"):
+        ablate.build_model(ablate.compose(["arch=resnet18", "stem.zero_padded_pool=true", "stem.ceil_pool=true"]))
+
+
+def test_a_cell_from_before_that_choice_keeps_its_id() -> None:
+    assert tiny_cell("stem=imagenet", "stem.ceil_pool=false").id == tiny_cell("stem=imagenet").id
+    assert tiny_cell("stem=imagenet", "stem.ceil_pool=true").id != tiny_cell("stem=imagenet").id

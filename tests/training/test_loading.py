@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor
 
-from ablate import DataSet, Framing, InputError, Samples, Split, Splits
-from ablate.training.loading import check_splits, is_resident
+from ablate import Framing, InputError, Samples, Split, Splits
+from ablate.training.loading import is_resident
 from tests.cells import tiny_cell
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-
-
-class Coloured(DataSet):
-    channels, size, classes, batch_size = 3, (4, 4), 10, 2
-
-    def load(self) -> Splits:
-        raise NotImplementedError
 
 
 class Files(Samples):
@@ -34,42 +25,6 @@ def split(samples: int = 5) -> Split:
 
 
 WHOLE = Splits(split(), split(3))
-
-
-def test_a_whole_data_set_passes() -> None:
-    check_splits(Coloured(), WHOLE)
-    check_splits(Coloured(), Splits(Files(), Files()))
-
-
-WRONG: list[tuple[Splits, str]] = [
-    (replace(WHOLE, test=split(0)), "its test split is empty"),
-    (
-        replace(WHOLE, train=replace(split(), images=torch.zeros(5, 1, 4, 4, dtype=torch.uint8))),
-        r"its train split holds images of uint8 \(5, 1, 4, 4\) \(N, C, H, W\), not uint8 \(5, 3, 4, 4\)",
-    ),
-    (replace(WHOLE, train=replace(split(), images=torch.zeros(5, 3, 4, 4))), "holds images of float32"),
-    (replace(WHOLE, test=replace(split(3), images=split(2).images)), r"not uint8 \(3, 3, 4, 4\)"),
-    (
-        replace(WHOLE, train=replace(split(), labels=torch.tensor([0, 1, 10, 2, 11]))),
-        "its train split has label 10 at image 2; labels are 0 to 9",
-    ),
-    (replace(WHOLE, test=replace(split(3), labels=torch.tensor([0, -1, 2]))), "its test split has label -1 at image 1"),
-    (
-        replace(WHOLE, train=replace(split(), labels=torch.zeros(5, dtype=torch.int32))),
-        r"its train split has labels of int32 \(5,\), not int64 \(N,\): a class's number for each image",
-    ),
-    (replace(WHOLE, test=replace(split(3), labels=torch.zeros(3, 10).long())), r"labels of int64 \(3, 10\), not int64"),
-    (replace(WHOLE, test=replace(split(3), labels=[0, 1, 2])), "labels of list, not int64"),
-    (replace(WHOLE, test=Files()), "one split is in memory and the other is not"),
-]
-
-
-@pytest.mark.parametrize(("splits", "message"), WRONG, ids=[message for _, message in WRONG])
-def test_what_breaks_its_promise_is_refused_in_one_line(splits: Splits, message: str) -> None:
-    with pytest.raises(InputError, match=message) as error:
-        check_splits(Coloured(), splits)
-    assert "Coloured" in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("choice", "expected"), [(None, True), (True, True), (False, False)])

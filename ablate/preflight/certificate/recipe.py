@@ -15,6 +15,7 @@ from ablate import registry
 from ablate.config.roles import has_effect, network_keys
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, DataSet, Evaluation, Samples, Split, Splits
+from ablate.interfaces.splits import load_splits
 from ablate.interfaces.training import Optim, Schedule
 from ablate.network.profile import split_sizes
 from ablate.preflight.certificate.sharing import SEED, counterparts
@@ -140,7 +141,7 @@ def _data_differs(baseline: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
         return False
     if (first.channels, first.size, first.classes) != (second.channels, second.size, second.classes):
         return True
-    ours, theirs = first.load(), second.load()
+    ours, theirs = load_splits(first), load_splits(second)
     return any(_split_differs(a, b) for a, b in ((ours.train, theirs.train), (ours.test, theirs.test)))
 
 
