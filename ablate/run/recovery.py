@@ -107,7 +107,7 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder.parent) as beside:
             yield from [one for one in beside if one.name == folder.name]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # making the folder says why it cannot be
         return
     waiting = [str(folder)]
     while waiting:
