@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     from ablate.run.results import load_results as load_results
     from ablate.system.files import atomic as atomic
     from ablate.system.files import make_folder as make_folder
-    from ablate.system.processes import cores as cores
     from ablate.system.processes import preloaded_context as preloaded_context
+    from ablate.system.quotas import cores as cores
 
 _HOMES = {
     "ablate.config.compose": ["compose"],
@@ -87,7 +87,8 @@ _HOMES = {
     "ablate.network.memory_format": ["pixel_mean", "subsampled"],
     "ablate.network.memory": ["free_gpu_memory", "training_memory_of"],
     "ablate.network.build": ["build_model"],
-    "ablate.system.processes": ["cores", "preloaded_context"],
+    "ablate.system.processes": ["preloaded_context"],
+    "ablate.system.quotas": ["cores"],
     "ablate.registry.registration": ["build", "register"],
     "ablate.run.results": ["load_results"],
     "ablate.run.process": ["attempt", "work"],

@@ -48,7 +48,9 @@ def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
 
             traceback.print_exc()
         else:
-            print(f"ablate: {error}", file=sys.stderr)
+            from ablate.system.text import ERROR, bounded, printable
+
+            print(printable(bounded(f"ablate: {error}", ERROR)), file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -91,11 +91,6 @@ def keep_freed_memory() -> None:
         library.mallopt(option, value)
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
-
-
 def processor() -> str:
     """The name of the CPU, where the system tells it."""
     try:

@@ -12,7 +12,8 @@ import pytest
 
 from ablate import registry
 from ablate.system import processes
-from ablate.system.processes import cores, preloaded_context
+from ablate.system.processes import preloaded_context
+from ablate.system.quotas import cores
 
 
 def modules(names: list[str], answer: multiprocessing.SimpleQueue) -> None:
