@@ -37,9 +37,12 @@ def cli() -> NoReturn:
 def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
     from ablate.cli.commands import dispatch
     from ablate.errors import AblateError
+    from ablate.system.exits import ends_told, guard_exit
 
+    guard_exit()
     try:
-        dispatch(arguments)
+        with ends_told():
+            dispatch(arguments)
     except AblateError as error:
         if interrupts.seen:
             raise  # an import that was cut short looks like a broken plugin

@@ -51,8 +51,10 @@ def run(overrides: Sequence[str]) -> None:
     """Run the study that these overrides describe."""
     from ablate.run.execution import run_study
     from ablate.study.plan import plan_study
+    from ablate.system.exits import ends_told
 
-    run_study(plan_study(overrides), CONSOLE)
+    with ends_told():
+        run_study(plan_study(overrides), CONSOLE)
 
 
 def plan(arguments: list[str]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ablate.errors import InputError
 from ablate.registry import cache as cache_of_plugins
 from ablate.registry.registration import add, entries
+from ablate.system.exits import PLUGINS, ended_by_plugin
 from ablate.system.paths import plugin_dir
 
 DECIDES_NUMBERS = False
@@ -38,6 +39,7 @@ def discover() -> None:
     """
     _import_folder(plugin_dir(), "ablate.plugins")
     for point in _installed(frozenset(os.path.abspath(folder) for folder in sys.path)):
+        PLUGINS.add(point.module)
         try:
             module = point.load()
         except (Exception, SystemExit) as error:
@@ -68,6 +70,7 @@ def import_all() -> None:
 
 
 def _import_folder(folder: Path, package: str) -> None:
+    PLUGINS.add(package)
     modules = {
         ".".join([package, *file.relative_to(folder).with_suffix("").parts]): file for file in _plugin_files(folder)
     }
@@ -114,6 +117,8 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     """The error in one line, with the line of the file that is to blame: of the plugin's folder rather than beyond."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, SystemExit) and (line := ended_by_plugin(error)):
+        return line
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))

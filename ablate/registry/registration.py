@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.errors import InputError, unknown
 from ablate.registry.kinds import KINDS, declared_inside
 from ablate.registry.signatures import Parameter, asked_by, check_complete, options_of
+from ablate.system.exits import PLUGINS
 
 __all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]
 
@@ -133,6 +134,7 @@ def add(entry: Entry) -> None:
     if known and (known.file, known.qualname) != (entry.file, entry.qualname):
         files = f"in {known.file} and in {entry.file}"
         raise InputError(f"{entry.kind} '{entry.name}' is registered twice: {files}; rename one")
+    PLUGINS.add(entry.module)
     _entries[entry.kind, entry.name] = entry
     _unstored[entry.kind, entry.name] = entry
 

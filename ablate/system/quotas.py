@@ -29,18 +29,16 @@ def cores(root: Path = Path("/")) -> int:
 
 def _groups(root: Path) -> Iterator[Path]:
     """The folders of this process's control groups that limit its processor time, and of all groups around them."""
-    paths = {}  # of the group, by what it controls; empty: version 2
+    paths: dict[str, PurePosixPath] = {}  # of the group, by what it controls; empty: version 2
     for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            paths[controller] = PurePosixPath(path)
+        _, controllers, group = line.split(":", 2)
+        paths |= dict.fromkeys(controllers.split(","), PurePosixPath(group))
     for mounted, point, version_2 in _mounts(root):
-        path = paths.get("" if version_2 else "cpu")
-        if path is None:
+        if (path := paths.get("" if version_2 else "cpu")) is None:
             continue
         # In a container the path may be the host's, of which only the part below its own group is to be seen here.
         inside = path.relative_to(mounted) if path.is_relative_to(mounted) else PurePosixPath()
-        yield from (point / group for group in (inside, *inside.parents))
+        yield from (point / one for one in (inside, *inside.parents))
 
 
 def _mounts(root: Path) -> Iterator[tuple[PurePosixPath, Path, bool]]:
