@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
+import pickle
 import re
 from typing import Any
 
@@ -34,10 +36,31 @@ def handed_over(images: Tensor, labels: Tensor) -> Any:
     if get_worker_info() is None:
         return images, labels
     try:
-        return images.share_memory_(), labels.share_memory_()
+        return images.share_memory_(), labels.numpy()
     except RuntimeError:
         heartbeat.by_pipe()
         return images.numpy(), labels.numpy()
+
+
+def unchanged(batch: Any) -> Any:
+    """The batch: what is an array stays one; torch would make a tensor of it, and that needs shared memory."""
+    return batch
+
+
+class _Plain(pickle.Pickler):
+    """Pickles tensors as arrays, whatever torch has told multiprocessing of them."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is Tensor and value.device.type == "cpu" and value.dtype is not torch.bfloat16:
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented
+
+
+def plain(value: Any) -> bytes:
+    """The value for another process, in bytes that need no shared memory; `pickle.loads` gives it back."""
+    buffer = io.BytesIO()
+    _Plain(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
 
 
 def taken(batch: Any) -> Read:

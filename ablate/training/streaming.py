@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ablate.interfaces.data import Augment, Samples, Split, Splits, Window
 from ablate.system import heartbeat
 from ablate.system.streams import generator
 from ablate.training.feed import Batch, Feed, evaluation_batch, rows
-from ablate.training.handing_over import Read, cannot_start, check_semaphores, handed_over, taken
+from ablate.training.handing_over import Read, cannot_start, check_semaphores, handed_over, plain, taken, unchanged
 from ablate.training.statistics import PixelStatistics
 
 AHEAD = 4  # batches that each worker reads before they are asked for
@@ -42,6 +43,14 @@ class Request:
     index: Tensor
     choices: Any = None
     margin: int = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without shared memory, which small tensors would take, too."""
+        return _request, (plain((self.split, self.index, self.choices, self.margin)),)
+
+
+def _request(parts: bytes) -> Request:
+    return Request(*pickle.loads(parts))
 
 
 class Reader(Dataset[Any]):
@@ -195,6 +204,7 @@ class ReadAhead:
             DataLoader,
             reader,
             batch_size=None,  # a request is a whole batch
+            collate_fn=unchanged,
             sampler=self._requests,
             num_workers=workers,
             persistent_workers=workers > 0,
