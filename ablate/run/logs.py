@@ -16,7 +16,7 @@ TAIL = 2**16  # bytes of a log that are looked at for the reason of a failure
 TAIL_LINES = 5
 START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d on \S+, \d+ threads")
 MARKS = re.compile(r"[\s^~]+")  # what Python draws below a line of a traceback
-DROPPED = re.compile(rb"\n\[ablate: ([\d,]+) bytes were dropped here")
+DROPPED = re.compile(rb"\n\[ablate: ([\d,]+) bytes were dropped here[^]]*\]\n")
 
 
 class Log:
@@ -46,8 +46,9 @@ class Log:
 
     def _drop_middle(self) -> None:
         end = os.pread(self._file, KEPT, self._size - KEPT)
-        before = DROPPED.match(os.pread(self._file, 100, KEPT))
-        dropped = self._size - 2 * KEPT + (int(before[1].replace(b",", b"")) if before else 0)
+        dropped = self._size - 2 * KEPT
+        if before := DROPPED.match(os.pread(self._file, 200, KEPT)):
+            dropped += int(before[1].replace(b",", b"")) - len(before[0])
         note = f"\n[ablate: {dropped:,} bytes were dropped here: a log keeps its first and its last {KEPT:,}]\n"
         os.ftruncate(self._file, KEPT)
         self._size = KEPT + os.write(self._file, note.encode() + end)
@@ -68,9 +69,10 @@ def log_tail(folder: Path, lines: int = TAIL_LINES) -> str:
     starts = [place for place, line in enumerate(found) if START.fullmatch(line)]
     # Of the last process only: earlier ones have written to the same file.
     last = (found[starts[-1] + 1 :] if starts else found)[-lines:]
+    last = [printable(line) for line in last]
     if sum(map(len, last)) > REASON:
         last = [bounded(line, REASON // len(last)) for line in last]
-    return printable(" | ".join(last)) or "nothing printed"
+    return " | ".join(last) or "nothing printed"
 
 
 def _end_of(path: Path) -> bytes:

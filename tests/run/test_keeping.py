@@ -51,7 +51,7 @@ def is_alive(pid: int) -> bool:
         "while True: pass",
         "threading.Event().wait()",
         # Holds the interpreter: no thread of the process could do anything.
-        "lock = ctypes.create_string_buffer(64), ctypes.PyDLL(None).pthread_mutex_lock; lock[1](lock[0]); lock[1](lock[0])",
+        "lock, one = ctypes.PyDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64); lock(one); lock(one)",
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); time.sleep(600)",
     ],
 )

@@ -166,26 +166,6 @@ def test_wrong_input_is_one_line_in_the_log(tmp_path: Path, capsys: pytest.Captu
     assert error.count("\n") == 1
 
 
-def test_a_log_ends_with_its_last_lines_on_one(tmp_path: Path) -> None:
-    (tmp_path / "log.txt").write_text("one\n\n two\nthree\n" + "\n".join("abcde") + "\n\n")
-    assert log_tail(tmp_path) == "a | b | c | d | e"
-
-
-def test_there_may_be_no_log(tmp_path: Path) -> None:
-    assert log_tail(tmp_path) == "no log (No such file or directory)"
-    (tmp_path / "log.txt").write_bytes(b"\n\n")
-    assert log_tail(tmp_path) == "nothing printed"
-
-
-def test_the_end_of_a_log_is_that_of_its_last_process_without_what_underlines_a_traceback(tmp_path: Path) -> None:
-    started = "2026-01-02 03:04:05 on cuda:1, 2 threads\n"
-    error = 'File "mine.py", line 3, in draw\n    x = a + b\n        ~~^~~\n    ^^^^^\nTypeError: no\n'
-    (tmp_path / "log.txt").write_text(f"{started}first words\n{started}{error}")
-    assert log_tail(tmp_path) == 'File "mine.py", line 3, in draw | x = a + b | TypeError: no'
-    (tmp_path / "log.txt").write_text(f"{started}first words\n{started}")
-    assert log_tail(tmp_path) == "nothing printed"
-
-
 def test_what_a_process_writes_at_its_start_is_known_as_that(job: Job) -> None:
     assert ended(started(job)) == Ending.DONE
     assert log_tail(job.folder) == "nothing printed"
