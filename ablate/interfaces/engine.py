@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from ablate.system.text import printable
+
 
 @dataclass(frozen=True)
 class CellPlace:
@@ -124,7 +126,7 @@ class Listener:
 
     def note(self, text: str) -> None:
         """Something that the user should know of how the cells run, in one line."""
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def tick(self) -> None:
         """About twice a second, so that a display can follow the clock."""

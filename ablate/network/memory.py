@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ablate.config.roles import pace_text
+from ablate.errors import InputError
 from ablate.network.profile import MetaNetwork
 from ablate.system.files import read_yaml
 from ablate.system.processes import start_process
@@ -42,10 +43,16 @@ def training_memory(config: Mapping[str, Any]) -> int:
 
 
 def free_gpu_memory() -> dict[str, int]:
-    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, whose context ends."""
+    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, whose context ends.
+
+    Raises:
+        InputError: they cannot be asked.
+    """
     process, here = start_process(_tell_free, daemon=True)
     try:
         found: dict[str, int] = here.recv()
+    except EOFError:
+        raise InputError("the process that asks for the free memory of the GPUs ended early") from None
     finally:
         process.join()
     return found

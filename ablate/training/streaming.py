@@ -229,10 +229,12 @@ class ReadAhead:
             self._started = self._loader(generator=torch.Generator())
         # In place: the loader, kept for the sake of its workers, holds this very list as its sampler.
         self._requests[:] = requests
+        heartbeat.waiting(self._workers > 0)  # each has to say that it has left what was asked before
         try:
             self._batches = iter(self._started)
         except OSError as error:
             raise cannot_start(error) from error
+        heartbeat.waiting(False)
         self._asked += 1
         return self._taken(len(requests), self._asked)
 
