@@ -19,8 +19,8 @@ from ablate.system import heartbeat
 from ablate.system.heartbeat import Pulse
 from ablate.testing.engine import Recorder
 from ablate.training.handing_over import about_readers, check_semaphores, plain, taken
-from tests.run.conftest import run, workshop
 from tests.training.test_streaming import epoch, noise, same, streamed
+from tests.workshops import run, workshop
 
 __all__ = ["run", "workshop"]  # fixtures
 
