@@ -16,7 +16,7 @@ from pathlib import Path
 from ablate.errors import InputError
 from ablate.registry import cache as cache_of_plugins
 from ablate.registry.registration import add, entries
-from ablate.system.exits import PLUGINS, ended_by_plugin
+from ablate.system.exits import PLUGINS, exit_in_words
 from ablate.system.paths import plugin_dir
 
 DECIDES_NUMBERS = False
@@ -117,8 +117,6 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     """The error in one line, with the line of the file that is to blame: of the plugin's folder rather than beyond."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, SystemExit) and (line := ended_by_plugin(error)):
-        return line
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
@@ -126,5 +124,7 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     # The innermost line may lie in a library that was called wrongly; the author needs the line that called it.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
     message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    if isinstance(error, SystemExit):
+        message = f"it ends the process, by {exit_in_words(error)}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]
     return " ".join(message.split()) + "".join(where)

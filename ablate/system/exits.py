@@ -24,7 +24,7 @@ class Ended(SystemExit):
 def ended_by_plugin(error: BaseException) -> str:
     """What to say of an exception that would end the process, where a plugin has raised it; else nothing."""
     place = plugin_line(error)
-    return f"a plugin ends the process, by {_named(error)} ({place})" if place else ""
+    return f"a plugin ends the process, by {exit_in_words(error)} ({place})" if place else ""
 
 
 def plugin_line(error: BaseException) -> str:
@@ -75,7 +75,8 @@ def guard_exit() -> None:
     os._exit = guarded  # type: ignore[assignment]
 
 
-def _named(error: BaseException) -> str:
+def exit_in_words(error: BaseException) -> str:
+    """What was called or raised, as a plugin has it."""
     if isinstance(error, Ended):
         return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")
