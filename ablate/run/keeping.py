@@ -77,7 +77,8 @@ class Keeper:
         woken, wake = os.pipe()
         for end in (output, woken, wake):
             os.set_blocking(end, False)
-        # Before the fork, so that no signal is lost.
+        # Before the fork, so that none is lost; held until each of the two processes has its own answer to them.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, KILL_NOW})
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.signal(signal.SIGTERM, self._stop)
@@ -89,9 +90,10 @@ class Keeper:
                 signal.set_wakeup_fd(-1)
                 for end in (output, woken, wake):
                     os.close(end)
-                _be_kept(train, self.pulse, its_output, keeper)
+                _be_kept(train, self.pulse, its_output, keeper, held)
             finally:
                 os._exit(Ending.FAILED)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         os.close(its_output)
         self._watch(output, woken)
         kill_descendants()
@@ -200,7 +202,7 @@ class Stopped(SystemExit):
     """A cell's process was asked to end; no plugin's own `sys.exit`."""
 
 
-def _be_kept(train: Callable[[], int], pulse: Pulse, output: int, keeper: int) -> NoReturn:
+def _be_kept(train: Callable[[], int], pulse: Pulse, output: int, keeper: int, mask: set[signal.Signals]) -> NoReturn:
     """What the process does that is kept: everything that it prints goes to `output`, also from compiled code."""
     code: int = Ending.FAILED
     try:
@@ -211,6 +213,7 @@ def _be_kept(train: Callable[[], int], pulse: Pulse, output: int, keeper: int) -
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(KILL_NOW, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, _stop)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for stream in (1, 2):
             os.dup2(output, stream)
         os.close(output)

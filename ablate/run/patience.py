@@ -20,6 +20,7 @@ LEAST_S, SLOWEST_STEPS = 600.0, 100  # what a cell is given where nothing is sai
 IDLE_SHARE, IDLE_BYTES = 0.01, 2**20
 LOOKS = 20  # at what a cell uses, in the time that it is given
 LOOK_S = (0.05, 30.0)  # between two of them, at least and at most
+LATE_S = 2.0  # that a look may come late on a busy machine
 FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$')
 CURRENT = "Current thread"  # of a dump of Python's stacks: what the process was doing when it was asked
 
@@ -63,7 +64,7 @@ class Patience:
             used: what its processes have used by now.
         """
         now, limit = self.clock(), self.limit(pulse.slowest)
-        if now - self._looked > 2 * LOOK_S[1] + self.interval(pulse.slowest):
+        if now - self._looked > 2 * self.interval(pulse.slowest) + LATE_S:
             # Nobody looked for so long: this process was stopped itself (Ctrl-Z, a scheduler), and the cell with it.
             self._since = now
             self._used.clear()
