@@ -119,7 +119,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
             return Ending.FAILED
         traceback.print_exc()
         if len(text := f"{type(error).__name__}: {error}") > REASON:
-            _say(text)
+            print(bounded(text), file=sys.stderr)  # the end of the log, and of the reason, is where it begins, too
         return Ending.OUT_OF_MEMORY if _is_out_of_memory(error) else Ending.FAILED
 
 
