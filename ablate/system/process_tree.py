@@ -76,23 +76,20 @@ def used_by(pids: Iterable[int]) -> Used:
     return Used(ticks / os.sysconf("SC_CLK_TCK"), moved)
 
 
-def kill_descendants(seconds: float = 5.0) -> list[int]:
-    """Kill all that this process has started and wait for them; returns those that were still there.
+def kill_descendants(seconds: float = 5.0) -> None:
+    """Kill all that this process has started, and wait for them.
 
     Args:
         seconds: that are waited for them at most: one that hangs in a call to a dead disk cannot be killed.
     """
-    found: list[int] = []
     deadline = time.monotonic() + seconds
     # Again and again: what is killed may just have started another one.
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        found += [pid for pid in left if pid not in found and _is_alive(pid)]
         reap()
         time.sleep(0.002)
-    return found
 
 
 def reap() -> dict[int, int]:
@@ -125,10 +122,6 @@ def _stat(pid: int) -> list[str]:
         return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
-
-
-def _is_alive(pid: int) -> bool:
-    return _stat(pid)[:1] not in ([], ["Z"])
 
 
 def _moved(pid: int) -> int:
