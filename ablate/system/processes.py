@@ -9,6 +9,7 @@ import platform
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker, util
@@ -23,7 +24,8 @@ from ablate.system.paths import PACKAGE
 DECIDES_NUMBERS = False
 
 PRELOAD = "ablate.run.preload"
-TRIES = 3  # to start a process; each may find that somebody has killed the server
+# To start a process: each try may find that somebody has killed the server, or that it is dying, which takes a moment.
+TRIES, PAUSE_S = 5, 0.3
 # Of an address of a socket, 107 characters are allowed, and its folder's name and its own take 40.
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
 
@@ -74,6 +76,7 @@ def start_process(target: Callable[..., None], *args: Any, daemon: bool = False)
         except (EOFError, OSError) as error:  # the server has ended before it answered
             here.close()
             reason = getattr(error, "strerror", None) or "it was killed, or a plugin ends it while it imports"
+            time.sleep(PAUSE_S)
             continue
         finally:
             # With its end open here, too, who hears would wait for ever for a process that has died.
