@@ -23,6 +23,8 @@ from tests.workshops import LINE
 Workshop = Callable[..., list[Job]]
 Run = Callable[..., Recorder]
 
+PATIENT_S = 3.0  # longer than a cell takes from its start to its first step, also where all cores are busy
+
 needs_proc = pytest.mark.skipif(not is_visible(), reason="looks for processes in /proc")
 
 
@@ -51,7 +53,10 @@ def is_alive(pid: int) -> bool:
         "while True: pass",
         pytest.param("threading.Event().wait()", marks=pytest.mark.slow),
         # Holds the interpreter: no thread of the process could do anything.
-        "lock, one = ctypes.PyDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64); lock(one); lock(one)",
+        pytest.param(
+            "lock, one = ctypes.PyDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64); lock(one); lock(one)",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); time.sleep(600)", marks=pytest.mark.slow
         ),
@@ -61,7 +66,7 @@ def test_a_cell_that_hangs_is_cut_and_it_is_said_where_it_stood(
     hangs: str, workshop: Workshop, run: Run, tmp_path: Path
 ) -> None:
     bad, good = workshop(hangs)
-    report = run(bad, good, cell_timeout=1.5)
+    report = run(bad, good, cell_timeout=PATIENT_S)
     assert report.whats(bad) == ["started", "failed"]
     assert report.whats(good) == ["started", "ended"]
     (reason,) = report.reasons
@@ -73,14 +78,14 @@ def test_a_cell_that_hangs_is_cut_and_it_is_said_where_it_stood(
 
 def test_a_cell_that_takes_its_steps_is_not_cut(workshop: Workshop, run: Run) -> None:
     # In all far longer than it is given; each epoch is shorter.
-    slow, _ = workshop("time.sleep(0.6)", "trainer.epochs=5")
-    assert run(slow, cell_timeout=1.5).whats(slow) == ["started", "ended"]
+    slow, _ = workshop("time.sleep(1)", "trainer.epochs=4")
+    assert run(slow, cell_timeout=PATIENT_S).whats(slow) == ["started", "ended"]
 
 
 def test_a_cell_that_is_cut_goes_on_from_its_checkpoint(workshop: Workshop, run: Run) -> None:
     once = "if Path('last.ckpt').exists() or list(Path('runs').rglob('last.ckpt')) and not Path('hung').exists():\n"
     job, _ = workshop(f"{once}    Path('hung').touch(); time.sleep(600)", "trainer.epochs=3")
-    report = run(job, cell_timeout=1.5, retries=1)
+    report = run(job, cell_timeout=PATIENT_S, retries=1)
     assert report.whats(job) == ["started", "again", "started", "ended"]
     assert len((job.folder / "history.csv").read_text().splitlines()) == 4
 
@@ -147,7 +152,7 @@ ENDS = {
 
 
 @needs_proc
-@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("ends", [pytest.param(one, marks=[pytest.mark.slow] if one == "cut" else []) for one in ENDS])
 @pytest.mark.parametrize(
     "leaves", ["fork", *(pytest.param(one, marks=pytest.mark.slow) for one in ("daemon", "command"))]
 )
@@ -155,7 +160,7 @@ def test_what_a_cell_has_started_ends_with_it(
     leaves: str, ends: str, workshop: Workshop, run: Run, tmp_path: Path
 ) -> None:
     job, _ = workshop(f"{LEAVES[leaves]}\n{ENDS[ends]}")
-    report = run(job, cell_timeout=2.0)
+    report = run(job, cell_timeout=PATIENT_S)
     assert report.whats(job) == ["started", "ended" if ends == "well" else "failed"]
     assert not is_alive(int((tmp_path / "pid").read_text()))
     assert not is_taken(job)

@@ -115,7 +115,7 @@ def test_a_reader_that_makes_no_progress_is_one_line(
 ) -> None:
     stop = "import multiprocessing\nfor one in multiprocessing.active_children(): os.kill(one.pid, signal.SIGSTOP)"
     job, _ = workshop(stop, *STREAMED)
-    (reason,) = run(job, cell_timeout=2.0).reasons
+    (reason,) = run(job, cell_timeout=3.0).reasons
     assert reason.startswith("cut in attempt 1; its log ends: no step for ")
     assert "; it waits for the processes that read its data; it stood in " in reason
     assert "engine.cell_timeout" in reason
