@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -202,7 +202,7 @@ class Stopped(SystemExit):
     """A cell's process was asked to end; no plugin's own `sys.exit`."""
 
 
-def _be_kept(train: Callable[[], int], pulse: Pulse, output: int, keeper: int, mask: set[signal.Signals]) -> NoReturn:
+def _be_kept(train: Callable[[], int], pulse: Pulse, output: int, keeper: int, mask: Iterable[int]) -> NoReturn:
     """What the process does that is kept: everything that it prints goes to `output`, also from compiled code."""
     code: int = Ending.FAILED
     try:
