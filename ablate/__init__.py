@@ -60,13 +60,15 @@ if TYPE_CHECKING:
     from ablate.network.memory_format import subsampled as subsampled
     from ablate.registry.registration import build as build
     from ablate.registry.registration import register as register
+    from ablate.run.keeping import KILL_NOW as KILL_NOW
     from ablate.run.process import attempt as attempt
     from ablate.run.process import work as work
     from ablate.run.results import load_results as load_results
     from ablate.system.files import atomic as atomic
     from ablate.system.files import make_folder as make_folder
-    from ablate.system.processes import cores as cores
     from ablate.system.processes import preloaded_context as preloaded_context
+    from ablate.system.processes import start_process as start_process
+    from ablate.system.quotas import cores as cores
 
 _HOMES = {
     "ablate.config.compose": ["compose"],
@@ -87,8 +89,10 @@ _HOMES = {
     "ablate.network.memory_format": ["pixel_mean", "subsampled"],
     "ablate.network.memory": ["free_gpu_memory", "training_memory_of"],
     "ablate.network.checked": ["build_model"],
-    "ablate.system.processes": ["cores", "preloaded_context"],
+    "ablate.system.processes": ["preloaded_context", "start_process"],
+    "ablate.system.quotas": ["cores"],
     "ablate.registry.registration": ["build", "register"],
+    "ablate.run.keeping": ["KILL_NOW"],
     "ablate.run.results": ["load_results"],
     "ablate.run.process": ["attempt", "work"],
 }  # fmt: skip

@@ -37,9 +37,12 @@ def cli() -> NoReturn:
 def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
     from ablate.cli.commands import dispatch
     from ablate.errors import AblateError
+    from ablate.system.exits import ends_told, guard_exit
 
+    guard_exit()
     try:
-        dispatch(arguments)
+        with ends_told():
+            dispatch(arguments)
     except AblateError as error:
         if interrupts.seen:
             raise  # an import that was cut short looks like a broken plugin
@@ -48,7 +51,9 @@ def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
 
             traceback.print_exc()
         else:
-            print(f"ablate: {error}", file=sys.stderr)
+            from ablate.system.text import ERROR, bounded, printable
+
+            print(printable(bounded(f"ablate: {error}", ERROR)), file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -26,7 +26,8 @@ from ablate.bench.streaming import streaming
 from ablate.bench.throughput import cells_per_hour
 from ablate.errors import InputError, unknown
 from ablate.run.process import quieten_lightning
-from ablate.system.processes import cores, keep_freed_memory, processor
+from ablate.system.processes import keep_freed_memory, processor
+from ablate.system.quotas import cores
 
 LOADED = 0.5  # of a core, by other processes, before the bench begins
 

@@ -15,7 +15,8 @@ import torch
 from ablate.bench.figure import Figure, at_least, interleaved
 from ablate.bench.setting import Setting, noise
 from ablate.run.process import quieten_lightning
-from ablate.system.processes import cores, keep_freed_memory, preloaded_context
+from ablate.system.processes import keep_freed_memory, preloaded_context
+from ablate.system.quotas import cores
 
 BOUND = 2.5
 IMAGES = 1280

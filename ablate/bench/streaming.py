@@ -13,7 +13,7 @@ from ablate import registry
 from ablate.bench.figure import Figure, interleaved, seconds
 from ablate.bench.setting import Setting
 from ablate.study.plan import plan_study
-from ablate.system.processes import cores
+from ablate.system.quotas import cores
 from ablate.training.loading import build_feed
 from ablate.training.module import STEPS_PER_CHUNK
 

@@ -13,7 +13,7 @@ from ablate.interfaces.engine import CellPlace, Job, Listener
 from ablate.run.scheduling import run_jobs
 from ablate.run.store import RESULT, Store
 from ablate.study.plan import Cell
-from ablate.system.processes import cores
+from ablate.system.quotas import cores
 
 BOUND = 1.9  # for two slots
 SERIAL_BOUND = 1.6  # over cells one after the other, with as many threads as PyTorch takes by default

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ablate import __version__
 from ablate.errors import InputError, nearest, unknown
+from ablate.system.terminal import SafeConsole
 
 # Where nothing says how wide the output is (a pipe, a log), rich takes 80 columns, which breaks tables.
-CONSOLE = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+CONSOLE = SafeConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
 def dispatch(arguments: Sequence[str]) -> None:
@@ -51,8 +51,10 @@ def run(overrides: Sequence[str]) -> None:
     """Run the study that these overrides describe."""
     from ablate.run.execution import run_study
     from ablate.study.plan import plan_study
+    from ablate.system.exits import ends_told
 
-    run_study(plan_study(overrides), CONSOLE)
+    with ends_told():
+        run_study(plan_study(overrides), CONSOLE)
 
 
 def plan(arguments: list[str]) -> None:

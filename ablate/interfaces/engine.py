@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from ablate.system.text import printable
+
 
 @dataclass(frozen=True)
 class CellPlace:
@@ -73,6 +75,7 @@ class Ending(IntEnum):
         FAILED: an error; its log says which.
         OUT_OF_MEMORY: of the device.
         BUSY: another process trains a cell of it.
+        CUT: it made no progress for so long that it was ended; its log says where it stood.
         REFUSED: the input is wrong, and another try would end the same.
     """
 
@@ -80,11 +83,18 @@ class Ending(IntEnum):
     FAILED = 1
     OUT_OF_MEMORY = 71  # EX_OSERR
     BUSY = 75  # EX_TEMPFAIL
+    CUT = 124  # as of timeout(1)
     REFUSED = 78  # EX_CONFIG
 
 
 class Attempt(abc.ABC):
-    """A job that an engine has started."""
+    """A job that an engine has started.
+
+    Attributes:
+        notes: what the user should know of how it went, besides how it ended; a line each.
+    """
+
+    notes: Sequence[str] = ()
 
     @abc.abstractmethod
     def ending(self) -> int | None:
@@ -116,7 +126,7 @@ class Listener:
 
     def note(self, text: str) -> None:
         """Something that the user should know of how the cells run, in one line."""
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def tick(self) -> None:
         """About twice a second, so that a display can follow the clock."""
@@ -127,13 +137,22 @@ class Engine(abc.ABC):
 
     Attributes:
         retries: how often a job whose process ended without a result is started again, unless its input was wrong.
+        cell_timeout: seconds without progress after which a cell is cut, whatever its processes do in that time.
+            Progress is a training step, a batch that is measured, an image or a batch that is read; while a step is
+            compiled, also processor time. None is the default rule: a cell is cut when there was no progress for the
+            larger of ten minutes and a hundred times its slowest step, and its processes used no processor time and
+            read nothing in that time (less than a hundredth of a core, less than 1 MiB). It counts as an attempt.
     """
 
     retries: int = 1
+    cell_timeout: float | None = None
 
     @abc.abstractmethod
     def start(self, job: Job, slot: Slot) -> Attempt:
-        """Start a process that calls `ablate.attempt(job, slot)` and exits with its code.
+        """Start a process that calls `ablate.work(job, slot, folder, self.cell_timeout)`, on whatever machine.
+
+        `work` exits with the job's `Ending`. It keeps the log, cuts a cell that hangs, and leaves no process behind. An
+        engine whose process has all of that around it calls `ablate.attempt(job, slot)` and exits with its code.
 
         Raises:
             InputError: the engine cannot run here; says what it needs.

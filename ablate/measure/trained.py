@@ -14,6 +14,7 @@ from ablate.errors import InputError, unknown
 from ablate.interfaces.data import DataSet, Evaluation, Samples, Split
 from ablate.interfaces.measurement import PARTS, Trained
 from ablate.network.loss import autocast
+from ablate.system import heartbeat
 from ablate.system.streams import generator
 from ablate.training.evaluation import evaluate
 from ablate.training.feed import Feed
@@ -61,12 +62,12 @@ class CellNetwork(Trained):
     def batches(self, part: str, margin: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """All of a split in its own order."""
         feed = self._feed(margin)
-        return feed.evaluation_batches(_split(feed, part))
+        return _told(feed.evaluation_batches(_split(feed, part)))
 
     def training_batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, augmented."""
         feed = self._feed(self._evaluation.margin)
-        return iter(feed.training_batches(feed.start_epoch(epoch).split(self._batch_size)))
+        return _told(feed.training_batches(feed.start_epoch(epoch).split(self._batch_size)))
 
     def evaluate(self, part: str = "test", evaluation: Evaluation | None = None) -> tuple[float, float]:
         """Mean loss and error over a split."""
@@ -102,6 +103,13 @@ class CellNetwork(Trained):
                 data, augment, around, self.config["trainer"], self.seed, self.device, cores=self._cores
             )
         return self._feeds[margin]
+
+
+def _told(batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches; as each has been used, it is told that the cell makes progress."""
+    for batch in batches:
+        yield batch
+        heartbeat.progress()
 
 
 class _Margin:

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from ablate.config.roles import pace_text
+from ablate.errors import InputError
 from ablate.network.profile import MetaNetwork
 from ablate.system.files import read_yaml
-from ablate.system.processes import preloaded_context
+from ablate.system.processes import start_process
 
 # Of each process: CUDA's context, the libraries' workspaces, what the allocator keeps free, and a small data set.
 PROCESS_BYTES = 2**30
@@ -42,15 +43,16 @@ def training_memory(config: Mapping[str, Any]) -> int:
 
 
 def free_gpu_memory() -> dict[str, int]:
-    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, whose context ends."""
-    context = preloaded_context()
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_tell_free, args=(there,), daemon=True)  # type: ignore[attr-defined]
-    process.start()
-    # With its end open here, too, `recv` would wait for ever for a process that has died.
-    there.close()
+    """Free bytes of each GPU by device, such as `cuda:0`; asked in a process of its own, whose context ends.
+
+    Raises:
+        InputError: they cannot be asked.
+    """
+    process, here = start_process(_tell_free, daemon=True)
     try:
         found: dict[str, int] = here.recv()
+    except EOFError:
+        raise InputError("the process that asks for the free memory of the GPUs ended early") from None
     finally:
         process.join()
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ablate.interfaces.engine import Slot
-from ablate.system.processes import cores
+from ablate.system.quotas import cores
 
 LONGEST_S = 30  # they end by themselves, should this process be killed
 LOOP = f"import time; end = time.monotonic() + {LONGEST_S}\nwhile time.monotonic() < end: pass"

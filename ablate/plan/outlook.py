@@ -20,7 +20,7 @@ from ablate.run.names import refuse_other_design
 from ablate.run.recovery import known_certificates
 from ablate.run.store import Store
 from ablate.study.plan import Cell, Study
-from ablate.system.processes import cores
+from ablate.system.quotas import cores
 from ablate.tuning import measured
 
 Place = tuple[str, str]  # arm, grid point

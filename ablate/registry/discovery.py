@@ -16,6 +16,7 @@ from pathlib import Path
 from ablate.errors import InputError
 from ablate.registry import cache as cache_of_plugins
 from ablate.registry.registration import add, entries
+from ablate.system.exits import PLUGINS, exit_in_words
 from ablate.system.paths import plugin_dir
 
 DECIDES_NUMBERS = False
@@ -38,6 +39,7 @@ def discover() -> None:
     """
     _import_folder(plugin_dir(), "ablate.plugins")
     for point in _installed(frozenset(os.path.abspath(folder) for folder in sys.path)):
+        PLUGINS.add(point.module)
         try:
             module = point.load()
         except (Exception, SystemExit) as error:
@@ -68,6 +70,7 @@ def import_all() -> None:
 
 
 def _import_folder(folder: Path, package: str) -> None:
+    PLUGINS.add(package)
     modules = {
         ".".join([package, *file.relative_to(folder).with_suffix("").parts]): file for file in _plugin_files(folder)
     }
@@ -121,5 +124,7 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     # The innermost line may lie in a library that was called wrongly; the author needs the line that called it.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
     message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    if isinstance(error, SystemExit):
+        message = f"it ends the process, by {exit_in_words(error)}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]
     return " ".join(message.split()) + "".join(where)

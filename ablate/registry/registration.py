@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.errors import InputError, unknown
 from ablate.registry.kinds import KINDS, declared_inside
 from ablate.registry.signatures import Parameter, asked_by, check_complete, options_of
+from ablate.system.exits import PLUGINS, exit_in_words
 
 __all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]
 
@@ -78,7 +79,10 @@ class Entry:
             try:
                 importlib.import_module(self.module)
             except (Exception, SystemExit) as error:
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                said = f"{type(error).__name__}: {error}"
+                if isinstance(error, SystemExit):
+                    said = f"it ends the process, by {exit_in_words(error)}"
+                reason = " ".join(said.split())
                 raise InputError(f"plugin {self.file} does not import: {reason}") from error
         return _made[self.kind, self.name, self.module]
 
@@ -133,6 +137,7 @@ def add(entry: Entry) -> None:
     if known and (known.file, known.qualname) != (entry.file, entry.qualname):
         files = f"in {known.file} and in {entry.file}"
         raise InputError(f"{entry.kind} '{entry.name}' is registered twice: {files}; rename one")
+    PLUGINS.add(entry.module)
     _entries[entry.kind, entry.name] = entry
     _unstored[entry.kind, entry.name] = entry
 

@@ -4,6 +4,7 @@ Nothing is computed here: a thread pool or a CUDA context made now would not sur
 """
 
 import importlib
+import warnings
 from contextlib import suppress
 
 import ablate.cell.run
@@ -20,12 +21,15 @@ def _prepare_for_data() -> None:
         for module in getattr(entry.factory, "imports", ()):
             with suppress(ImportError):  # an extra that is not installed; a cell that needs it says so
                 importlib.import_module(module)
-        with suppress(Exception):  # a cell that needs the data reads it again, and says what is wrong
+        # A cell that needs the data reads it again, and says what is wrong.
+        with suppress(Exception, SystemExit, KeyboardInterrupt):
             getattr(entry.factory, "preload", lambda: None)()
 
 
+# Of a library of one of the data sets, where there is no shared memory; what it does in parallel is not used here.
+warnings.filterwarnings("ignore", message=".*joblib will operate in serial mode")
 # The study has imported the same plugins and reports a broken one; a cell that needs it fails with the reason.
-with suppress(InputError):
+with suppress(InputError, KeyboardInterrupt):
     import_all()
 _prepare_for_data()
 remember()

@@ -3,58 +3,70 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
-import re
 import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from multiprocessing.connection import wait
-from pathlib import Path
-from types import FrameType
+from multiprocessing.connection import Connection
 
 from filelock import FileLock, Timeout
 
-from ablate.errors import InputError
+from ablate.errors import AblateError, InputError
 from ablate.interfaces.engine import CellPlace, Ending, Job, Slot
 from ablate.measure.asked import Asked
+from ablate.run.keeping import Keeper, Stopped, exit_with
+from ablate.run.logs import LOG, Log
+from ablate.run.patience import Patience
 from ablate.run.store import Store
 from ablate.study.record import CellRecord
+from ablate.system.exits import ended_by_plugin, guard_exit
 from ablate.system.files import read_yaml, sweep
 from ablate.system.processes import keep_freed_memory
+from ablate.system.text import REASON, bounded
 
-STOPPED = 128 + signal.SIGTERM
-LOG = "log.txt"
-LOG_TAIL_LINES = 5
-START = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d on \S+, \d+ threads")
-MARKS = re.compile(r"[\s^~]+")  # what Python draws below a line of a traceback
 LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether it is free
 
 
-def work(job: Job, slot: Slot, cwd: str) -> None:
-    """Train the cells of a job and exit with an `Ending`; the target of a process that ends with the study's.
+def work(job: Job, slot: Slot, cwd: str, cell_timeout: float | None = None, tell: Connection | None = None) -> None:
+    """Train the cells of a job in a process that is kept, and exit as it did; the target of an engine's process.
+
+    What they print goes to the log of the job. They are cut when they hang, end when the process that has started this
+    one does, and leave no process behind; SIGTERM lets them end in order.
 
     Args:
         job: the cells.
         slot: the device, and the share of the cores.
         cwd: the study's working directory, where its own plugins lie.
+        cell_timeout: seconds without progress after which they are cut; None: the default rule (`Engine.cell_timeout`).
+        tell: where to send how it ended, besides this process's exit code, and what the user should know of it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study decides what stops
-    signal.signal(signal.SIGTERM, _stop)
     os.chdir(cwd)
-    # Before anything that takes long: a study killed in these moments would leave a process that trains for nobody.
-    _die_with_parent()
     try:
-        _log_to(job.folder / LOG)
+        log = Log(job.folder / LOG)
     except OSError:
         sys.exit(Ending.FAILED)  # the study cannot write there either, and says so
-    quieten_lightning()
-    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {slot.device}, {job.threads} threads", flush=True)
-    sys.exit(attempt(job, slot))
+    for stream in (1, 2):
+        os.dup2(log.fileno(), stream)
+    log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {slot.device}, {job.threads} threads\n".encode())
+    keeper = Keeper(log, Patience(cell_timeout))
+
+    def train() -> Ending:
+        if tell is not None:
+            tell.close()  # who is forked from here on must not look like the keeper
+        guard_exit()
+        quieten_lightning()
+        return attempt(job, slot)
+
+    code = keeper.keep(train)
+    if tell is not None:
+        with suppress(OSError):
+            tell.send((code, keeper.notes()))
+    exit_with(code)
 
 
 def attempt(job: Job, slot: Slot) -> Ending:
@@ -73,6 +85,8 @@ def attempt(job: Job, slot: Slot) -> Ending:
 def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     import torch
 
+    from ablate.training.handing_over import about_readers
+
     try:
         with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
             if (task := _task(cell)) is not None:
@@ -85,12 +99,34 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     except Timeout:
         return Ending.BUSY
     except InputError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return Ending.REFUSED
-    # Not BaseException: the SystemExit of SIGTERM has to pass, and lets go of the lock on its way.
+    except AblateError as error:
+        _say(str(error))
+        return Ending.FAILED
+    except Stopped:
+        raise  # lets go of the lock on its way
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None  # which Lightning answers so
+        if not (line := ended_by_plugin(error)):
+            raise
+        _say(line)
+        return Ending.FAILED  # whatever code it names: that is no `Ending`
     except Exception as error:
+        if line := about_readers(error):
+            _say(line)
+            return Ending.FAILED
         traceback.print_exc()
+        if len(text := f"{type(error).__name__}: {error}") > REASON:
+            print(bounded(text), file=sys.stderr)  # the end of the log, and of the reason, is where it begins, too
         return Ending.OUT_OF_MEMORY if _is_out_of_memory(error) else Ending.FAILED
+
+
+def _say(text: str) -> None:
+    """Print what the reason of a failure is to end with: of a very long text, once more with its middle left out."""
+    for one in dict.fromkeys([text, bounded(text)]):
+        print(one, file=sys.stderr)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -112,19 +148,6 @@ def is_taken(job: Job) -> bool:
     return False
 
 
-def log_tail(folder: Path) -> str:
-    """The last lines that a cell's last process printed, for the reason of a failure."""
-    try:
-        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"no log ({error.strerror})"
-    lines = [line.strip() for line in text.splitlines() if not MARKS.fullmatch(line) and line.strip()]
-    starts = [place for place, line in enumerate(lines) if START.fullmatch(line)]
-    # Of the last process only: earlier ones have written to the same file.
-    last = lines[starts[-1] + 1 :] if starts else lines
-    return " | ".join(last[-LOG_TAIL_LINES:]) or "nothing printed"
-
-
 def _task(cell: CellPlace) -> Callable[..., object] | None:
     """What is to be done, if anything.
 
@@ -141,38 +164,8 @@ def _task(cell: CellPlace) -> Callable[..., object] | None:
     return run_cell if found is None or asked.lacking(found.folder, found.result) else None
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """End as an exception does, so that no half-written file stays."""
-    sys.exit(STOPPED)
-
-
-def _log_to(path: Path) -> None:
-    """Send everything that the process prints, also from compiled code, to the cell's log."""
-    # Appended: what an earlier attempt said before it was killed is worth reading.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-
-
 def quieten_lightning() -> None:
     """Silence Lightning's tips, and its own use of deprecated functions: neither says anything of the cell."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="pytorch_lightning")
-
-
-def _die_with_parent() -> None:
-    """End at once when the study's process is gone: nobody else would free this slot."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    sentinel = parent.sentinel
-
-    def watch() -> None:
-        wait([sentinel])
-        # Not `sys.exit`, which in a thread ends the thread alone.
-        os._exit(Ending.FAILED)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ablate.interfaces.engine import Attempt, Ending, Engine, Job, Listener, Slot
 from ablate.network.memory import training_memory_of
+from ablate.run.logs import TAIL_LINES, log_tail
 from ablate.run.placement import Placement
-from ablate.run.process import is_taken, log_tail
+from ablate.run.process import is_taken
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # between asking a process to end and ending it
@@ -66,6 +67,7 @@ class Schedule:
         self.waiting = sorted(jobs, key=lambda job: -job.cost)
         self.running: list[Running] = []
         self.attempts: dict[str, int] = {}
+        self.noted: set[str] = set()
         slots = engine.slots(len(jobs), max((job.threads for job in jobs), default=1))
         self.placement = self._placement(slots)
 
@@ -86,6 +88,7 @@ class Schedule:
         """Wait a moment for processes to end, and tell how they did; some jobs wait again."""
         for ended in self._ended():
             code = ended.attempt.ending()
+            self._note(ended.attempt.notes)
             shared = self.placement.release(ended.job, ended.slot)
             # The estimate was too low for this neighbourhood. It says nothing of the job alone, which may fit well.
             if shared and code == Ending.OUT_OF_MEMORY:
@@ -145,6 +148,13 @@ class Schedule:
             self.running.remove(one)
         return ended
 
+    def _note(self, lines: Sequence[str]) -> None:
+        """Say what is new of it: all cells of a study may have the same to say."""
+        for line in dict.fromkeys(lines):
+            if line not in self.noted:
+                self.noted.add(line)
+                self.listener.note(line)
+
     def _waits_again(self, ended: Running, code: int | None, shared: bool) -> bool:
         """Tell how a process ended; true where the job still waits for its result."""
         job = ended.job
@@ -160,7 +170,8 @@ class Schedule:
             return True
         # Also where the process ended well and left no result: nothing else would ever end such a job.
         count = self.attempts[job.id] = self.attempts.get(job.id, 0) + 1
-        reason = f"{_in_words(code)} in attempt {count}; its log ends: {log_tail(job.folder)}"
+        tail = log_tail(job.folder, 1 if code == Ending.CUT else TAIL_LINES)
+        reason = f"{_in_words(code)} in attempt {count}; its log ends: {tail}"
         # Alone it would take as much memory again, and wrong input stays wrong.
         if code not in (Ending.REFUSED, Ending.OUT_OF_MEMORY) and count <= self.engine.retries:
             self.listener.again(job, reason)
@@ -174,6 +185,8 @@ def _in_words(code: int | None) -> str:
         return "refused its input"
     if code == Ending.OUT_OF_MEMORY:
         return "out of memory with the device to itself"
+    if code == Ending.CUT:
+        return "cut"
     if code is not None and code < 0:
         return f"killed by signal {-code} ({signal.strsignal(-code)})"
     return f"process ended with code {code}"

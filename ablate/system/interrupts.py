@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -14,6 +16,7 @@ DECIDES_NUMBERS = False
 
 INTERRUPTED = 130
 LINE = "ablate: interrupted; the same command goes on from here"
+THREADS_S = 3.0  # that are waited for a thread of somebody else's, when all is done
 
 _in_order: list[bool] = []  # one for each `in_order` that is entered
 
@@ -72,6 +75,26 @@ class Interrupts:
         os._exit(INTERRUPTED)
 
 
+def _leave_threads_behind(code: int) -> None:
+    """End this process in a moment, where a thread that a plugin has started keeps it from ending by itself.
+
+    Python waits for such a thread before it calls what is registered for the exit; if it comes to that, it ends.
+    """
+    others = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    if not others:
+        return
+    ending = threading.Event()
+    atexit.register(ending.set)
+
+    def end() -> None:
+        if not ending.wait(THREADS_S):
+            print(f"ablate: left behind, as it does not end: thread {others[0].name}", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
 def end_process(code: int) -> NoReturn:
     """Exit, and with the code of an interrupted command at once.
 
@@ -81,6 +104,7 @@ def end_process(code: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if code != INTERRUPTED:
+        _leave_threads_behind(code)
         sys.exit(code)
     try:
         sys.stdout.flush()

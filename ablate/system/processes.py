@@ -7,17 +7,27 @@ import multiprocessing
 import os
 import platform
 import signal
+import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any
 
+from ablate.errors import InputError
 from ablate.system.paths import PACKAGE
 
 DECIDES_NUMBERS = False
 
 PRELOAD = "ablate.run.preload"
+# To start a process: each try may find that somebody has killed the server, or that it is dying, which takes a moment.
+TRIES, PAUSE_S = 5, 0.3
+# Of an address of a socket, 107 characters are allowed, and its folder's name and its own take 40.
+LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
 
 # Options of glibc's mallopt, from malloc.h: no block has a mapping of its own (M_MMAP_MAX, -4), all come from the heap,
 # of which M_TRIM_THRESHOLD (-1) bytes may lie free at its end, and which grows by M_TOP_PAD (-2) at a time.
@@ -33,12 +43,60 @@ def preloaded_context() -> BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOAD])
+    _keep_addresses_short()
     # The server is a fresh Python that must find this package, also in a checkout that is not installed.
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     resource_tracker.ensure_running()  # by itself, since it lets interrupts through when it has started
     with _environment("PYTHONPATH", path), _interrupts_held():
         forkserver.ensure_running()
     return context
+
+
+def start_process(target: Callable[..., None], *args: Any, daemon: bool = False) -> tuple[BaseProcess, Connection]:
+    """Start a process that is forked from the server; one that was killed is started again.
+
+    Args:
+        target: called with `args` and, last, with the end of a pipe to tell something through.
+        args: that can be pickled.
+        daemon: it is ended with this process, and may have no processes of its own.
+
+    Returns:
+        The process, and the end of the pipe to hear it by. It is at its end (EOFError) when the process has ended.
+
+    Raises:
+        InputError: no process can be started, or the server ends each time while it imports.
+    """
+    reason = ""
+    for _ in range(TRIES):
+        context = preloaded_context()
+        here, there = context.Pipe(duplex=False)
+        process: BaseProcess = context.Process(target=target, args=(*args, there), daemon=daemon)  # type: ignore[attr-defined]
+        try:
+            process.start()
+        except (EOFError, OSError) as error:  # the server has ended before it answered
+            here.close()
+            reason = getattr(error, "strerror", None) or "it was killed, or a plugin ends it while it imports"
+            time.sleep(PAUSE_S)
+            continue
+        finally:
+            # With its end open here, too, who hears would wait for ever for a process that has died.
+            there.close()
+        return process, here
+    raise InputError(f"the process that cells are forked from ended {TRIES} times before it had started one: {reason}")
+
+
+def _keep_addresses_short() -> None:
+    """Let sockets between processes have a folder whose path is not too long for an address, where TMPDIR is.
+
+    Children inherit it: those that read data have such sockets, too.
+    """
+    if len(tempfile.gettempdir()) > LONGEST_TMPDIR and "tempdir" not in multiprocessing.current_process()._config:  # type: ignore[attr-defined]
+        before = tempfile.tempdir
+        tempfile.tempdir = SHORT_TMPDIR
+        try:
+            util.get_temp_dir()  # makes it, once, and removes it with this process
+        finally:
+            tempfile.tempdir = before
 
 
 @contextmanager
@@ -89,11 +147,6 @@ def keep_freed_memory() -> None:
         return
     for option, value in MALLOC.items():
         library.mallopt(option, value)
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else multiprocessing.cpu_count()
 
 
 def processor() -> str:

@@ -128,6 +128,12 @@ class EngineConformance(Conformance):
         assert "there are no such pictures" in reason
         assert "\n" not in reason
 
+    def test_a_plugin_that_ends_the_process_is_no_ending_of_the_cell(self) -> None:
+        bad = broken_job("raise SystemExit(75)")  # the code of a cell that another study trains, which waits for it
+        report = self.run(bad)
+        assert report.whats(bad) == ["started", "again"] * (self.tries - 1) + ["started", "failed"]
+        assert all("broken.py line" in reason for reason in report.reasons)
+
     def test_an_interrupt_stops_what_runs(self) -> None:
         jobs = [job_of("trainer.epochs=2000", f"seed={seed}") for seed in range(2)]
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ablate.interfaces.data import Evaluation
 from ablate.network.loss import autocast
+from ablate.system import heartbeat
 from ablate.training.feed import Batch
 
 
@@ -37,6 +38,7 @@ def evaluate(
         wrong = (logits.argmax(dim=1) != labels).sum()
         sums += torch.stack([F.cross_entropy(logits, labels, reduction="sum"), wrong])
         count += len(labels)
+        heartbeat.progress()
     model.train(was_training)
     loss, wrong_ones = (sums / count).tolist()
     return loss, wrong_ones

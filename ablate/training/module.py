@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ablate.interfaces.data import Evaluation, Samples, Split
 from ablate.interfaces.training import Optim, Schedule
+from ablate.system import heartbeat
 from ablate.system.streams import seed_device, stream_seed
 from ablate.training.callbacks import LightningStep
 from ablate.training.choose_step import build_step
@@ -146,6 +147,7 @@ class Training(pl.LightningModule):
         """Whatever the network draws while training (dropout) depends on seed and epoch alone."""
         seed_device(stream_seed(self.data.seed, "noise", self.current_epoch), self.device)
         self._started = time.perf_counter()
+        heartbeat.progress()
         self._pass = _Pass(self.current_epoch, torch.zeros((), device=self.device))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
@@ -174,6 +176,7 @@ class Training(pl.LightningModule):
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._pass.loss += self._step(images, labels)
+        heartbeat.step()
 
     def set_rate(self) -> None:
         """Give the optimiser the learning rate of the next step."""
@@ -189,6 +192,7 @@ class Training(pl.LightningModule):
             loss = self._step(*batch)
         self._pass.loss += loss
         self._pass.steps += 1
+        heartbeat.step()
         return loss
 
     def _train_watched(self, chunk: list[Tensor], rates: list[float], watched: Collection[int]) -> None:
@@ -202,6 +206,7 @@ class Training(pl.LightningModule):
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
             self._pass.loss += self._look_at((images, labels), number, rate)
+            heartbeat.step()
 
     def _look_at(self, batch: Batch, number: int, rate: float) -> Tensor:
         assert self.watcher is not None

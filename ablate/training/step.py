@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.network.loss import training_loss
+from ablate.system import heartbeat
 from ablate.training.update import build_update
 
 COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
@@ -90,6 +91,7 @@ class CompiledStep(EagerStep):
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, precision: str, batch_size: int) -> None:
         super().__init__(model, optimizer, precision)
         self.batch_size = batch_size
+        self._has_run = False
         compiler_cache()
         # `dynamic=False`: a second size would else have kernels made that fit any size and are slower. `fullgraph`:
         # what cannot be compiled is an error, and not a part that silently runs eagerly in a cell that says `inductor`.
@@ -99,6 +101,9 @@ class CompiledStep(EagerStep):
         """The batch's loss, from compiled code where the batch is full."""
         if len(images) != self.batch_size:
             return super().loss(images, labels)
+        if not self._has_run:
+            self._has_run = True
+            heartbeat.compiling()
         return self._compiled(self.model, images, labels, self.precision)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from ablate.errors import InputError
 from ablate.interfaces.data import Augment, Samples, Split, Splits, Window
+from ablate.system import heartbeat
 from ablate.system.streams import generator
 from ablate.training.feed import Batch, Feed, evaluation_batch, rows
+from ablate.training.handing_over import Read, cannot_start, check_semaphores, handed_over, plain, taken, unchanged
 from ablate.training.statistics import PixelStatistics
 
 AHEAD = 4  # batches that each worker reads before they are asked for
@@ -23,9 +26,6 @@ AHEAD = 4  # batches that each worker reads before they are asked for
 # names of all files sent; forked, workers share them with it.
 FORK = "fork" if sys.platform == "linux" else None
 STATISTICS_IMAGES = 8192  # of images in files: mean and deviation are known to a thousandth from so many
-
-Read = tuple[Tensor, Tensor]
-"""Images (B, C, H, W) uint8 and labels (B,), as a worker hands them over."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,16 @@ class Request:
     choices: Any = None
     margin: int = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without shared memory, which small tensors would take, too."""
+        return _request, (plain((self.split, self.index, self.choices, self.margin)),)
 
-class Reader(Dataset[Read | InputError]):
+
+def _request(parts: bytes) -> Request:
+    return Request(*pickle.loads(parts))
+
+
+class Reader(Dataset[Any]):
     """Reads batches, in whatever process it finds itself.
 
     Args:
@@ -59,14 +67,15 @@ class Reader(Dataset[Read | InputError]):
         self.augment = augment
         self.size = size
 
-    def __getitem__(self, request: Request) -> Read | InputError:
+    def __getitem__(self, request: Request) -> Any:
         """The batch, or the error that says which image cannot be read: raised here it would lose its one line."""
         split: Split | Samples = getattr(self.splits, request.split)
         try:
             images = split.images[request.index] if isinstance(split, Split) else self._stacked(split, request)
         except InputError as error:
             return error
-        return images, split.labels[request.index]
+        heartbeat.read()
+        return handed_over(images, split.labels[request.index])
 
     def _stacked(self, split: Samples, request: Request) -> Tensor:
         height, width = (side + 2 * request.margin for side in self.size)
@@ -78,6 +87,7 @@ class Reader(Dataset[Read | InputError]):
         )
 
     def _window(self, choices: Any, place: int, height: int, width: int) -> Window | None:
+        heartbeat.read()  # the image's size is known by now
         if choices is None:
             return None
         return self.augment.window(choices[place], height, width, self.size)
@@ -189,10 +199,12 @@ class ReadAhead:
 
     def __init__(self, reader: Reader, *, workers: int, pinned: bool = False) -> None:
         self._requests: list[Request] = []
-        self._loader: partial[DataLoader[Read | InputError]] = partial(
+        self._workers = workers
+        self._loader: partial[DataLoader[Any]] = partial(
             DataLoader,
             reader,
             batch_size=None,  # a request is a whole batch
+            collate_fn=unchanged,
             sampler=self._requests,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -200,23 +212,29 @@ class ReadAhead:
             pin_memory=pinned,
             multiprocessing_context=FORK if workers else None,
         )
-        self._started: DataLoader[Read | InputError] | None = None
-        self._batches: Iterator[Read | InputError] = iter(())
+        self._started: DataLoader[Any] | None = None
+        self._batches: Iterator[Any] = iter(())
         self._asked = 0
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Read]:
         """The batches of these requests, in their order; the workers begin at once, and leave what was asked before.
 
         Raises:
-            InputError: an image cannot be read.
+            InputError: an image cannot be read, or no worker can be started.
             RuntimeError: they are taken after others have been asked for.
         """
         if self._started is None:
             # With a generator of its own: else it would take from the stream of the network's dropout.
+            check_semaphores(self._workers)
             self._started = self._loader(generator=torch.Generator())
         # In place: the loader, kept for the sake of its workers, holds this very list as its sampler.
         self._requests[:] = requests
-        self._batches = iter(self._started)
+        heartbeat.waiting(self._workers > 0)  # each has to say that it has left what was asked before
+        try:
+            self._batches = iter(self._started)
+        except OSError as error:
+            raise cannot_start(error) from error
+        heartbeat.waiting(False)
         self._asked += 1
         return self._taken(len(requests), self._asked)
 
@@ -232,8 +250,10 @@ class ReadAhead:
             # Whoever holds an older iterator would get the batches of the newer requests, without any error.
             if asked != self._asked:
                 raise RuntimeError("these batches are not read any more: others have been asked for")
+            heartbeat.waiting(self._workers > 0)
             batch = next(self._batches)
+            heartbeat.waiting(False)
             if isinstance(batch, InputError):
                 self.close()
                 raise batch
-            yield batch
+            yield taken(batch)

@@ -12,7 +12,7 @@ from ablate.config.identity import decisive
 from ablate.errors import InputError
 from ablate.interfaces.engine import Engine, Slot
 from ablate.network.profile import profile
-from ablate.system.processes import preloaded_context
+from ablate.system.processes import start_process
 from ablate.training.numerics import AUTO, KEYS, Numerics, check_numerics
 from ablate.tuning.remembered import of_machine, of_study, remember
 
@@ -80,15 +80,10 @@ def _measured(config: Config, wanted: Sequence[str], cells: int, *, eager: bool 
 
 def _search(config: Config, fixed: dict[str, Any], slot: Slot, wanted: Sequence[str]) -> dict[str, Any]:
     """Measure in a process of its own: no CUDA memory or compiler stays behind in the study's."""
-    context = preloaded_context()
-    here, there = context.Pipe(duplex=False)
     from ablate.tuning.trial import find
 
-    arguments = (config, fixed, slot.device, int(config["trainer"]["threads"]), os.getcwd(), there)
-    process = context.Process(target=find, args=arguments, daemon=True)  # type: ignore[attr-defined]
-    process.start()
-    # Else `recv` would wait for ever for a process that has died, in place of raising EOFError.
-    there.close()
+    arguments = (config, fixed, slot.device, int(config["trainer"]["threads"]), os.getcwd())
+    process, here = start_process(find, *arguments, daemon=True)
     try:
         answer = here.recv()
     except EOFError:

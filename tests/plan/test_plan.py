@@ -22,7 +22,7 @@ from ablate.network.profile import profile
 from ablate.plan import calibration, load, times
 from ablate.plan.calibration import Speed
 from ablate.plan.times import START_S, Timer, cell_seconds, makespan
-from ablate.system.processes import cores
+from ablate.system.quotas import cores
 from ablate.tuning.measured import MeasuredCache
 from tests.cells import tiny_cell, tiny_study
 

@@ -74,7 +74,7 @@ def test_the_built_in_folder_is_no_second_one(monkeypatch: pytest.MonkeyPatch) -
         ("\nimport no_such_thing\n", "ModuleNotFoundError: No module named 'no_such_thing' (broken.py line 2)"),
         ("from ablate import Blokc\n", "ImportError: cannot import name 'Blokc' from 'ablate'"),
         ("raise ValueError('two\\nlines')\n", "ValueError: two lines (broken.py line 1)"),
-        ("import sys\nsys.exit(3)\n", "SystemExit: 3 (broken.py line 2)"),
+        ("import sys\nsys.exit(3)\n", "it ends the process, by SystemExit: 3 (broken.py line 2)"),
         ("from ._helper import x\n", "ZeroDivisionError: division by zero (_helper.py line 1)"),
         ("import torch\ntorch.nn.Linear('a', 3)\n", "(broken.py line 2)"),
         (PLUGIN.format(name="relu"), "act 'relu' is registered twice: in "),

@@ -50,6 +50,7 @@ class Fake(Engine):
         self.attempts: list[Told] = []
         self.where: list[tuple[str, str]] = []
         self.asked: list[tuple[int, int]] = []
+        self.words, self.notes = "last words", list[str]()
 
     def start(self, job: Job, slot: Slot) -> Attempt:
         left = self.codes.get(job.id, [])
@@ -57,7 +58,8 @@ class Fake(Engine):
         if code == Ending.DONE:
             finish(job)
         self.where.append((job.id, slot.device))
-        self.attempts.append(Told(code, job.folder / "log.txt", "last words"))
+        self.attempts.append(Told(code, job.folder / "log.txt", self.words))
+        self.attempts[-1].notes = self.notes
         return self.attempts[-1]
 
     def slots(self, jobs: int, threads: int = 1) -> list[Slot]:
@@ -264,6 +266,23 @@ def test_an_engine_that_cannot_start_a_job_ends_the_study_and_what_runs(
     with pytest.raises(InputError, match=r"^no such queue$"):
         run(engine, jobs("a", "b"))
     assert [one.asked for one in engine.attempts] == [["stop", "kill"]]
+
+
+def test_a_cell_that_was_cut_has_tried_once_and_its_reason_is_the_last_line_of_its_log(jobs: Jobs) -> None:
+    (job,) = jobs("a")
+    engine = Fake(retries=1)
+    engine.codes["a"] = [Ending.CUT, Ending.CUT]
+    engine.words = "first words\nno step for 600 s"
+    report = run(engine, [job])
+    assert report.whats(job) == ["started", "again", "started", "failed"]
+    assert report.reasons == [f"cut in attempt {n}; its log ends: no step for 600 s" for n in (1, 2)]
+
+
+def test_what_several_cells_have_to_say_is_said_once(jobs: Jobs) -> None:
+    engine, report = Fake(), Noted()
+    engine.notes = ["shared memory is full", "and so on"]
+    run(engine, jobs("a", "b", "c"), report)
+    assert report.notes == ["shared memory is full", "and so on"]
 
 
 # memory, by the estimate for tiny cells: about 1 GiB each

@@ -7,12 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
-from ablate import registry
+from ablate import InputError, registry
 from ablate.system import processes
-from ablate.system.processes import cores, preloaded_context
+from ablate.system.processes import preloaded_context, start_process
+from ablate.system.quotas import cores
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def modules(names: list[str], answer: multiprocessing.SimpleQueue) -> None:
@@ -70,6 +75,58 @@ def test_an_interrupt_while_the_server_starts_is_not_lost(other_threads: int) ->
     finally:
         over.set()
         signal.signal(signal.SIGINT, before)
+
+
+def tell_own_number(number: int, tell: Connection) -> None:
+    tell.send(number)
+
+
+def test_a_process_tells_something_and_then_that_it_has_ended() -> None:
+    process, here = start_process(tell_own_number, 7)
+    assert here.recv() == 7
+    with pytest.raises(EOFError):
+        here.recv()
+    process.join()
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (EOFError("unexpected EOF"), "it was killed, or a plugin ends it while it imports"),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+    ],
+)
+def test_a_server_that_ends_each_time_is_one_line(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def die(self: object) -> None:
+        tries.append(1)
+        raise error
+
+    monkeypatch.setattr(processes, "PAUSE_S", 0.0)
+    monkeypatch.setattr(type(preloaded_context().Process()), "start", die)  # type: ignore[attr-defined]
+    with pytest.raises(InputError) as refused:
+        start_process(tell_own_number, 7)
+    assert len(tries) == 5
+    assert str(refused.value) == (
+        f"the process that cells are forked from ended 5 times before it had started one: {reason}"
+    )
+
+
+@pytest.mark.slow
+def test_a_long_tmpdir_is_no_matter(tmp_path: Path) -> None:
+    """Addresses of sockets have at most 107 characters, and lie in a folder of the temporary ones."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    command = [sys.executable, "-m", "ablate", "depth=8", "width=0.25", "trainer.epochs=1", "data.batch_size=500"]
+    command += ["trainer.resident=false", "trainer.workers=1", "runs=runs"]
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")

@@ -18,6 +18,7 @@ from ablate.preflight.certificate.form import CANNOT_TELL, NOT_COMPARED, Evidenc
 from ablate.preflight.certificate.modules import module_changes
 from ablate.preflight.certificate.recipe import initial_values_differ, optimisers_differ, reason, recipe_changes
 from ablate.preflight.certificate.sharing import share_generic_values
+from ablate.system.quotas import cores
 
 Config = Mapping[str, Any]
 MANY_FLOPS = 10**9  # of a forward pass of one image, from where on threads are worth their while
@@ -92,7 +93,7 @@ def _optimiser(baseline: Config, arm: Config, model: nn.Module, unchecked: list[
 def _fitting_threads(flops: int) -> Iterator[None]:
     """One thread for a small network: where other processes are busy, threads that wait for each other take seconds."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if flops < MANY_FLOPS else before)
+    torch.set_num_threads(1 if flops < MANY_FLOPS else min(before, cores()))
     try:
         yield
     finally:
