@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from ablate.run.results import load_results as load_results
     from ablate.system.files import atomic as atomic
     from ablate.system.files import make_folder as make_folder
+    from ablate.system.locks import locked as locked
     from ablate.system.processes import preloaded_context as preloaded_context
     from ablate.system.processes import start_process as start_process
     from ablate.system.quotas import cores as cores
@@ -75,6 +76,7 @@ _HOMES = {
     "ablate.errors": ["InputError", "unknown"],
     "ablate.interfaces.backbone": ["Aux", "Backbone"],
     "ablate.system.files": ["atomic", "make_folder"],
+    "ablate.system.locks": ["locked"],
     "ablate.interfaces.data": [
         "Augment", "DataSet", "Evaluation", "Framing", "Samples", "Split", "Splits", "Statistics", "Window",
     ],

@@ -13,8 +13,6 @@ from contextlib import suppress
 from datetime import datetime
 from multiprocessing.connection import Connection
 
-from filelock import FileLock, Timeout
-
 from ablate.errors import AblateError, InputError
 from ablate.interfaces.engine import CellPlace, Ending, Job, Slot
 from ablate.measure.asked import Asked
@@ -25,6 +23,7 @@ from ablate.run.store import Store
 from ablate.study.record import CellRecord
 from ablate.system.exits import ended_by_plugin, guard_exit
 from ablate.system.files import read_yaml, sweep
+from ablate.system.locks import Busy, locked
 from ablate.system.processes import keep_freed_memory
 from ablate.system.text import REASON, bounded
 
@@ -45,7 +44,6 @@ def work(job: Job, slot: Slot, cwd: str, cell_timeout: float | None = None, tell
         tell: where to send how it ended, besides this process's exit code, and what the user should know of it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the study decides what stops
-    os.chdir(cwd)
     try:
         log = Log(job.folder / LOG)
     except OSError:
@@ -53,6 +51,11 @@ def work(job: Job, slot: Slot, cwd: str, cell_timeout: float | None = None, tell
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
     log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} on {slot.device}, {job.threads} threads\n".encode())
+    try:
+        os.chdir(cwd)
+    except OSError as error:  # its own plugins lie there
+        log.write(f"the working folder {cwd} cannot be entered: {error.strerror}\n".encode())
+        sys.exit(Ending.REFUSED)
     keeper = Keeper(log, Patience(cell_timeout))
 
     def train() -> Ending:
@@ -88,7 +91,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
     from ablate.training.handing_over import about_readers
 
     try:
-        with FileLock(cell.lock, timeout=LOCK_PATIENCE_S):
+        with locked(cell.lock, LOCK_PATIENCE_S):
             if (task := _task(cell)) is not None:
                 # Under the lock nobody else writes here: every temporary file is one of a process that was killed.
                 sweep(cell.folder)
@@ -96,7 +99,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
                 keep_freed_memory()
                 task(cell.folder, slot.device, cores=slot.cores)
         return Ending.DONE
-    except Timeout:
+    except Busy:
         return Ending.BUSY
     except InputError as error:
         _say(str(error))
@@ -138,12 +141,16 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def is_taken(job: Job) -> bool:
-    """Whether some process trains a cell of this job right now."""
+    """Whether some process trains a cell of this job right now.
+
+    Raises:
+        InputError: the file system of the store has no locks.
+    """
     for cell in job.cells:
         try:
-            with FileLock(cell.lock, blocking=False):
+            with locked(cell.lock, 0):
                 pass
-        except Timeout:
+        except Busy:
             return True
     return False
 

@@ -6,9 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
-from ablate import InputError, make_folder
+from ablate import locked, make_folder
 
 
 def once(path: Path, make: Callable[[], None]) -> None:
@@ -20,11 +18,7 @@ def once(path: Path, make: Callable[[], None]) -> None:
     if path.exists():
         return
     make_folder(path.parent)
-    try:
-        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire()
-    except OSError as error:
-        raise InputError(f"cannot write to {path.parent}: {error.strerror or error}") from error
-    with lock:
+    with locked(path.with_name(f".{path.name}.lock")):
         if not path.exists():
             _sweep(path)
             make()

@@ -16,10 +16,10 @@ PATIENCE_S = 5.0  # with a process that is to end, before it is ended by force
 class Process(Attempt):
     """A job in a process of its own, forked from a server that has torch and Lightning imported."""
 
-    def __init__(self, job: Job, slot: Slot, cell_timeout: float | None) -> None:
+    def __init__(self, job: Job, slot: Slot, folder: str, cell_timeout: float | None) -> None:
         # No daemon: those may have no processes of their own, and a cell may, to read its data. `work` ends with us.
         # Told by itself how it ended: what the server tells is lost where somebody kills the server.
-        self.process, self.told = start_process(work, job, slot, os.getcwd(), cell_timeout)
+        self.process, self.told = start_process(work, job, slot, folder, cell_timeout)
         self.code: int | None = None
 
     def ending(self) -> int | None:
@@ -89,7 +89,11 @@ class Local(Engine):
         self.cell_timeout = cell_timeout
 
     def start(self, job: Job, slot: Slot) -> Process:
-        return Process(job, slot, self.cell_timeout)
+        try:
+            folder = os.getcwd()
+        except FileNotFoundError:
+            raise InputError("the working folder is gone; change into one that is there") from None
+        return Process(job, slot, folder, self.cell_timeout)
 
     def slots(self, jobs: int, threads: int = 1) -> list[Slot]:
         """Those of this machine, by its cores or GPUs."""
