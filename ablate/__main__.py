@@ -36,7 +36,7 @@ def cli() -> NoReturn:
 
 def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
     from ablate.cli.commands import dispatch
-    from ablate.errors import AblateError
+    from ablate.errors import AblateError, one_line
 
     try:
         dispatch(arguments)
@@ -48,7 +48,7 @@ def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
 
             traceback.print_exc()
         else:
-            print(f"ablate: {error}", file=sys.stderr)
+            print(f"ablate: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 DECIDES_NUMBERS = False
 
+LONGEST, TAIL = 2000, 500  # letters of a message, and of its end where it is cut
+
 
 class AblateError(Exception):
     """Base of the errors that are reported as one line, without a traceback."""
@@ -30,6 +32,12 @@ class ClaimsNotSupported(AblateError):
     """`study.strict=true`, and a claim has another verdict than `supported`."""
 
     exit_code = 3
+
+
+def one_line(text: str) -> str:
+    """A message as a terminal can show it: in one line of bounded length, without what a terminal would obey."""
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split("\n")))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - TAIL]} ... {line[-TAIL:]}"
 
 
 def unknown(what: str, given: object, known: Iterable[str], hint: str = "") -> InputError:

@@ -25,9 +25,10 @@ def dispatch(arguments: Sequence[str]) -> None:
     Raises:
         AblateError: with the exit code that says how it ended.
     """
+    from ablate.config.home import quote_home
     from ablate.config.overrides import quote_arms
 
-    arguments = [quote_arms(argument) for argument in arguments]
+    arguments = [quote_home(quote_arms(argument)) for argument in arguments]
     verb = arguments[0] if arguments else ""
     if verb in VERBS:
         VERBS[verb](arguments[1:])

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.compose import HYDRA_VERSION_BASE, prepare
+from ablate.config.home import store_at_home
 from ablate.config.messages import as_input_error
 from ablate.errors import AblateError, InputError
 from ablate.registry import store_schemas
@@ -39,6 +40,7 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
         AblateError: a flag or an override is wrong, or a job failed; all jobs of a multirun are tried.
     """
     # argparse takes overrides only from one place; they may stand before and after the flags.
+    arguments = [store_at_home(argument) for argument in arguments]
     arguments = sorted(arguments, key=lambda argument: "=" in argument and not argument.startswith("-"))
     _refuse_bad_flags(arguments)
     prepare()

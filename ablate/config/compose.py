@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
-from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -23,10 +23,13 @@ from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
+from ablate.config.files import CheckedFiles, config_names, local_conf_dir, read_config, refuse_shadowing
+from ablate.config.home import find_home, quote_home
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
 from ablate.config.schema import root_defaults, root_schema
+from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
 from ablate.registry.kinds import Kind, kind_of_key
@@ -47,12 +50,6 @@ class WorkingDirectoryConf(SearchPathPlugin):
             search_path.append("working directory", f"file://{local}")
 
 
-def local_conf_dir() -> Path | None:
-    """`conf/` of the working directory, where it exists and is not the built-in one."""
-    local = Path.cwd() / "conf"
-    return local if local.is_dir() and local.resolve() != conf_dir().resolve() else None
-
-
 def prepare() -> None:
     """Import the plugins and make schemas and search path known to Hydra; repeated calls cost little.
 
@@ -62,7 +59,8 @@ def prepare() -> None:
     discover()
     _store_schema()
     Plugins.instance().register(WorkingDirectoryConf)
-    _refuse_shadowing()
+    SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles
+    refuse_shadowing()
 
 
 def _store_schema() -> None:
@@ -97,6 +95,8 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
         _check(config)
+        _refuse_values(config)
+        find_home(config)
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
@@ -114,6 +114,7 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
             # Without `merge` a mapping replaces the one that was there, as an override on the command line does.
             OmegaConf.update(config, key, value, merge=False)
         _check(config)
+        find_home(config)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
     return config
@@ -165,7 +166,7 @@ def hydra_context() -> Iterator[None]:
     # Hydra keeps one instance for the process: inside a job of the user's own Hydra it is put aside and given back.
     outer = Singleton._instances.pop(GlobalHydra, None)
     try:
-        with ExitStack() as waiting:
+        with ExitStack() as waiting, environment_refused():
             _waiting.append(waiting)
             yield
     finally:
@@ -187,32 +188,10 @@ def _set_up() -> None:
         )
 
 
-def config_names(group: str) -> dict[str, Path]:
-    """The files of a config group, built in and local: name -> file."""
-    folders = [folder / group for folder in (conf_dir(), local_conf_dir()) if folder]
-    files = [(file.relative_to(folder), file) for folder in folders for file in sorted(folder.rglob("*.yaml"))]
-    return {relative.with_suffix("").as_posix(): file for relative, file in files}
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """The content of a config file, as it stands there.
-
-    Raises:
-        InputError: it is broken YAML; names the line.
-    """
-    try:
-        with file.open(encoding="utf-8") as stream:
-            # By YAML alone, without composing: what is asked is what this one file sets.
-            content = yaml.safe_load(stream)
-    except yaml.MarkedYAMLError as error:
-        raise as_input_error(error) from error
-    return content if isinstance(content, dict) else {}
-
-
 def _fitted(overrides: Sequence[str]) -> list[str]:
     """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
-    fitted = list(overrides)
-    for place, text in enumerate(overrides):
+    fitted = [quote_home(text) for text in overrides]
+    for place, text in enumerate(fitted):
         name = text.removeprefix("arch=")
         if text == "arch=null":
             fitted[place] = f"arch={store_none()}"
@@ -243,6 +222,13 @@ def _check(config: DictConfig) -> None:
         raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0")
 
 
+def _refuse_values(config: DictConfig) -> None:
+    """Values as they were written: what an interpolation gives is looked at where it is resolved."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    refuse_values({str(key): value for key, value in plain.items()})
+
+
 def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
     """Hydra lets `+key=value` add anything, which nothing would read, and `~key` take away what is needed."""
     known = {one.name: one for one in fields(schema)}
@@ -269,17 +255,3 @@ def _check_plugin(of: Kind, node: Any) -> None:
         in_file = f"in a file by `defaults: [override /{kind}: {node.name}]`"
         raise InputError(f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options")
     registry.check_node(of.name, node)
-
-
-def _refuse_shadowing() -> None:
-    """A local file of a built-in name would change what every study of that name means, in silence."""
-    local = local_conf_dir()
-    if local is None:
-        return
-    for file in sorted(local.rglob("*.yaml")):
-        relative = file.relative_to(local)
-        if (conf_dir() / relative).exists():
-            raise InputError(f"{file} has the name of the built-in config {relative}; rename it")
-        kind = kind_of_key(relative.parent.as_posix())
-        if kind and file.stem in {entry.name for entry in registry.entries(kind.name)}:
-            raise InputError(f"{file} has the name of the plugin {kind.group}={file.stem}; rename it")

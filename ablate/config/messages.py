@@ -8,7 +8,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-from yaml import MarkedYAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.kinds import kind_of_key
@@ -54,7 +54,7 @@ def as_input_error(error: Exception) -> InputError:
     """What an error of the composition says to the person who typed the override or wrote the file."""
     text = str(error)
     if isinstance(error, MarkedYAMLError):
-        return _broken_yaml(error)
+        return broken_yaml(error)
     if type(error) is ValueError:  # OmegaConf's own, where a key leads into a list
         return InputError(_in_plain_words(text, TYPES))
     if isinstance(error, OverrideParseException):
@@ -84,10 +84,13 @@ def _unreadable(override: str, text: str) -> str:
     return quotes if any(words in text for words in known) else _in_plain_words(text, {})
 
 
-def _broken_yaml(error: MarkedYAMLError) -> InputError:
-    mark = error.problem_mark or error.context_mark
-    where = f"{mark.name} line {mark.line + 1}" if mark else "a config file"
-    return InputError(f"{where} is broken YAML: {error.problem or error.context}")
+def broken_yaml(error: YAMLError, file: str = "") -> InputError:
+    """An error of the parser as one line, with the file (by default the one that the parser knows) and the line."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    name = file or (mark.name if mark else "a config file")
+    where = f"{name} line {mark.line + 1}" if mark else name
+    reason = getattr(error, "problem", None) or getattr(error, "context", None) or " ".join(str(error).split())
+    return InputError(f"{where} is broken YAML: {reason}")
 
 
 def _options(text: str) -> list[str]:
@@ -100,9 +103,19 @@ def _complaint(error: OmegaConfBaseException, file: str, override: str) -> str:
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         known = [str(name) for name in error.parent_node if name != "hydra"] if error.parent_node else []
         return str(unknown_key(str(error.full_key or error.key), known, _how_to_add(error, file, override)))
-    reason = _in_plain_words(str(error).splitlines()[0], TYPES)
+    # What a resolver of ours says is a line already.
+    ours = _behind(error)
+    reason = str(ours) if ours else _in_plain_words(str(error).splitlines()[0], TYPES)
     culprit = override or error.full_key or error.key
+    culprit = "" if culprit == "_dummy_" else culprit  # Hydra's, around a choice that is an interpolation
     return f"{culprit}: {reason}" if culprit else reason
+
+
+def _behind(error: BaseException | None) -> InputError | None:
+    """The error of ours that led to one of OmegaConf's, if there is one."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:

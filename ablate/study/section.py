@@ -13,6 +13,7 @@ from ablate.config.kept import kept
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import Typed
 from ablate.config.schema import StudySchema
+from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import unknown
 
 MADE_OF_OVERRIDES = ("arms", "leave_one_out", "add_one_in")  # parts of the section that make arms
@@ -94,14 +95,18 @@ def container(config: DictConfig) -> dict[str, Any]:
     """A config as plain dictionaries and values, with interpolations resolved.
 
     Raises:
-        InputError: an interpolation names what does not exist.
+        InputError: an interpolation names what does not exist or asks for the environment, or a value is one that no
+            config may hold (`ablate.config.values`).
     """
     try:
-        plain = OmegaConf.to_container(config, resolve=True)
+        with environment_refused():
+            found = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    assert isinstance(found, dict)
+    plain = {str(key): value for key, value in found.items()}
+    refuse_values(plain)
+    return plain
 
 
 def _is_of_section(key: str) -> bool:

@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 import ablate
 from ablate import InputError
 from ablate.__main__ import main
-from ablate.config.compose import compose_in_context, config_names, hydra_context, prepare, settings_of, with_values
+from ablate.config.compose import compose_in_context, hydra_context, prepare, settings_of, with_values
+from ablate.config.files import config_names
 from ablate.system.paths import conf_dir
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -75,7 +76,7 @@ def exp(text: str, name: str = "mine") -> Path:
         (["seed=null"], "seed=null: cannot be null"),
         (["seed=-1"], "seed=-1: must be at least 0"),
         (["width=0"], "width=0: a factor on channel counts, so it must be a number above 0"),
-        (["width=nan"], "width=nan: a factor on channel counts, so it must be a number above 0"),
+        (["width=nan"], "width=nan: must be a finite number"),
         (["trainer=3"], "'trainer=3': trainer is chosen by a name; python -m ablate list trainer shows them"),
         (["trainer.epochs_to=3"], "trainer.epochs_to=3: must be a list, such as [a,b]"),
         (
@@ -87,7 +88,7 @@ def exp(text: str, name: str = "mine") -> Path:
         (["rerun=sometimes"], "unknown value of rerun 'sometimes'; known: none, stale"),
         (["seed=0,1"], "'seed=0,1' names several values: sweep over them with -m, or write a list as [a,b]"),
         (["depth=${nowhere}"], "depth: Interpolation key 'nowhere' not found"),
-        (["runs=${oc.env:NO_SUCH_VARIABLE}"], "runs: KeyError raised while resolving interpolation: "),
+        (["runs=${oc.env:NO_SUCH_VARIABLE}"], "runs: ${oc.env:NO_SUCH_VARIABLE} asks for the environment"),
         (["shortcut=projection", "shortcut.norm=${nowhere}"], "Interpolation key 'nowhere' not found"),
         (["+depth=3"], "depth exists already; set it without the plus"),
         (["+scale=quick"], "scale is chosen twice; leave out the plus in +scale=..."),
