@@ -28,7 +28,7 @@ from ablate.config.home import find_home, quote_home
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
-from ablate.config.schema import root_defaults, root_schema
+from ablate.config.schema import bounds, root_defaults, root_schema
 from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
@@ -37,6 +37,7 @@ from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
 RERUN = ("none", "stale")
+BOUNDS = bounds()
 NONE = "none"  # the choice of no plugin, for kinds of several
 
 
@@ -216,6 +217,10 @@ def _check(config: DictConfig) -> None:
         raise unknown("value of rerun", config.rerun, RERUN)
     if not config.runs.strip():
         raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
+    for key, most in BOUNDS.items():
+        value = OmegaConf.select(config, key)
+        if value is not None and value > most:
+            raise InputError(f"{key}={value}: at most {most:,}")
     if config.seed < 0:
         raise InputError(f"seed={config.seed}: must be at least 0")
     if not 0 < config.width < math.inf:

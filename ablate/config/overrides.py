@@ -86,17 +86,30 @@ def quote_arms(text: str) -> str:
     return f"{match[1]}[{','.join(_quoted(element.strip()) for element in elements)}]"
 
 
-def _parse(parser: OverridesParser, text: str) -> Typed:
+def parsed_sweep(text: str) -> Override:
+    """One override with Hydra's grammar, which may name several values for a multirun.
+
+    Raises:
+        InputError: it is none.
+    """
+    return _read(OverridesParser.create(), text)
+
+
+def _read(parser: OverridesParser, text: str) -> Override:
     name = text.partition("=")[0]
     refuse_text(name if UNPRINTABLE.search(name) is None else "an override", text)
     if _depth(text) > MOST_DEPTH:
         raise InputError(f"{name} is nested more than {MOST_DEPTH} deep")
     try:
-        override = parser.parse_overrides([text])[0]
+        return parser.parse_overrides([text])[0]
     except HydraException as error:
         raise as_input_error(error) from error
     except ValueError as error:  # Python's own, of a number with thousands of digits
         raise InputError(f"cannot read {name}: {str(error).partition(';')[0]}") from error
+
+
+def _parse(parser: OverridesParser, text: str) -> Typed:
+    override = _read(parser, text)
     key = str(override.key_or_group) + (f"@{override.package}" if override.package else "")
     if not key:
         raise InputError(f"cannot read '{text}': no key in front of '='")

@@ -22,6 +22,7 @@ from ablate.study.places import Places, refuse_empty_selectors, refuse_lopsided_
 from ablate.study.points import Factors, check_exclusions
 from ablate.study.section import as_filed, composed, name_of, varies, with_typed
 from ablate.study.seeds import Seeds, seeds_of
+from ablate.study.size import refuse_many_cells
 from ablate.study.written_arms import NO_ARM, arms_of
 from ablate.training.options import threshold_name
 
@@ -134,10 +135,11 @@ def _plan(typed: list[Typed]) -> Study:
     # The claims are held against all levels further down, and not against these: a pin takes cells away, and must not
     # make a claim of the study's file an error.
     pinned = factors.pinned(pins)
+    seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
+    refuse_many_cells(arms, pinned.sizes, seeds.values)
     points, exclude = pinned.points(), section["exclude"]
     claims = _claims(filed, section)
     refuse_lopsided_averages(claims, Places(arms, points, exclude))
-    seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
     if claims and not trains(claims):
         seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
     # What was typed comes last: of two overrides of one key the later one wins.
