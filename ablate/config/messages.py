@@ -16,6 +16,7 @@ from ablate.registry.registration import entries
 
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
+    r"Key (.*) \(\w+\) is incompatible with \(str\)": r"a name that reads as a number needs quotes: '\1'",
     r"field '.*' is not Optional": "cannot be null",
     r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
     r".*does not support deletion": "can be set, and not deleted",
