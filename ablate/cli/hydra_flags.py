@@ -25,6 +25,7 @@ from ablate.config.overrides import parsed_sweep
 from ablate.config.values import refuse_values
 from ablate.errors import AblateError, InputError
 from ablate.registry import store_schemas
+from ablate.study.entries import entry_of
 from ablate.system.paths import conf_dir
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -49,13 +50,16 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
     arguments = sorted(arguments, key=lambda argument: "=" in argument and not argument.startswith("-"))
     overrides = _refuse_bad_flags(arguments)
     _refuse_many_jobs(overrides)
+    # Hydra reads each dot of a name as one level: what it would refuse goes past it, to each job.
+    held = [text for text in overrides if _is_dotted(text)]
+    arguments = [argument for argument in arguments if argument not in held]
     prepare()
     store_schemas()
     process = os.getpid()
     failures: list[tuple[str, Exception]] = []
 
     def job(config: DictConfig) -> None:
-        overrides = list(HydraConfig.get().overrides.task)
+        overrides = [*HydraConfig.get().overrides.task, *held]
         try:
             run(overrides)
         except Exception as error:
@@ -97,6 +101,22 @@ def _refuse_many_jobs(overrides: Sequence[str]) -> None:
     if jobs > MOST_JOBS:
         told = " x ".join(f"{_number(count)} values of {key}" for key, count in counts.items() if count > 1)
         raise InputError(f"{told} make {_number(jobs)} jobs; a multirun has at most {MOST_JOBS:,}")
+
+
+def _is_dotted(text: str) -> bool:
+    """Whether an override is an entry of a study whose name has dots, such as `study.grid.optim.lr=[0.1,0.2]`.
+
+    Raises:
+        InputError: it names several values.
+    """
+    override = parsed_sweep(text)
+    entry = entry_of(str(override.key_or_group))
+    if entry is None or not entry.is_dotted:
+        return False
+    if override.is_sweep_override():
+        values = ",".join(f"{{{entry.name}:{value}}}" for value in ("[...]", "[...]"))
+        raise InputError(f"'{text}': under -m a name with dots is typed as ++study.{entry.part}={values}")
+    return True
 
 
 def _count(text: str, override: Override) -> int:

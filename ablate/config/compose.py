@@ -28,7 +28,7 @@ from ablate.config.home import find_home, quote_home
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
-from ablate.config.schema import bounds, root_defaults, root_schema
+from ablate.config.schema import Settings, bounds, root_defaults, root_schema
 from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
@@ -242,9 +242,18 @@ def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
             raise unknown_key(path + str(key), known)
     for name, one in known.items():
         if name not in node:
-            raise InputError(f"{path}{name} has no value; it can be set, and not deleted")
+            raise InputError(f"{path}{name} has no value; it can be set, and not deleted{_instead(path + name)}")
         if isinstance(one.default_factory, type) and is_dataclass(one.default_factory):
             _check_keys(node[name], one.default_factory, f"{path}{name}.")
+
+
+def _instead(key: str) -> str:
+    """What to type where a key was to be taken away; empty where nothing stands for nothing."""
+    kind = kind_of_key(key)
+    if kind and (kind.several or NONE in {entry.name for entry in registry.entries(kind.name)}):
+        return f"; to have none type {key}={NONE}"
+    default = next((one for one in fields(Settings) if one.name == key), None)
+    return f"; to have none type {key}=null" if default is not None and "None" in str(default.type) else ""
 
 
 def _check_plugin(of: Kind, node: Any) -> None:

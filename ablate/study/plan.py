@@ -17,6 +17,7 @@ from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
 from ablate.study.arms import Arm
 from ablate.study.cells import Cell, read_back
+from ablate.study.entries import check_entries, for_hydra
 from ablate.study.expansion import Matches, expand
 from ablate.study.names import check_claim, check_folder, check_store
 from ablate.study.places import (
@@ -132,9 +133,10 @@ def _plan(typed: list[Typed]) -> Study:
     # What is compared composes with each arm below: an option may fit what the arms choose and not the default.
     around = [o for o in typed if not is_comparable(o.key)]
     compared = [o for o in typed if o not in around and not o.deletes]
-    base = composed([o.text for o in around])
+    base = composed(for_hydra(around))
     check_store(base["runs"])
     filed = as_filed(base, around)
+    check_entries(around, filed)
     section = with_typed(filed, base["study"], around)
     is_open = not varies(section)
     name = name_of(section, typed, is_open=is_open)
@@ -156,7 +158,7 @@ def _plan(typed: list[Typed]) -> Study:
     if claims and not trains(claims):
         seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
     # What was typed comes last: of two overrides of one key the later one wins.
-    fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
+    fixed = [*_scaled(section, base["scale"], typed), *for_hydra(typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells), _would_record())
     if is_open:

@@ -10,12 +10,12 @@ from ablate.analysis.metrics import STATIC
 from ablate.errors import InputError, unknown
 from ablate.study.arms import KNOB, Arm
 from ablate.study.conflicts import parse_own
+from ablate.study.entries import ARM_FIELDS
 from ablate.study.fields import mapping, texts
 from ablate.study.names import check_arm
 from ablate.study.recipe_parts import add_one_in, leave_one_out
 
 NO_ARM = "base"  # the one arm where nothing is compared
-FIELDS = ("overrides", "baseline", "match", "knob", "changes")
 
 
 def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
@@ -46,7 +46,7 @@ def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
 def _written(name: str, given: Any) -> Arm:
     where = f"study.arms.{name}"
     fields: dict[str, Any] = (
-        {"overrides": texts(where, given)} if isinstance(given, list) else mapping(where, given, FIELDS)
+        {"overrides": texts(where, given)} if isinstance(given, list) else mapping(where, given, ARM_FIELDS)
     )
     overrides = texts(f"{where}.overrides", fields.get("overrides", []))
     match, knob = fields.get("match"), fields.get("knob")
