@@ -23,7 +23,14 @@ from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
-from ablate.config.files import CheckedFiles, config_names, local_conf_dir, read_config, refuse_shadowing
+from ablate.config.files import (
+    CheckedFiles,
+    config_names,
+    local_conf_dir,
+    named_with_file,
+    read_config,
+    refuse_shadowing,
+)
 from ablate.config.home import find_home, quote_home
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
@@ -95,9 +102,12 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     _set_up()
     try:
         config = hydra.compose("config", overrides=_fitted(overrides))
-        _check(config)
-        _refuse_values(config)
-        find_home(config)
+        try:
+            _check(config)
+            _refuse_values(config)
+            find_home(config)
+        except InputError as error:
+            raise named_with_file(error, [override.key for override in parse(overrides)]) from error
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
@@ -214,17 +224,17 @@ def _check(config: DictConfig) -> None:
         for node in nodes.values() if kind.several and isinstance(nodes, DictConfig) else [nodes]:
             _check_plugin(kind, node)
     if config.rerun not in RERUN:
-        raise unknown("value of rerun", config.rerun, RERUN)
+        raise unknown("value of rerun", config.rerun, RERUN, key="rerun")
     if not config.runs.strip():
-        raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
+        raise InputError("runs is empty: it names the folder of the store, such as runs=runs", "runs")
     for key, most in BOUNDS.items():
         value = OmegaConf.select(config, key)
         if value is not None and value > most:
-            raise InputError(f"{key}={value}: at most {most:,}")
+            raise InputError(f"{key}={value}: at most {most:,}", key)
     if config.seed < 0:
-        raise InputError(f"seed={config.seed}: must be at least 0")
+        raise InputError(f"seed={config.seed}: must be at least 0", "seed")
     if not 0 < config.width < math.inf:
-        raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0")
+        raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0", "width")
 
 
 def _refuse_values(config: DictConfig) -> None:
@@ -260,12 +270,19 @@ def _check_plugin(of: Kind, node: Any) -> None:
     """A node must come from choosing a plugin, which brings its schema: with it, types and defaults are right."""
     kind = of.group
     if not isinstance(node, DictConfig):
-        raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`")
+        raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`", kind)
     schema = OmegaConf.get_type(node)
     if not is_dataclass(schema):
         raise InputError(f"a config of {kind} builds on a plugin: begin its file with `defaults: [NAME, _self_]`")
     (chosen,) = (one.default for one in fields(schema) if one.name == "name")
     if node.name != chosen:
         in_file = f"in a file by `defaults: [override /{kind}: {node.name}]`"
-        raise InputError(f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options")
-    registry.check_node(of.name, node)
+        raise InputError(
+            f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options", f"{kind}.name"
+        )
+    try:
+        registry.check_node(of.name, node)
+    except InputError as error:
+        # By the kind alone: which of its options is wrong is said in words.
+        option = next((key for key in node if f"{of.name}.{key} " in str(error)), "")
+        raise InputError(str(error), f"{kind}.{option}" if option else kind) from error

@@ -6,6 +6,7 @@ All of them are read here, for Hydra, too: a file of the user's is looked at bef
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,54 @@ class CheckedFiles(FileConfigSource):
         except ValueError as error:
             raise InputError(f"{file}: {error}; the first line is '# @package _global_'") from error
         content = _parsed(file, text)
+        _read[file] = _placed(content, header.get("package"), config_path)
         config = OmegaConf.create({} if content is None else content)
         return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", config, header)
 
     def is_config(self, config_path: str) -> bool:
         """Whether something of that name is there, even if it is no file: reading it says what it is."""
         return os.path.lexists(Path(self.path) / self._normalize_file_name(config_path))
+
+
+# What files set that were read for Hydra by now: where each lies, and its content by its place in the whole config.
+_read: dict[Path, Any] = {}
+
+
+def named_with_file(error: InputError, typed: Iterable[str]) -> InputError:
+    """The error with the file in which the wrong key stands, unless it was typed.
+
+    Args:
+        error: about a key (`InputError.key`), or about anything else.
+        typed: the keys of what was typed.
+    """
+    key = error.key
+    if not key or any(f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}.") for one in typed):
+        return error
+    # The last one read: the file that was asked for comes behind those that it builds on.
+    own = [file for file, content in _read.items() if _has(content, key) and conf_dir() not in file.parents]
+    file = own[-1] if own else None
+    return error if file is None else InputError(f"{_shown(file)}: {error}", key)
+
+
+def _placed(content: Any, package: str | None, config_path: str) -> Any:
+    """What a file sets at its place in the whole config: its group's, or that of its package line."""
+    group = config_path.rpartition("/")[0].replace("/", ".")
+    place = group if package is None else "" if package == "_global_" else package
+    for part in reversed(place.split(".") if place else []):
+        content = {part: content}
+    return content
+
+
+def _has(content: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(content, dict) or part not in content:
+            return False
+        content = content[part]
+    return True
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(Path.cwd())) if Path.cwd() in file.parents else str(file)
 
 
 def read_config(file: Path) -> dict[str, Any]:

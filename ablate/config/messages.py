@@ -90,7 +90,8 @@ def broken_yaml(error: YAMLError, file: str = "") -> InputError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     name = file or (mark.name if mark else "a config file")
     where = f"{name} line {mark.line + 1}" if mark else name
-    reason = getattr(error, "problem", None) or getattr(error, "context", None) or " ".join(str(error).split())
+    said = [getattr(error, name, None) for name in ("problem", "context", "reason")]
+    reason = next(filter(None, said), " ".join(str(error).split()))
     return InputError(f"{where} is broken YAML: {reason}")
 
 

@@ -36,11 +36,14 @@ def refuse_values(content: Mapping[str, Any]) -> None:
     secrets = _secrets()
     for key, value in _leaves(content, ""):
         if isinstance(value, str):
-            refuse_text(key, value, secrets)
+            try:
+                refuse_text(key, value, secrets)
+            except InputError as error:
+                raise InputError(str(error), key) from error
         elif isinstance(value, int) and abs(value) > MOST_WHOLE:
-            raise InputError(f"{key}={_shown(value)}: whole numbers go up to 2**53 - 1 = {MOST_WHOLE:,}")
+            raise InputError(f"{key}={_shown(value)}: whole numbers go up to 2**53 - 1 = {MOST_WHOLE:,}", key)
         elif isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{key}={value}: must be a finite number")
+            raise InputError(f"{key}={value}: must be a finite number", key)
 
 
 def refuse_text(what: str, text: str, secrets: Mapping[str, str] | None = None) -> None:

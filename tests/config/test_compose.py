@@ -150,10 +150,13 @@ def test_the_traceback_is_shown_where_asked(
         ("defaults: [override /shortcut: nnoe]", "unknown shortcut 'nnoe'; did you mean 'none'?"),
         ("defaults: [override /shrtcut: none]", "conf/exp/mine.yaml: there is no config group 'shrtcut'"),
         ("shortcut: none", "conf/exp/mine.yaml: a file chooses shortcut by `defaults: [override /shortcut: none]`"),
-        ("shortcut: null", "shortcut is None; a file chooses it by `defaults: [override /shortcut: NAME]`"),
+        (
+            "shortcut: null",
+            "conf/exp/mine.yaml: shortcut is None; a file chooses it by `defaults: [override /shortcut: NAME]`",
+        ),
         (
             "shortcut: {name: none}",
-            "shortcut.name=none: choose it as shortcut=none, in a file by `defaults: [override ",
+            "conf/exp/mine.yaml: shortcut.name=none: choose it as shortcut=none, in a file by `defaults: [override ",
         ),
         ("trainer: 5", "conf/exp/mine.yaml: Trainer has keys of its own; set one of those"),
         ("depth: ${nowhere}", "depth: Interpolation key 'nowhere' not found"),
