@@ -11,6 +11,7 @@ from ablate.system.interrupts import (  # little is imported before signals are 
     Interrupts,
     end_process,
 )
+from ablate.system.output import OutputLost, watched_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,10 @@ def main(argv: list[str] | None = None) -> int:
     interrupts = Interrupts()
     try:
         interrupts.listen()
-        return _run(sys.argv[1:] if argv is None else argv, interrupts)
+        with watched_output():
+            return _run(sys.argv[1:] if argv is None else argv, interrupts)
+    except OutputLost as lost:
+        return lost.tell()
     except (Exception, KeyboardInterrupt):
         if not interrupts.seen:
             raise

@@ -19,6 +19,9 @@ from ablate.errors import InputError, nearest, unknown
 CONSOLE = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
+FOLDER = "such as runs/preact_vs_postact, or a file in it; a name alone is looked for in runs"
+
+
 def dispatch(arguments: Sequence[str]) -> None:
     """Run the verb that the arguments name, or else the study that they describe.
 
@@ -105,16 +108,18 @@ def describe(arguments: list[str]) -> None:
 def report(arguments: list[str]) -> None:
     """Rebuild verdicts and report of a study from the store."""
     parser = _parser("report", report)
-    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    folder = parser.parse_args(arguments).folder
+    from ablate.cli.folders import study_folder
     from ablate.run.execution import report_study
 
-    report_study(parser.parse_args(arguments).folder, CONSOLE)
+    report_study(study_folder(folder), CONSOLE)
 
 
 def measure(arguments: list[str]) -> None:
     """Take measurements on the trained networks of a stored study, on the weights that its cells have kept."""
     parser = _parser("measure", measure)
-    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    parser.add_argument("folder", type=Path, help=FOLDER)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a measurement, see `list measurement`, or its option")
     options = parser.parse_intermixed_args(arguments)
     names = [name for name in options.names if "=" not in name]
@@ -123,9 +128,10 @@ def measure(arguments: list[str]) -> None:
 
         known = ", ".join(row["name"] for row in catalogue("measurement"))
         raise InputError(f"name one or more measurements, such as measure {options.folder} calibration; known: {known}")
+    from ablate.cli.folders import study_folder
     from ablate.run.measure import measure_study
 
-    measure_study(options.folder, names, [name for name in options.names if "=" in name], CONSOLE)
+    measure_study(study_folder(options.folder), names, [name for name in options.names if "=" in name], CONSOLE)
 
 
 def bench(arguments: list[str]) -> None:

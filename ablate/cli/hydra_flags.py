@@ -170,6 +170,8 @@ def _one_line_errors() -> Iterator[None]:
             raise
         raise as_input_error(error) from error
     except OSError as error:
+        if error.filename is None:
+            raise  # of no file: the terminal or the pipe behind it
         reason = f"cannot write to {error.filename}: {error.strerror}"
         raise InputError(f"{reason}; choose another store with runs=FOLDER") from error
 
