@@ -28,6 +28,11 @@ def dispatch(arguments: Sequence[str]) -> None:
     Raises:
         AblateError: with the exit code that says how it ended.
     """
+    if arguments and arguments[0] in ("-sc", "--shell-completion"):
+        from ablate.cli.completion import shell_completion
+
+        shell_completion(arguments[1:], tuple(VERBS))
+        return
     from ablate.config.home import quote_home
     from ablate.config.overrides import quote_arms
 

@@ -31,21 +31,22 @@ def study_folder(given: Path) -> Path:
 
 
 def _no_study(given: Path) -> InputError:
-    if below := _studies(given):
+    if below := studies_in(given):
         names = ", ".join(str(given / name) for name in below)
         return InputError(f"{given} is a store of studies; name one of them: {names}")
     store = given.parent
-    known = _studies(store)
+    known = studies_in(store)
     if not known and len(given.parts) == 1:
-        store, known = Path(STORE), _studies(Path(STORE))
+        store, known = Path(STORE), studies_in(Path(STORE))
     near = nearest(given.name, known)
     hint = f"; did you mean {store / near}?" if near else ""
     return InputError(f"no study in {given}{hint}; studies in {store}: {', '.join(known) or 'none'}")
 
 
-def _studies(store: Path) -> list[str]:
+def studies_in(store: str | Path) -> list[str]:
+    """The names of the studies of a store."""
     try:
-        return [path.parent.name for path in sorted(store.glob(f"*/{RECORD}"))]
+        return [path.parent.name for path in sorted(Path(store).glob(f"*/{RECORD}"))]
     except (OSError, ValueError):
         return []
 

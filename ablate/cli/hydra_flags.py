@@ -123,7 +123,7 @@ def _count(text: str, override: Override) -> int:
     """How many values an override sweeps over; 1 where Hydra or its sweeper says so later."""
     key, sweep = str(override.key_or_group), override.value()
     if isinstance(sweep, ChoiceSweep):
-        refuse_values({key: [one for one in sweep.list if not isinstance(one, QuotedString)]})
+        refuse_values({key: [one for one in sweep.list if not isinstance(one, QuotedString)]}, finite=False)
         return len(sweep.list)
     if not isinstance(sweep, RangeSweep):
         return 1

@@ -121,7 +121,7 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     # What deletes a key has no value that could name a plugin.
     if not override.is_delete():
         _check_choice(text, key, value)
-    refuse_values({key: value})
+    refuse_values({key: value}, finite=False)
     return Typed(text, key, value)
 
 

@@ -13,6 +13,8 @@ from omegaconf.base import Container
 from omegaconf.basecontainer import BaseContainer
 
 from ablate.errors import InputError
+from ablate.registry.kinds import kind_of_key
+from ablate.registry.registration import lookup
 
 DECIDES_NUMBERS = False
 
@@ -26,8 +28,12 @@ LEAST_SECRET = 12  # letters; a shorter value may stand in any text by chance
 ENVIRONMENT = {"oc.env": "the environment", "hydra": "Hydra's own settings"}
 
 
-def refuse_values(content: Mapping[str, Any]) -> None:
+def refuse_values(content: Mapping[str, Any], *, finite: bool = True) -> None:
     """Hold every value of a plain config against what none may be.
+
+    Args:
+        content: nested or with dotted keys.
+        finite: also numbers; an option may be infinite where that is its default.
 
     Raises:
         InputError: a number that is not finite or larger than `MOST_WHOLE`, text with control characters, or the value
@@ -42,7 +48,7 @@ def refuse_values(content: Mapping[str, Any]) -> None:
                 raise InputError(str(error), key) from error
         elif isinstance(value, int) and abs(value) > MOST_WHOLE:
             raise InputError(f"{key}={_shown(value)}: whole numbers go up to 2**53 - 1 = {MOST_WHOLE:,}", key)
-        elif isinstance(value, float) and not math.isfinite(value):
+        elif finite and isinstance(value, float) and not math.isfinite(value) and not _is_default(content, key, value):
             raise InputError(f"{key}={value}: must be a finite number", key)
 
 
@@ -110,6 +116,21 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, path)
     else:
         yield path, value
+
+
+def _is_default(content: Mapping[str, Any], key: str, value: float) -> bool:
+    """Whether a plugin's option has this value by itself: infinity, as a bound that is none."""
+    group, _, option = key.partition(".")
+    kind = kind_of_key(group)
+    if kind is None or math.isnan(value):
+        return False
+    node = content.get(group)
+    if kind.several and isinstance(node, Mapping):
+        name, _, option = option.partition(".")
+        node = node.get(name)
+    if not isinstance(node, Mapping) or "name" not in node:
+        return False
+    return any(one.name == option and one.default == value for one in lookup(kind.name, str(node["name"])).parameters)
 
 
 def _character(character: str) -> str:
