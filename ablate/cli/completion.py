@@ -125,9 +125,8 @@ def _values(before: Sequence[str], word: str) -> Iterator[str]:
     kind = kind_of_key(name)
     if kind is not None or name in FILE_GROUPS:
         plugins = [entry.name for entry in entries(kind.name)] if kind else []
-        yield from (
-            f"{head}{one}" for one in (*plugins, *config_names(name), *(["none"] if kind and kind.several else []))
-        )
+        none = ["none"] if kind and kind.several else []
+        yield from (f"{head}{one}" for one in (*plugins, *config_names(name), *none))
         return
     for parameter in _options(name.rpartition(".")[0], before):
         if parameter.name == name.rpartition(".")[2]:

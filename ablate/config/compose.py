@@ -101,13 +101,13 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
     _set_up()
     try:
-        config = hydra.compose("config", overrides=_fitted(overrides))
-        try:
+        with environment_refused():  # not before: Hydra makes its own resolver known when it is set up
+            config = hydra.compose("config", overrides=_fitted(overrides))
             _check(config)
             _refuse_values(config)
             find_home(config)
-        except InputError as error:
-            raise named_with_file(error, [override.key for override in parse(overrides)]) from error
+    except InputError as error:
+        raise named_with_file(error, [override.key for override in parse(overrides)]) from error
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
@@ -177,7 +177,7 @@ def hydra_context() -> Iterator[None]:
     # Hydra keeps one instance for the process: inside a job of the user's own Hydra it is put aside and given back.
     outer = Singleton._instances.pop(GlobalHydra, None)
     try:
-        with ExitStack() as waiting, environment_refused():
+        with ExitStack() as waiting:
             _waiting.append(waiting)
             yield
     finally:

@@ -142,5 +142,6 @@ def _character(character: str) -> str:
 
 def _shown(value: int) -> str:
     """A whole number, or how long it is where it would fill the line."""
-    digits = int(abs(value).bit_length() * math.log10(2)) + 1
+    # Python itself writes no more than some thousand digits.
+    digits = len(str(abs(value))) if value.bit_length() < 10_000 else int(value.bit_length() * math.log10(2)) + 1
     return str(value) if digits <= 40 else f"(a number of {digits:,} digits)"
