@@ -59,9 +59,7 @@ def check_folder(name: str, folder: str, runs: str) -> None:
     if found := UNPRINTABLE.search(name) or re.search(r"[\t\n\r]", name):
         raise InputError(f"{what}: must be the name of a folder, and holds {found[0]!r}")
     if name != name.strip() or name.endswith("."):
-        raise InputError(
-            f"{what}: a folder's name that ends with a dot, or begins or ends with a blank, is easily lost"
-        )
+        raise InputError(f"{what}: a folder's name neither begins nor ends with a blank, nor ends with a dot")
     if RESERVED.fullmatch(name):
         raise InputError(f"{what}: Windows keeps this name for a device")
     length, most = len(os.fsencode(folder)) + AROUND, _longest_name(runs)

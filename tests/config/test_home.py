@@ -41,10 +41,8 @@ def test_a_path_in_a_file_in_an_arm_and_in_a_grid_begins_at_home(home: Path) -> 
     Path("conf/exp/mine.yaml").write_text("# @package _global_\nruns: ~/store\nstudy: {name: mine}\n")
     Path("plugins").mkdir()
     Path("plugins/mine.py").write_text(
-        'from pathlib import Path\nfrom ablate import Act, register\n\n@register("act", "table")\n'
-        'def table(parts, *, file: Path = Path("~/t")):\n    import torch\n    return torch.nn.ReLU()\n'.replace(
-            "Act, ", ""
-        )
+        'from pathlib import Path\nfrom ablate import register\n\n@register("act", "table")\n'
+        'def table(parts, *, file: Path = Path("~/t")):\n    import torch\n    return torch.nn.ReLU()\n'
     )
     assert Path(ablate.compose(["+exp=mine"]).runs) == home / "store"
     assert Path(ablate.compose(["act=table"]).act.file) == home / "t"
