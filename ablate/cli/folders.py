@@ -22,7 +22,7 @@ def study_folder(given: Path) -> Path:
     Raises:
         InputError: it names none; says which studies there are, and the nearest.
     """
-    given = at_home("the folder", given)
+    given = at_home("folder", given)
     starts = [given, STORE / given, *([given.absolute()] if os.path.exists(given) else [])]
     for place in (place for start in starts for place in (start, *start.parents)):
         if _is_study(place):

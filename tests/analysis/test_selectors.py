@@ -80,7 +80,8 @@ def test_two_spellings_mean_the_same(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("a", "b"), ("a", "*"), ("a@depth=8", "a"), ("a@depth=8", "a@depth=14"), ("a@at=[x,y]", "a@at=[y,x]")]
+    ("one", "other"),
+    [("a", "b"), ("a", "*"), ("a@depth=8", "a"), ("a@depth=8", "a@depth=14"), ("a@at=[x,y]", "a@at=[y,x]")],
 )
 def test_two_selectors_mean_something_else(one: str, other: str) -> None:
     assert parse_selector(one).meaning != parse_selector(other).meaning
@@ -89,13 +90,13 @@ def test_two_selectors_mean_something_else(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("text", ["*|a", "a|", "", "@depth=8", "a@depth", "a@depth=8,depth=9", "a@depth=8|", "a@=8"])
 def test_a_selector_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="^selector "):
+    with pytest.raises(InputError, match=r"^selector "):
         parse_selector(text)
 
 
 @pytest.mark.parametrize("arm", ["*", "a|b", "a@b", " a", "a ", ""])
 def test_a_table_with_an_arm_that_no_selector_can_name_is_refused(arm: str) -> None:
-    with pytest.raises(InputError, match="^the results have an arm '"):
+    with pytest.raises(InputError, match=r"^the results have an arm '"):
         effect(frame(**{arm: A, "c": B}), {"c": 1, "d": -1})
 
 
