@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from ablate.errors import InputError, nearest, unknown
 CONSOLE = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
+MOST_PAIRS = 1000  # of bench: with so many it takes days
 FOLDER = "such as runs/preact_vs_postact, or a file in it; a name alone is looked for in runs"
 
 
@@ -151,8 +153,10 @@ def bench(arguments: list[str]) -> None:
     )
     parser.add_argument("--smallest", action="store_true", help="as small as it goes, to see that all parts work")
     options = parser.parse_args(arguments)
-    if options.pairs < 1:
-        raise InputError(f"--pairs {options.pairs}: must be at least 1")
+    if not 1 <= options.pairs <= MOST_PAIRS:
+        raise InputError(f"--pairs {options.pairs}: must be at least 1 and at most {MOST_PAIRS}")
+    if not 0 <= options.fit_seconds < math.inf:
+        raise InputError(f"--fit-seconds {options.fit_seconds}: must be a number of seconds")
     from ablate.bench.run import run_bench
 
     run_bench(

@@ -89,7 +89,7 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
         asked = ",".join(map(str, args_str))
         raise InputError(
             f"${{{name}:{asked}}} asks for {ENVIRONMENT[name]}, and configs are stored for others to read; write the "
-            f'value itself, or have the shell put it in, as KEY="$NAME"'
+            "value itself, unless it is a secret: what needs one reads it from the environment"
         )
 
     return refuse

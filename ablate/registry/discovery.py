@@ -46,7 +46,7 @@ def discover() -> None:
         for folder in getattr(module, "__path__", []):
             _import_folder(Path(folder), module.__name__)
     local = Path.cwd().resolve() / "plugins"
-    if other := other_copy(local):
+    if local.is_dir() and (other := other_copy(local)):
         this = plugin_dir().parent
         raise InputError(
             f"two copies of ablate: this command runs the one in {this}, and {local} belongs to the one in {other}; "

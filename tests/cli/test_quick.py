@@ -161,7 +161,7 @@ print("LOADED", *sorted(set(sys.modules) & {modules}))
 
 def test_completion_imports_no_plugin_and_composes_nothing(here: Path) -> None:
     command(here, "list", "order")
-    script = COMPLETED.format(modules={*HEAVY, "hydra.compose", "ablate.config.compose"})
+    script = COMPLETED.format(modules={*HEAVY, "ablate.config.compose"})
     lines = ["ablate ", "ablate plan +exp=", "ablate shortcut=", "ablate norm=batch norm.", "ablate report r"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(here.parent / "cache")}
     done = subprocess.run(

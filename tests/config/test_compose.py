@@ -76,7 +76,7 @@ def exp(text: str, name: str = "mine") -> Path:
         (["seed=null"], "seed=null: cannot be null"),
         (["seed=-1"], "seed=-1: must be at least 0"),
         (["width=0"], "width=0: a factor on channel counts, so it must be a number above 0"),
-        (["width=nan"], "width=nan: must be a finite number"),
+        (["width=nan"], "width=nan: a factor on channel counts, so it must be a number above 0"),
         (["trainer=3"], "'trainer=3': trainer is chosen by a name; python -m ablate list trainer shows them"),
         (["trainer.epochs_to=3"], "trainer.epochs_to=3: must be a list, such as [a,b]"),
         (
