@@ -284,5 +284,5 @@ def _check_plugin(of: Kind, node: Any) -> None:
         registry.check_node(of.name, node)
     except InputError as error:
         # By the kind alone: which of its options is wrong is said in words.
-        option = next((str(key) for key in node if f"{of.name}.{key} " in str(error)), "")
+        option = next((name for name in map(str, node) if f"{of.name}.{name} " in str(error)), "")
         raise InputError(str(error), f"{kind}.{option}" if option else kind) from error

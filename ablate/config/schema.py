@@ -163,7 +163,7 @@ class Settings:
     image: ImageShape = key(ImageShape, Role.NETWORK, decides_numbers=False)
     # the deepest that were ever trained have so many layers (Xiao et al. 2018, arXiv 1806.05393)
     depth: int | None = key(None, Role.NETWORK, most=10_000)
-    width: float = key(1.0, Role.NETWORK, most=10**6)
+    width: float = key(1.0, Role.NETWORK, most=10**9)
     seed: int = key(0, Role.TRAINING, comparable=False)
     scale: str = key(MISSING, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
     study: StudySchema = key(StudySchema, Role.SURROUNDINGS, decides_numbers=False, comparable=False)

@@ -33,7 +33,7 @@ MOST = f"a study has at most {MOST_CELLS:,}"
             f"2 arms x 300 values of depth x 300 values of trainer.epochs x 6 seeds make 1,080,000 cells; {MOST}",
         ),
         (["depth=6000000002"], "depth=6000000002: at most 10,000"),
-        (["width=1e12"], "width=1000000000000.0: at most 1,000,000"),
+        (["width=1e12"], "width=1000000000000.0: at most 1,000,000,000"),
         (["trainer.epochs=1000000000"], "trainer.epochs=1000000000: at most 1,000,000"),
         (["trainer.threads=1000000"], "trainer.threads=1000000: at most 4,096"),
         (["trainer.workers=1000000"], "trainer.workers=1000000: at most 4,096"),
