@@ -11,6 +11,7 @@ from ablate.system.interrupts import (  # little is imported before signals are 
     Interrupts,
     end_process,
 )
+from ablate.system.output import OutputLost, watched_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,10 @@ def main(argv: list[str] | None = None) -> int:
     interrupts = Interrupts()
     try:
         interrupts.listen()
-        return _run(sys.argv[1:] if argv is None else argv, interrupts)
+        with watched_output():
+            return _run(sys.argv[1:] if argv is None else argv, interrupts)
+    except OutputLost as lost:
+        return lost.tell()
     except (Exception, KeyboardInterrupt):
         if not interrupts.seen:
             raise
@@ -53,7 +57,8 @@ def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
         else:
             from ablate.system.text import ERROR, bounded, printable
 
-            print(printable(bounded(f"ablate: {error}", ERROR)), file=sys.stderr)
+            line = " ".join(f"ablate: {error}".split("\n"))
+            print(printable(bounded(line, ERROR)), file=sys.stderr)
         return error.exit_code
     return 0
 

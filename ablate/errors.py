@@ -15,9 +15,18 @@ class AblateError(Exception):
 
 
 class InputError(AblateError):
-    """What the user gave is wrong: a name, a value, a file, a folder."""
+    """What the user gave is wrong: a name, a value, a file, a folder.
+
+    Attributes:
+        key: the dotted key of the config that is wrong, by which whoever knows what was typed can say which file it
+            stands in; empty where the error is about something else.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class CellsFailed(AblateError):
@@ -32,11 +41,13 @@ class ClaimsNotSupported(AblateError):
     exit_code = 3
 
 
-def unknown(what: str, given: object, known: Iterable[str], hint: str = "") -> InputError:
-    """An error that says what was asked for, the nearest name, and what exists."""
+def unknown(what: str, given: object, known: Iterable[str], hint: str = "", *, key: str = "") -> InputError:
+    """An error that says what was asked for, the nearest name, and what exists; `key` as of `InputError`."""
     names = sorted({str(name) for name in known})
     near = nearest(given, names)
-    return _unknown(f"{what} '{given}'", near, names, hint)
+    error = _unknown(f"{what} '{given}'", near, names, hint)
+    error.key = key
+    return error
 
 
 def unknown_key(key: str, known: Iterable[str], hint: str = "") -> InputError:
@@ -44,7 +55,9 @@ def unknown_key(key: str, known: Iterable[str], hint: str = "") -> InputError:
     parent, dot, name = key.rpartition(".")
     names = sorted({str(name) for name in known})
     near = nearest(name, names)
-    return _unknown(f"key '{key}'", near and f"{parent}{dot}{near}", names, hint)
+    error = _unknown(f"key '{key}'", near and f"{parent}{dot}{near}", names, hint)
+    error.key = key
+    return error
 
 
 def _unknown(what: str, near: str | None, names: list[str], hint: str) -> InputError:

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ablate.analysis.metrics import EPOCHS_TO, STATIC
-from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
+from ablate.analysis.selectors import Selector, added_up, alternatives, parse_selector, says_nothing, value_text
 from ablate.config.schema import EXPECTATIONS, SCALES, Claim, Paper
 from ablate.errors import InputError, unknown
 
@@ -54,7 +54,7 @@ def _as_paper(name: str, given: Any) -> Paper:
 
 def speaks_of(claim: Claim, arm: str, factors: Mapping[str, object]) -> bool:
     """Whether a claim needs the cells of this arm at this point of the grid."""
-    return any(parse_selector(text).matches(arm, factors) for text, weight in claim.contrast.items() if weight != 0)
+    return any(selector.matches(arm, factors) for selector in added_up(claim.contrast))
 
 
 def validate_claims(
@@ -141,6 +141,8 @@ def _check_terms(claim: Claim) -> None:
     if claim.threshold is not None:
         _check_threshold(name, claim)
     _check_weights(name, claim.contrast, free=claim.threshold is not None or bool(claim.trend))
+    if not added_up(claim.contrast):
+        raise says_nothing(claim.id)
 
 
 def _check_threshold(name: str, claim: Claim) -> None:

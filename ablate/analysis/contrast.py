@@ -11,11 +11,10 @@ import pandas as pd
 
 from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
-from ablate.analysis.selectors import Selector, alternatives, parse_selector, value_text
+from ablate.analysis.selectors import ROUNDING, Selector, added_up, parse_selector, says_nothing, value_text, values_of
 from ablate.config.schema import Claim
 from ablate.errors import InputError
 
-ROUNDING = 1e-12  # a difference below this part of its terms is rounding of the sum, and counts as none
 ABSENT = "not in the results"
 TO_COME = ("pending", ABSENT)
 
@@ -84,7 +83,8 @@ def contrast_values(frame: pd.DataFrame, claim: ClaimLike) -> ContrastValues:
         claim: what to measure.
 
     Raises:
-        InputError: the table lacks a needed column, or has two rows for one cell.
+        InputError: the table lacks a needed column, has two rows for one cell, or the contrast says nothing: its
+            weights cancel on every cell; or an arm has a name that no selector can name.
     """
     return contrast(frame, claim).of()
 
@@ -95,8 +95,10 @@ def contrast(frame: pd.DataFrame, claim: ClaimLike) -> Contrast:
     selectors = _terms(frame, claim)
     cells = _cells(frame, selectors, claim.metric)
     weights, absent = _weights(cells, selectors)
-    if absent or not weights:
+    if absent or not selectors:
         return Contrast(claim, {}, {}, absent or [f"two values of {claim.trend}"])
+    if not weights:
+        raise says_nothing(claim.id)
     cells = cells[cells["label"].isin(list(weights))]
     _refuse_duplicates(cells)
     found = {
@@ -115,7 +117,9 @@ def trend_weights(values: int) -> list[float]:
 
 def _terms(frame: pd.DataFrame, claim: Claim) -> dict[Selector, float]:
     """The selectors of a claim with their weights, a trend written out over the values of its factor."""
-    selectors = {parse_selector(text): float(weight) for text, weight in claim.contrast.items() if weight != 0}
+    selectors = added_up(claim.contrast)
+    if not selectors:
+        raise says_nothing(claim.id)
     if not claim.trend:
         return selectors
     if claim.trend not in frame.columns:
@@ -143,16 +147,36 @@ def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> p
     factors = list(dict.fromkeys([*columns[columns.index("arm") + 1 : columns.index("seed")], *named]))
     factors = [factor for factor in factors if factor != "cell"]
     cells = pd.DataFrame({"arm": frame["arm"].astype(str), "seed": frame["seed"]})
+    _refuse_grammar(cells["arm"].unique())
     label = cells["arm"]
     for position, factor in enumerate(factors):
-        text_of = {value: value_text(value) for value in frame[factor].unique()}
-        texts = [text_of[value] if value in text_of else value_text(value) for value in frame[factor]]
-        cells[f"@{factor}"] = pd.Series(texts, index=frame.index)
+        cells[f"@{factor}"] = pd.Series(_texts(frame[factor]), index=frame.index)
         label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
     cells["label"] = label
     cells["status"] = frame["status"].astype(str) if "status" in columns else "done"
     cells["value"] = pd.to_numeric(frame[metric], errors="coerce") if metric in columns else np.nan
     return cells
+
+
+def _refuse_grammar(arms: Iterable[str]) -> None:
+    """An arm whose name a selector reads as something else could be meant by none."""
+    for arm in arms:
+        try:
+            named = parse_selector(arm).arms
+        except InputError:
+            named = []
+        if named != [arm]:
+            raise InputError(
+                f"the results have an arm '{arm}', which no selector can name: '|', '@' and '*' mean something else "
+                "there, and blanks at the ends do not count; rename it"
+            )
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """The values of a factor as comparable text, each of them read once."""
+    values = [str(value) if isinstance(value, list | dict) else value for value in column]
+    known = {value: value_text(value) for value in dict.fromkeys(values)}
+    return [known[value] for value in values]
 
 
 def _no_column(column: str, frame: pd.DataFrame) -> InputError:
@@ -167,7 +191,7 @@ def _weights(cells: pd.DataFrame, selectors: Mapping[Selector, float]) -> tuple[
         match = pd.Series(True, index=cells.index)
         whole = True
         names = [("arm", selector.arms)] if selector.arms else []
-        for column, wanted in [*names, *((f"@{name}", _values(value)) for name, value in selector.factors)]:
+        for column, wanted in [*names, *((f"@{name}", values_of(value)) for name, value in selector.factors)]:
             match &= cells[column].isin(wanted)
             whole = whole and set(wanted) <= set(cells[column])
         labels = [str(label) for label in cells.loc[match, "label"].unique()]
@@ -175,11 +199,9 @@ def _weights(cells: pd.DataFrame, selectors: Mapping[Selector, float]) -> tuple[
             absent.append(str(selector))
         for label in labels:
             weights[label] = weights.get(label, 0.0) + weight / len(labels)
-    return weights, absent
-
-
-def _values(text: str) -> list[str]:
-    return [value_text(value) for value in alternatives(text)]
+    # A cell whose terms cancel is not needed; what rounding leaves of its weight would still let it rank as worst.
+    largest = max(map(abs, selectors.values()), default=0.0)
+    return {label: weight for label, weight in weights.items() if abs(weight) > ROUNDING * largest}, absent
 
 
 def _refuse_duplicates(cells: pd.DataFrame) -> None:

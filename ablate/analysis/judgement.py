@@ -42,7 +42,8 @@ def judge(
         looks: the numbers of seeds at which the study is looked at, rising; one or none: all seeds are judged at once.
 
     Raises:
-        InputError: a selector cannot be read, or names a factor that the results have no column for.
+        InputError: a selector cannot be read or names a factor that the results have no column for, or a contrast says
+            nothing: its weights cancel on every cell.
     """
     read = [as_claim(claim) for claim in claims]
     if len(looks) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ablate.analysis.metrics import metric_of
-from ablate.analysis.selectors import Selector, alternatives, parse_selector
+from ablate.analysis.selectors import Selector, added_up, alternatives
 from ablate.analysis.verdict import Verdict
 
 
@@ -14,13 +14,13 @@ def subject_of(verdict: Verdict) -> str:
     metric = metric_of(verdict.metric)
     joint = "over" if verdict.scale == "ratio" else "minus"
     if verdict.trend:
-        terms = {parse_selector(text): weight for text, weight in verdict.contrast.items() if weight != 0}
+        terms = added_up(verdict.contrast)
         only = next(iter(terms)) if len(terms) == 1 and 1 in terms.values() else None
         several = f"{metric.words} of {_terms_text(list(terms.items()), [], joint)}"
         of = f"{_term_text(only, 1)} {metric.words}" if only else several
         return f"the rise of {of} from the first to the last {verdict.trend}"
     if verdict.threshold is not None:
-        terms = {parse_selector(text): weight for text, weight in verdict.contrast.items() if weight != 0}
+        terms = added_up(verdict.contrast)
         size = f"{metric.factor * verdict.threshold:g} {metric.unit}".rstrip()
         return f"{metric.words} of {_terms_text(list(terms.items()), [], joint)} {joint} {size}"
     return subject(verdict.contrast, metric.words, joint)
@@ -28,7 +28,7 @@ def subject_of(verdict: Verdict) -> str:
 
 def subject(contrast: Mapping[str, float], metric: str, joint: str = "minus") -> str:
     """What a contrast subtracts from what, such as `at depth 110 post minus pre training loss`; `over` for a ratio."""
-    terms = [(parse_selector(text), weight) for text, weight in contrast.items() if weight != 0]
+    terms = list(added_up(contrast).items())
     gaps = _gaps(terms)
     if len(gaps) == 1:
         (plus, minus), place = gaps[0]

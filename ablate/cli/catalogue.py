@@ -8,9 +8,11 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from ablate.config.compose import config_names, prepare, read_config
+from ablate.config.compose import prepare
+from ablate.config.files import config_names, read_config
 from ablate.registry.kinds import KINDS
 from ablate.registry.registration import Entry, Parameter, entries
+from ablate.system.reading import read_text
 
 
 def catalogue(kind: str) -> list[dict[str, str]]:
@@ -52,7 +54,7 @@ def _summary(file: Path) -> str:
 
 def _comments(file: Path) -> list[str]:
     """The comments at the head of a config file, behind its package line."""
-    lines = itertools.takewhile(lambda line: line.startswith("#"), file.read_text(encoding="utf-8").splitlines())
+    lines = itertools.takewhile(lambda line: line.startswith("#"), read_text(file).splitlines())
     comments = [line.lstrip("# ").strip() for line in lines]
     return [comment for comment in comments if not comment.startswith("@package")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,15 +20,25 @@ from ablate.system.terminal import SafeConsole
 CONSOLE = SafeConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
+MOST_PAIRS = 1000  # of bench: with so many it takes days
+FOLDER = "such as runs/preact_vs_postact, or a file in it; a name alone is looked for in runs"
+
+
 def dispatch(arguments: Sequence[str]) -> None:
     """Run the verb that the arguments name, or else the study that they describe.
 
     Raises:
         AblateError: with the exit code that says how it ended.
     """
+    if arguments and arguments[0] in ("-sc", "--shell-completion"):
+        from ablate.cli.completion import shell_completion
+
+        shell_completion(arguments[1:], tuple(VERBS))
+        return
+    from ablate.config.home import quote_home
     from ablate.config.overrides import quote_arms
 
-    arguments = [quote_arms(argument) for argument in arguments]
+    arguments = [quote_home(quote_arms(argument)) for argument in arguments]
     verb = arguments[0] if arguments else ""
     if verb in VERBS:
         VERBS[verb](arguments[1:])
@@ -106,16 +117,18 @@ def describe(arguments: list[str]) -> None:
 def report(arguments: list[str]) -> None:
     """Rebuild verdicts and report of a study from the store."""
     parser = _parser("report", report)
-    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    folder = parser.parse_args(arguments).folder
+    from ablate.cli.folders import study_folder
     from ablate.run.execution import report_study
 
-    report_study(parser.parse_args(arguments).folder, CONSOLE)
+    report_study(study_folder(folder), CONSOLE)
 
 
 def measure(arguments: list[str]) -> None:
     """Take measurements on the trained networks of a stored study, on the weights that its cells have kept."""
     parser = _parser("measure", measure)
-    parser.add_argument("folder", type=Path, help="such as runs/preact_vs_postact")
+    parser.add_argument("folder", type=Path, help=FOLDER)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a measurement, see `list measurement`, or its option")
     options = parser.parse_intermixed_args(arguments)
     names = [name for name in options.names if "=" not in name]
@@ -124,9 +137,10 @@ def measure(arguments: list[str]) -> None:
 
         known = ", ".join(row["name"] for row in catalogue("measurement"))
         raise InputError(f"name one or more measurements, such as measure {options.folder} calibration; known: {known}")
+    from ablate.cli.folders import study_folder
     from ablate.run.measure import measure_study
 
-    measure_study(options.folder, names, [name for name in options.names if "=" in name], CONSOLE)
+    measure_study(study_folder(options.folder), names, [name for name in options.names if "=" in name], CONSOLE)
 
 
 def bench(arguments: list[str]) -> None:
@@ -141,8 +155,10 @@ def bench(arguments: list[str]) -> None:
     )
     parser.add_argument("--smallest", action="store_true", help="as small as it goes, to see that all parts work")
     options = parser.parse_args(arguments)
-    if options.pairs < 1:
-        raise InputError(f"--pairs {options.pairs}: must be at least 1")
+    if not 1 <= options.pairs <= MOST_PAIRS:
+        raise InputError(f"--pairs {options.pairs}: must be at least 1 and at most {MOST_PAIRS}")
+    if not 0 <= options.fit_seconds < math.inf:
+        raise InputError(f"--fit-seconds {options.fit_seconds}: must be a number of seconds")
     from ablate.bench.run import run_bench
 
     run_bench(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +13,24 @@ import hydra
 import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config.compose import HYDRA_VERSION_BASE, fitted, prepare
 from ablate.config.fitting import for_hydra
+from ablate.config.home import store_at_home
 from ablate.config.messages import as_input_error
+from ablate.config.overrides import parsed_sweep
+from ablate.config.values import refuse_values
 from ablate.errors import AblateError, InputError
 from ablate.registry import store_schemas
+from ablate.study.entries import entry_of
 from ablate.system.paths import conf_dir
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+MOST_JOBS = 10_000
 COMMANDS = {
     "run": "--run",
     "multirun": "-m",
@@ -40,8 +47,13 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
         AblateError: a flag or an override is wrong, or a job failed; all jobs of a multirun are tried.
     """
     # argparse takes overrides only from one place; they may stand before and after the flags.
+    arguments = [store_at_home(argument) for argument in arguments]
     arguments = sorted(arguments, key=lambda argument: "=" in argument and not argument.startswith("-"))
-    _refuse_bad_flags(arguments)
+    overrides = _refuse_bad_flags(arguments)
+    _refuse_many_jobs(overrides)
+    # Hydra reads each dot of a name as one level: what it would refuse goes past it, to each job.
+    held = [text for text in overrides if _is_dotted(text)]
+    arguments = [argument for argument in arguments if argument not in held]
     prepare()
     store_schemas()
     arguments, stand_ins = for_hydra(arguments, fitted)
@@ -50,7 +62,7 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
 
     def job(config: DictConfig) -> None:
         texts = [stand_ins.get(text, text) for text in HydraConfig.get().overrides.task]
-        overrides = [text for text in texts if text]
+        overrides = [*(text for text in texts if text), *held]
         try:
             run(overrides)
         except Exception as error:
@@ -64,7 +76,8 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
         _raise_first(failures)
 
 
-def _refuse_bad_flags(arguments: Sequence[str]) -> None:
+def _refuse_bad_flags(arguments: Sequence[str]) -> list[str]:
+    """Hold the flags against each other; returns the overrides beside them."""
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
     flags = vars(parser.parse_args(arguments))
@@ -73,6 +86,62 @@ def _refuse_bad_flags(arguments: Sequence[str]) -> None:
         _refuse(f"{' and '.join(chosen)} exclude each other")
     if flags["resolve"] and not (flags["cfg"] or flags["help"]):
         _refuse("--resolve goes with --cfg or --help")
+    return list(flags["overrides"])
+
+
+def _refuse_many_jobs(overrides: Sequence[str]) -> None:
+    """A multirun makes all of its jobs before the first one runs.
+
+    Raises:
+        InputError: there are more than `MOST_JOBS`, or what is swept over has no end.
+    """
+    counts = {}
+    for text in overrides:
+        override = parsed_sweep(text)
+        if override.is_sweep_override():
+            counts[str(override.key_or_group)] = _count(text, override)
+    jobs = math.prod(counts.values())
+    if jobs > MOST_JOBS:
+        told = " x ".join(f"{_number(count)} values of {key}" for key, count in counts.items() if count > 1)
+        raise InputError(f"{told} make {_number(jobs)} jobs; a multirun has at most {MOST_JOBS:,}")
+
+
+def _is_dotted(text: str) -> bool:
+    """Whether an override is an entry of a study whose name has dots, such as `study.grid.optim.lr=[0.1,0.2]`.
+
+    Raises:
+        InputError: it names several values.
+    """
+    override = parsed_sweep(text)
+    entry = entry_of(str(override.key_or_group))
+    if entry is None or not entry.is_dotted:
+        return False
+    if override.is_sweep_override():
+        values = ",".join(f"{{{entry.name}:{value}}}" for value in ("[...]", "[...]"))
+        raise InputError(f"'{text}': under -m a name with dots is typed as ++study.{entry.part}={values}")
+    return True
+
+
+def _count(text: str, override: Override) -> int:
+    """How many values an override sweeps over; 1 where Hydra or its sweeper says so later."""
+    key, sweep = str(override.key_or_group), override.value()
+    if isinstance(sweep, ChoiceSweep):
+        refuse_values({key: [one for one in sweep.list if not isinstance(one, QuotedString)]}, finite=False)
+        return len(sweep.list)
+    if not isinstance(sweep, RangeSweep):
+        return 1
+    start, stop, step = sweep.start or 0, sweep.stop or 0, sweep.step
+    if not all(map(math.isfinite, (start, stop, step))) or step == 0:
+        raise InputError(f"'{text}': a range goes from a number to another in steps other than 0")
+    refuse_values({key: [start, stop, step]})
+    count = math.ceil((stop - start) / step)
+    if count < 1:
+        raise InputError(f"'{text}' names no value: with step {step} nothing lies from {start} to below {stop}")
+    return count
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else f"{count:.1e}"
 
 
 def _refuse(message: str) -> NoReturn:
@@ -104,6 +173,8 @@ def _one_line_errors() -> Iterator[None]:
             raise
         raise as_input_error(error) from error
     except OSError as error:
+        if error.filename is None:
+            raise  # of no file: the terminal or the pipe behind it
         reason = f"cannot write to {error.filename}: {error.strerror}"
         raise InputError(f"{reason}; choose another store with runs=FOLDER") from error
 

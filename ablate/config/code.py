@@ -107,11 +107,21 @@ def _followed(roots: frozenset[Path], cwd: Path) -> frozenset[Path]:
         if file.suffix != ".py":
             found.add(file)
             continue
-        source = source_of(file)
-        if source.decides_numbers:
+        source = _source(file)
+        if source is None:
+            found.add(file)
+        elif source.decides_numbers:
             found.add(file)
             waiting += [path.resolve() for path in _led_to(file, source, cwd)]
     return frozenset(found)
+
+
+def _source(file: Path) -> Source | None:
+    """What a Python file says; None where it is no Python, as one that is being written: then it counts as data."""
+    try:
+        return source_of(file)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def _led_to(file: Path, source: Source, cwd: Path) -> Iterator[Path]:
@@ -244,7 +254,7 @@ def changed_since(planned: Mapping[str, Sequence[Any]]) -> list[str]:
         try:
             if not (known[-1] and about(file)[:-1] == known[:-1]) and _read_digest(file) != digest:
                 changed.append(name)
-        except (OSError, SyntaxError):
+        except OSError:
             changed.append(name)
     return changed
 
@@ -258,6 +268,6 @@ def about(file: Path) -> list[Any]:
 
 def _read_digest(file: Path) -> str:
     """The digest of a file as it is now."""
-    if file.suffix == ".py":
-        return source_of(file).digest
+    if file.suffix == ".py" and (source := _source(file)) is not None:
+        return source.digest
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
-from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -23,11 +23,21 @@ from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
+from ablate.config.files import (
+    CheckedFiles,
+    config_names,
+    local_conf_dir,
+    named_with_file,
+    read_config,
+    refuse_shadowing,
+)
 from ablate.config.fitting import Files, fitted_scale
+from ablate.config.home import find_home, quote_home
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import leaves, parse
 from ablate.config.presets import replaced_parts, store_none, store_without
-from ablate.config.schema import root_defaults, root_schema
+from ablate.config.schema import Settings, bounds, root_defaults, root_schema
+from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
 from ablate.registry.kinds import Kind, kind_of_key
@@ -35,6 +45,7 @@ from ablate.system.paths import conf_dir
 
 HYDRA_VERSION_BASE = "1.3"
 RERUN = ("none", "stale")
+BOUNDS = bounds()
 NONE = "none"  # the choice of no plugin, for kinds of several
 
 
@@ -48,12 +59,6 @@ class WorkingDirectoryConf(SearchPathPlugin):
             search_path.append("working directory", f"file://{local}")
 
 
-def local_conf_dir() -> Path | None:
-    """`conf/` of the working directory, where it exists and is not the built-in one."""
-    local = Path.cwd() / "conf"
-    return local if local.is_dir() and local.resolve() != conf_dir().resolve() else None
-
-
 def prepare() -> None:
     """Import the plugins and make schemas and search path known to Hydra; repeated calls cost little.
 
@@ -63,7 +68,8 @@ def prepare() -> None:
     discover()
     _store_schema()
     Plugins.instance().register(WorkingDirectoryConf)
-    _refuse_shadowing()
+    SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles
+    refuse_shadowing()
 
 
 def _store_schema() -> None:
@@ -96,8 +102,13 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     """`compose` for many configs in a row, inside one `hydra_context()` after `prepare()`."""
     _set_up()
     try:
-        config = hydra.compose("config", overrides=fitted(overrides))
-        _check(config)
+        with environment_refused():  # not before: Hydra makes its own resolver known when it is set up
+            config = hydra.compose("config", overrides=fitted(overrides))
+            _check(config)
+            _refuse_values(config)
+            find_home(config)
+    except InputError as error:
+        raise named_with_file(error, [override.key for override in parse(overrides)]) from error
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         raise as_input_error(error) from error
     return config
@@ -115,6 +126,7 @@ def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
             # Without `merge` a mapping replaces the one that was there, as an override on the command line does.
             OmegaConf.update(config, key, value, merge=False)
         _check(config)
+        find_home(config)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
     return config
@@ -188,30 +200,9 @@ def _set_up() -> None:
         )
 
 
-def config_names(group: str) -> dict[str, Path]:
-    """The files of a config group, built in and local: name -> file."""
-    folders = [folder / group for folder in (conf_dir(), local_conf_dir()) if folder]
-    files = [(file.relative_to(folder), file) for folder in folders for file in sorted(folder.rglob("*.yaml"))]
-    return {relative.with_suffix("").as_posix(): file for relative, file in files}
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """The content of a config file, as it stands there.
-
-    Raises:
-        InputError: it is broken YAML; names the line.
-    """
-    try:
-        with file.open(encoding="utf-8") as stream:
-            # By YAML alone, without composing: what is asked is what this one file sets.
-            content = yaml.safe_load(stream)
-    except yaml.MarkedYAMLError as error:
-        raise as_input_error(error) from error
-    return content if isinstance(content, dict) else {}
-
-
 def fitted(overrides: Sequence[str]) -> list[str]:
     """The overrides with a preset that gives its options to the parts that it chooses, and to no others."""
+    overrides = [quote_home(text) for text in overrides]
     fits = list(overrides)
     for place, text in enumerate(overrides):
         name = text.removeprefix("arch=")
@@ -235,13 +226,24 @@ def _check(config: DictConfig) -> None:
         for node in nodes.values() if kind.several and isinstance(nodes, DictConfig) else [nodes]:
             _check_plugin(kind, node)
     if config.rerun not in RERUN:
-        raise unknown("value of rerun", config.rerun, RERUN)
+        raise unknown("value of rerun", config.rerun, RERUN, key="rerun")
     if not config.runs.strip():
-        raise InputError("runs is empty: it names the folder of the store, such as runs=runs")
+        raise InputError("runs is empty: it names the folder of the store, such as runs=runs", "runs")
+    for key, most in BOUNDS.items():
+        value = OmegaConf.select(config, key)
+        if value is not None and value > most:
+            raise InputError(f"{key}={value}: at most {most:,}", key)
     if config.seed < 0:
-        raise InputError(f"seed={config.seed}: must be at least 0")
+        raise InputError(f"seed={config.seed}: must be at least 0", "seed")
     if not 0 < config.width < math.inf:
-        raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0")
+        raise InputError(f"width={config.width:g}: a factor on channel counts, so it must be a number above 0", "width")
+
+
+def _refuse_values(config: DictConfig) -> None:
+    """Values as they were written: what an interpolation gives is looked at where it is resolved."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    refuse_values({str(key): value for key, value in plain.items()})
 
 
 def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
@@ -252,35 +254,37 @@ def _check_keys(node: DictConfig, schema: type, path: str = "") -> None:
             raise unknown_key(path + str(key), known)
     for name, one in known.items():
         if name not in node:
-            raise InputError(f"{path}{name} has no value; it can be set, and not deleted")
+            raise InputError(f"{path}{name} has no value; it can be set, and not deleted{_instead(path + name)}")
         if isinstance(one.default_factory, type) and is_dataclass(one.default_factory):
             _check_keys(node[name], one.default_factory, f"{path}{name}.")
+
+
+def _instead(key: str) -> str:
+    """What to type where a key was to be taken away; empty where nothing stands for nothing."""
+    kind = kind_of_key(key)
+    if kind and (kind.several or NONE in {entry.name for entry in registry.entries(kind.name)}):
+        return f"; to have none type {key}={NONE}"
+    default = next((one for one in fields(Settings) if one.name == key), None)
+    return f"; to have none type {key}=null" if default is not None and "None" in str(default.type) else ""
 
 
 def _check_plugin(of: Kind, node: Any) -> None:
     """A node must come from choosing a plugin, which brings its schema: with it, types and defaults are right."""
     kind = of.group
     if not isinstance(node, DictConfig):
-        raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`")
+        raise InputError(f"{kind} is {node}; a file chooses it by `defaults: [override /{kind}: NAME]`", kind)
     schema = OmegaConf.get_type(node)
     if not is_dataclass(schema):
         raise InputError(f"a config of {kind} builds on a plugin: begin its file with `defaults: [NAME, _self_]`")
     (chosen,) = (one.default for one in fields(schema) if one.name == "name")
     if node.name != chosen:
         in_file = f"in a file by `defaults: [override /{kind}: {node.name}]`"
-        raise InputError(f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options")
-    registry.check_node(of.name, node)
-
-
-def _refuse_shadowing() -> None:
-    """A local file of a built-in name would change what every study of that name means, in silence."""
-    local = local_conf_dir()
-    if local is None:
-        return
-    for file in sorted(local.rglob("*.yaml")):
-        relative = file.relative_to(local)
-        if (conf_dir() / relative).exists():
-            raise InputError(f"{file} has the name of the built-in config {relative}; rename it")
-        kind = kind_of_key(relative.parent.as_posix())
-        if kind and file.stem in {entry.name for entry in registry.entries(kind.name)}:
-            raise InputError(f"{file} has the name of the plugin {kind.group}={file.stem}; rename it")
+        raise InputError(
+            f"{kind}.name={node.name}: choose it as {kind}={node.name}, {in_file}, to have its options", f"{kind}.name"
+        )
+    try:
+        registry.check_node(of.name, node)
+    except InputError as error:
+        # By the kind alone: which of its options is wrong is said in words.
+        option = next((name for name in map(str, node) if f"{of.name}.{name} " in str(error)), "")
+        raise InputError(str(error), f"{kind}.{option}" if option else kind) from error

@@ -21,8 +21,10 @@ import platformdirs
 
 from ablate import registry
 from ablate.config.code import led_to
-from ablate.config.compose import local_conf_dir
+from ablate.config.files import MOST_BYTES, local_conf_dir
+from ablate.errors import InputError
 from ablate.system.paths import PACKAGE, conf_dir, plugin_dir
+from ablate.system.reading import read_bytes
 
 DECIDES_NUMBERS = False
 
@@ -65,7 +67,8 @@ def _local_files() -> tuple[tuple[str, int, int], ...]:
 def _inputs(cwd: Path, plugins: str, local_files: tuple[tuple[str, int, int], ...]) -> tuple[str, bool]:
     """A hash of the files and the code that decide what is composed here; and whether a file asks a resolver."""
     folders = [conf_dir(), *([local] if (local := local_conf_dir()) else [])]
-    texts = {file: file.read_text(encoding="utf-8", errors="replace") for folder in folders for file in _yaml(folder)}
+    files = [file for folder in folders for file in _yaml(folder)]
+    texts = {file: _text(file) for file in files}
     # Of other versions the same file may compose otherwise, or not at all.
     digest = hashlib.sha256(f"{plugins}{version('hydra-core')}{version('omegaconf')}".encode())
     for file, text in texts.items():
@@ -83,6 +86,14 @@ def _inputs(cwd: Path, plugins: str, local_files: tuple[tuple[str, int, int], ..
 
 def _yaml(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*.yaml") if file.is_file())
+
+
+def _text(file: Path) -> str:
+    """What a file says, or why it cannot be read: who names it is told, and others need not care."""
+    try:
+        return read_bytes(file, MOST_BYTES).decode("utf-8", errors="replace")
+    except InputError as error:
+        return str(error)
 
 
 def _folder() -> Path:

@@ -6,9 +6,9 @@ import re
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-from yaml import MarkedYAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.kinds import kind_of_key
@@ -16,9 +16,9 @@ from ablate.registry.registration import entries
 
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
+    r"Key (.*) \(\w+\) is incompatible with \(str\)": r"a name that reads as a number needs quotes: '\1'",
     r"field '.*' is not Optional": "cannot be null",
     r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
-    r".*does not support deletion": "can be set, and not deleted",
     r".*not a subclass of .*value: \{.*": "can only be set in a study's file",
     r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
         r"a file chooses \1 by `defaults: [override /\1: \2]`"
@@ -47,6 +47,7 @@ OVERRIDES = {
         r"\1\2 is chosen twice; leave out the plus in +\1\2=..."
     ),
     r"Could not delete from config. '([^']+)' does not exist.*": r"cannot delete '\1': it does not exist",
+    r"Could not delete '([^']+)'\. No match in the defaults list": r"cannot delete '\1': none is chosen",
 }
 
 
@@ -54,7 +55,7 @@ def as_input_error(error: Exception) -> InputError:
     """What an error of the composition says to the person who typed the override or wrote the file."""
     text = str(error)
     if isinstance(error, MarkedYAMLError):
-        return _broken_yaml(error)
+        return broken_yaml(error)
     if type(error) is ValueError:  # OmegaConf's own, where a key leads into a list
         return InputError(_in_plain_words(text, TYPES))
     if isinstance(error, OverrideParseException):
@@ -84,10 +85,14 @@ def _unreadable(override: str, text: str) -> str:
     return quotes if any(words in text for words in known) else _in_plain_words(text, {})
 
 
-def _broken_yaml(error: MarkedYAMLError) -> InputError:
-    mark = error.problem_mark or error.context_mark
-    where = f"{mark.name} line {mark.line + 1}" if mark else "a config file"
-    return InputError(f"{where} is broken YAML: {error.problem or error.context}")
+def broken_yaml(error: YAMLError, file: str = "") -> InputError:
+    """An error of the parser as one line, with the file (by default the one that the parser knows) and the line."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    name = file or (mark.name if mark else "a config file")
+    where = f"{name} line {mark.line + 1}" if mark else name
+    said = [getattr(error, name, None) for name in ("problem", "context", "reason")]
+    reason = next(filter(None, said), " ".join(str(error).split()))
+    return InputError(f"{where} is broken YAML: {reason}")
 
 
 def _options(text: str) -> list[str]:
@@ -100,9 +105,33 @@ def _complaint(error: OmegaConfBaseException, file: str, override: str) -> str:
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         known = [str(name) for name in error.parent_node if name != "hydra"] if error.parent_node else []
         return str(unknown_key(str(error.full_key or error.key), known, _how_to_add(error, file, override)))
-    reason = _in_plain_words(str(error).splitlines()[0], TYPES)
+    if "does not support deletion" in str(error):
+        return f"{override}: can be set, and not deleted{_emptied(error)}"
+    # What a resolver of ours says is a line already.
+    ours = _behind(error)
+    reason = str(ours) if ours else _in_plain_words(str(error).splitlines()[0], TYPES)
     culprit = override or error.full_key or error.key
+    culprit = "" if culprit == "_dummy_" else culprit  # Hydra's, around a choice that is an interpolation
     return f"{culprit}: {reason}" if culprit else reason
+
+
+def _emptied(error: OmegaConfBaseException) -> str:
+    """What to type where a key was to be taken away; empty where nothing stands for nothing."""
+    parent = error.parent_node
+    node = parent._get_node(error.key) if isinstance(parent, DictConfig) else None
+    if not isinstance(node, Node):
+        return ""
+    empty = "[]" if isinstance(node, ListConfig) else "{}" if isinstance(node, DictConfig) else "null"
+    if empty == "null" and not node._is_optional():
+        return ""
+    return f"; empty it with {error.full_key}={empty}"
+
+
+def _behind(error: BaseException | None) -> InputError | None:
+    """The error of ours that led to one of OmegaConf's, if there is one."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
@@ -116,7 +145,7 @@ def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
         return f"an option is set as {kind.group}.NAME.{error.key}=..."
     if override and OmegaConf.get_type(error.parent_node) is dict:
         value = override.partition("=")[2]
-        return f"+{error.full_key}={'[...]' if value.startswith('[') else '...'} adds one"
+        return f"+{error.full_key}={'[...]' if '[' in value else '...'} adds one"
     return ""
 
 

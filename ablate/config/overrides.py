@@ -11,12 +11,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 
+from ablate.config.home import quote_home
 from ablate.config.messages import as_input_error
+from ablate.config.values import UNPRINTABLE, refuse_text, refuse_values
 from ablate.errors import InputError
 from ablate.registry.kinds import FILE_GROUPS, kind_of_key
 
 # What keys were called before, with what to know of the new name.
 MOVED = {"engine.threads": "trainer.threads (the number of threads changes how sums round, so it is part of a cell)"}
+MOST_DEPTH = 50  # of brackets in what is typed: Hydra's parser calls itself several times for each
 ARM = re.compile(r"(\+{0,2}study\.(?:arms|leave_one_out|add_one_in)\.[^=]+=)\[(.*)\]", re.DOTALL)
 
 
@@ -46,7 +49,7 @@ def parse(overrides: Sequence[str]) -> list[Typed]:
         InputError: one of them is not an override.
     """
     parser = OverridesParser.create()
-    return [_parse(parser, text) for text in overrides]
+    return [_parse(parser, quote_home(text)) for text in overrides]
 
 
 def overruled(typed: Sequence[Typed]) -> list[str]:
@@ -83,11 +86,30 @@ def quote_arms(text: str) -> str:
     return f"{match[1]}[{','.join(_quoted(element.strip()) for element in elements)}]"
 
 
-def _parse(parser: OverridesParser, text: str) -> Typed:
+def parsed_sweep(text: str) -> Override:
+    """One override with Hydra's grammar, which may name several values for a multirun.
+
+    Raises:
+        InputError: it is none.
+    """
+    return _read(OverridesParser.create(), text)
+
+
+def _read(parser: OverridesParser, text: str) -> Override:
+    name = text.partition("=")[0]
+    refuse_text(name if UNPRINTABLE.search(name) is None else "an override", text)
+    if _depth(text) > MOST_DEPTH:
+        raise InputError(f"{name} is nested more than {MOST_DEPTH} deep")
     try:
-        override = parser.parse_overrides([text])[0]
+        return parser.parse_overrides([text])[0]
     except HydraException as error:
         raise as_input_error(error) from error
+    except ValueError as error:  # Python's own, of a number with thousands of digits
+        raise InputError(f"cannot read {name}: {str(error).partition(';')[0]}") from error
+
+
+def _parse(parser: OverridesParser, text: str) -> Typed:
+    override = _read(parser, text)
     key = str(override.key_or_group) + (f"@{override.package}" if override.package else "")
     if not key:
         raise InputError(f"cannot read '{text}': no key in front of '='")
@@ -99,6 +121,7 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     # What deletes a key has no value that could name a plugin.
     if not override.is_delete():
         _check_choice(text, key, value)
+    refuse_values({key: value}, finite=False)
     return Typed(text, key, value)
 
 
@@ -109,6 +132,15 @@ def _check_choice(text: str, key: str, value: Any) -> None:
     is_none = value is None and (key == "arch" or bool(kind and kind.several))
     if (kind or key in FILE_GROUPS) and not is_named and not is_none:
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
+
+
+def _depth(text: str) -> int:
+    """How deep brackets stand in each other; those in quotes count, too."""
+    depth = deepest = 0
+    for letter in text:
+        depth += (letter in "[{(") - (letter in "]})")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _quoted(text: str) -> str:

@@ -6,7 +6,8 @@ numbers. The keys of plugins come from the declarations of their kinds.
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields, make_dataclass
+import math
+from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
@@ -91,6 +92,7 @@ class Key:
         builds: beside the parts of the network: it decides how the network is built.
         sets_pace: it decides how fast a cell trains, or how much memory that takes.
         comparable: arms and grids may set it.
+        most: the largest value; beyond, nothing can be built, or would ever end.
     """
 
     role: Role
@@ -99,6 +101,7 @@ class Key:
     builds: bool = False
     sets_pace: bool = False
     comparable: bool = True
+    most: float = math.inf
 
 
 def key(default: Any, role: Role, **about: Any) -> Any:
@@ -121,18 +124,18 @@ def about(one: Field[Any]) -> Key | None:
 class ImageShape:
     """The images that a network is built for where no data set says so; null: as the data set has them."""
 
-    channels: int | None = None
-    size: int | None = None  # height and width in pixels
-    classes: int | None = None
+    channels: int | None = field(default=None, metadata={"most": 2**14})
+    size: int | None = field(default=None, metadata={"most": 2**15})  # height and width in pixels
+    classes: int | None = field(default=None, metadata={"most": 2**24})
 
 
 @dataclass
 class TrainerSchema:
     """How long a cell trains, when it is measured, and how its steps are computed."""
 
-    epochs: int = key(10, Role.TRAINING)
+    epochs: int = key(10, Role.TRAINING, most=10**6)
     # epochs between two rows of metrics; the last epoch is always measured
-    eval_every: int = key(1, Role.MEASURING)
+    eval_every: int = key(1, Role.MEASURING, most=10**6)
     # thresholds such as "train/loss<0.5"
     epochs_to: list[str] = key([], Role.MEASURING)
     # activations computed again in the backward pass: less memory, the same numbers
@@ -140,9 +143,9 @@ class TrainerSchema:
     # keep the data set whole on the device; null: where it fits. The same numbers
     resident: bool | None = key(None, Role.SURROUNDINGS, decides_numbers=False)
     # processes that read a data set that is not kept there; null: the cell's share of the cores
-    workers: int | None = key(None, Role.SURROUNDINGS, decides_numbers=False)
+    workers: int | None = key(None, Role.SURROUNDINGS, decides_numbers=False, most=4096)
     # CPU threads of a cell: sums over threads round otherwise, so their number is part of what a cell is
-    threads: int = key(1, Role.SURROUNDINGS, before=1, sets_pace=True)
+    threads: int = key(1, Role.SURROUNDINGS, before=1, sets_pace=True, most=4096)
     # true | false | auto: memory format of images and weights
     channels_last: Any = key(True, Role.SURROUNDINGS, sets_pace=True)
     # fp32 | bf16 | auto: of the forward pass; parameters, norms and loss stay fp32
@@ -158,8 +161,9 @@ class Settings:
     trainer: TrainerSchema = field(default_factory=TrainerSchema)
     # the data set decides the shape while it trains; this one is for networks that are only built
     image: ImageShape = key(ImageShape, Role.NETWORK, decides_numbers=False)
-    depth: int | None = key(None, Role.NETWORK)
-    width: float = key(1.0, Role.NETWORK)
+    # the deepest that were ever trained have so many layers (Xiao et al. 2018, arXiv 1806.05393)
+    depth: int | None = key(None, Role.NETWORK, most=10_000)
+    width: float = key(1.0, Role.NETWORK, most=10**9)
     seed: int = key(0, Role.TRAINING, comparable=False)
     scale: str = key(MISSING, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
     study: StudySchema = key(StudySchema, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
@@ -167,6 +171,19 @@ class Settings:
     runs: str = key("runs", Role.SURROUNDINGS, decides_numbers=False, comparable=False)
     # "stale": train again what older code trained
     rerun: str = key("none", Role.SURROUNDINGS, decides_numbers=False, comparable=False)
+
+
+def bounds(schema: type = Settings, path: str = "") -> dict[str, float]:
+    """The largest value of each key that has one, by its dotted name."""
+    found: dict[str, float] = {}
+    for one in fields(schema):
+        declared, inner = about(one), one.default_factory
+        most = declared.most if declared else one.metadata.get("most", math.inf)
+        if most < math.inf:
+            found[path + one.name] = most
+        if isinstance(inner, type) and is_dataclass(inner):
+            found |= bounds(inner, f"{path}{one.name}.")
+    return found
 
 
 def root_schema() -> type:

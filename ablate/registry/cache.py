@@ -22,6 +22,7 @@ import platformdirs
 from ablate.registry.registration import Entry
 from ablate.registry.signatures import Parameter
 from ablate.system.paths import PACKAGE
+from ablate.system.reading import read_bytes
 
 DECIDES_NUMBERS = False
 
@@ -35,12 +36,16 @@ class NotKept(Exception):
 
 
 def key_of(folder: Path) -> str:
-    """A hash of all Python files of a folder, of where it lies, and of the code that reads signatures."""
+    """A hash of all Python files of a folder, of where it lies, and of the code that reads signatures.
+
+    Raises:
+        InputError: one of them is no file that can be read, such as a pipe or a link to nothing.
+    """
     digest = hashlib.sha256(f"{VERSION}\n{sys.version_info[:2]}\n{folder}\n{_readers()}".encode())
     # All files, and not just those that register something: helpers may hold the class whose signature is read.
     for file in sorted(folder.rglob("*.py")):
         digest.update(f"\n{file.relative_to(folder)}:".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(hashlib.sha256(read_bytes(file)).digest())
     return digest.hexdigest()[:24]
 
 

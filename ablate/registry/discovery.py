@@ -17,7 +17,7 @@ from ablate.errors import InputError
 from ablate.registry import cache as cache_of_plugins
 from ablate.registry.registration import add, entries
 from ablate.system.exits import PLUGINS, exit_in_words
-from ablate.system.paths import plugin_dir
+from ablate.system.paths import other_copy, plugin_dir
 
 DECIDES_NUMBERS = False
 
@@ -48,6 +48,13 @@ def discover() -> None:
         for folder in getattr(module, "__path__", []):
             _import_folder(Path(folder), module.__name__)
     local = Path.cwd().resolve() / "plugins"
+    if local.is_dir() and (other := other_copy(local)):
+        this = plugin_dir().parent
+        raise InputError(
+            f"two copies of ablate: this command runs the one in {this}, and {local} belongs to the one in {other}; "
+            f"work in another folder, or take {this} off the path (PYTHONPATH, or pip uninstall ablate-study) to use "
+            f"{other}"
+        )
     if local.is_dir() and local.resolve() != plugin_dir().resolve():
         _import_folder(local, _local_package(local))
 

@@ -27,7 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 # A name is typed on the command line and stands in the names of cells; Hydra would read `5` or `null` as a value.
-NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z][A-Za-z0-9_-]*", re.IGNORECASE)
+# No longer than this: the name of a cell's lock holds four of them, and a file's name has 255 bytes.
+NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z][A-Za-z0-9_-]{0,47}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def register(kind: str, name: str) -> Callable[[F], F]:
     if kind not in KINDS:
         raise unknown("plugin kind", kind, KINDS)
     if not NAME.fullmatch(name):
-        raise InputError(f"the name of {kind} '{name}' cannot be typed: a letter first, then letters, digits, '_', '-'")
+        raise InputError(
+            f"the name of {kind} '{name}' cannot be typed: a letter first, then at most 47 letters, digits, '_', '-'"
+        )
     frame = sys._getframe(1)  # the factory itself may come from elsewhere, as torch.nn.ReLU does
     file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -80,12 +80,40 @@ def options_of(kind: str, name: str, factory: Callable[..., Any]) -> Iterator[Pa
         if parameter.name == "name":
             raise InputError(f"{what}: 'name' is taken, it says which plugin is meant")
         if parameter.annotation is inspect.Parameter.empty:
-            raise InputError(f"{what} has no type; write it as {parameter.name}: int = 3")
+            raise InputError(f"{what} has no type; write it as {_typed(parameter)}")
         type_, choices = _config_type(what, _resolved(parameter.annotation, function))
         default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         if choices and default not in (*choices, MISSING, None):
             raise InputError(f"{what}: its default '{default}' is not among its choices, {', '.join(choices)}")
         yield Parameter(parameter.name, type_, default, choices)
+
+
+def _typed(parameter: inspect.Parameter) -> str:
+    """An option as its author should write it, with the type of its default."""
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return f"{parameter.name}: float, or whatever type it has"
+    if default is None:
+        return f"{parameter.name}: float | None = None, or whatever type it has beside None"
+    if isinstance(default, tuple):
+        default = list(default)  # which a config has in its place
+    return f"{parameter.name}: {_type_text(default)} = {default!r}"
+
+
+def _type_text(value: Any) -> str:
+    """The type of a value as an annotation."""
+    if isinstance(value, list):
+        return f"list[{_common_type(value)}]"
+    if isinstance(value, Mapping):
+        return f"dict[str, {_common_type(list(value.values()))}]"
+    if isinstance(value, Path):
+        return "Path"
+    return type(value).__name__ if isinstance(value, bool | int | float | str) else "str"
+
+
+def _common_type(values: Sequence[Any]) -> str:
+    types_ = {_type_text(value) for value in values}
+    return types_.pop() if len(types_) == 1 else "float" if types_ == {"int", "float"} else "Any"
 
 
 def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:

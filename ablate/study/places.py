@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.analysis.selectors import Selector, parse_selector
+from ablate.analysis.selectors import Selector, added_up, parse_selector, says_nothing, value_text, weights_on
 from ablate.config.schema import Claim
 from ablate.errors import InputError
 from ablate.study.points import Exclusions, is_excluded, point_text
@@ -28,6 +28,37 @@ class Places:
             for point in self.points
             if selector.matches(arm, point) and is_excluded(self.exclusions, arm, point) == excluded
         ]
+
+    def is_told_apart(self, claim: Claim) -> bool:
+        """Whether some cell counts in a claim, and does not cancel in its contrast."""
+        cells = [
+            (arm, point) for arm in self.arms for point in self.points if not is_excluded(self.exclusions, arm, point)
+        ]
+        terms = added_up(claim.contrast)
+        values = {value_text(point.get(claim.trend)): point.get(claim.trend) for point in self.points}
+        at_each = [{one.at(claim.trend, value): weight for one, weight in terms.items()} for value in values.values()]
+        return any(any(weights_on(one, cells)) for one in (at_each if claim.trend else [terms]))
+
+
+def idle_claims(claims: Sequence[Claim], places: Places) -> list[str]:
+    """The claims whose selectors all name cells, and whose weights cancel on these: such a run cannot test them."""
+    return [
+        claim.id
+        for claim in claims
+        if all(places.of(selector, excluded=False) for selector in added_up(claim.contrast))
+        and not places.is_told_apart(claim)
+    ]
+
+
+def refuse_idle_contrasts(claims: Sequence[Claim], designs: Sequence[Places]) -> None:
+    """The weights of a contrast must not cancel on every cell, however its selectors are written.
+
+    Raises:
+        InputError: there is such a claim, in all of these designs.
+    """
+    for claim in claims:
+        if not any(places.is_told_apart(claim) for places in designs):
+            raise says_nothing(claim.id)
 
 
 def refuse_empty_selectors(claims: Sequence[Claim], designs: Sequence[Places]) -> None:

@@ -17,11 +17,20 @@ from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
 from ablate.study.arms import Arm
 from ablate.study.cells import Cell, read_back
+from ablate.study.entries import check_entries, for_hydra
 from ablate.study.expansion import Matches, expand
-from ablate.study.places import Places, refuse_empty_selectors, refuse_lopsided_averages
+from ablate.study.names import check_claim, check_folder, check_store
+from ablate.study.places import (
+    Places,
+    idle_claims,
+    refuse_empty_selectors,
+    refuse_idle_contrasts,
+    refuse_lopsided_averages,
+)
 from ablate.study.points import Factors, check_exclusions
 from ablate.study.section import as_filed, composed, name_of, varies, with_typed
 from ablate.study.seeds import Seeds, seeds_of
+from ablate.study.size import refuse_many_cells
 from ablate.study.written_arms import NO_ARM, arms_of
 from ablate.training.options import threshold_name
 
@@ -79,7 +88,7 @@ class Study:
 
         Single runs share one folder, whatever their scale: each is an arm of its own.
         """
-        return self.name if self.open or self.scale == QUICK else f"{self.name}-{self.scale}"
+        return folder_of(self.name, self.scale, is_open=self.open)
 
     @property
     def threads(self) -> int:
@@ -124,27 +133,34 @@ def _plan(typed: list[Typed]) -> Study:
     # What is compared composes with each arm below: an option may fit what the arms choose and not the default.
     around = [o for o in typed if not is_comparable(o.key)]
     compared = [o for o in typed if o not in around and not o.deletes]
-    base = composed([o.text for o in around])
+    base = composed(for_hydra(around))
+    check_store(base["runs"])
     filed = as_filed(base, around)
+    check_entries(around, filed)
     section = with_typed(filed, base["study"], around)
     is_open = not varies(section)
+    name = name_of(section, typed, is_open=is_open)
+    check_folder(name, folder_of(name, base["scale"], is_open=is_open), base["runs"])
     arms, factors = arms_of(section), Factors.of(section)
     _refuse_conflicts(compared, arms, factors)
     pins = {key: value for o in compared for key, value in o.leaves.items()}
     # The claims are held against all levels further down, and not against these: a pin takes cells away, and must not
     # make a claim of the study's file an error.
     pinned = factors.pinned(pins)
+    seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
+    refuse_many_cells(arms, pinned.sizes, seeds.values)
     points, exclude = pinned.points(), section["exclude"]
     claims = _claims(filed, section)
-    refuse_lopsided_averages(claims, Places(arms, points, exclude))
-    seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
+    places = Places(arms, points, exclude)
+    refuse_lopsided_averages(claims, places)
+    idle = idle_claims(claims, places)
+    claims = [claim for claim in claims if claim.id not in idle]
     if claims and not trains(claims):
         seeds = Seeds(seeds.values[:1])  # no seed changes a network's size
     # What was typed comes last: of two overrides of one key the later one wins.
-    fixed = [*_scaled(section, base["scale"], typed), *(o.text for o in typed)]
+    fixed = [*_scaled(section, base["scale"], typed), *for_hydra(typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells), _would_record())
-    name = name_of(section, typed, is_open=is_open)
     if is_open:
         # Typed overrides name a single run: those that share a folder must not share an arm.
         label = ",".join({o.key: o.text for o in compared if decides_numbers(o.key)}.values()) or NO_ARM
@@ -156,9 +172,14 @@ def _plan(typed: list[Typed]) -> Study:
         question=section["question"], source=section["source"], strict=section["strict"],
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
-        seeds=seeds, claims=claims, cells=cells, matched=matched, notes=overruled(typed),
+        seeds=seeds, claims=claims, cells=cells, matched=matched, notes=[*overruled(typed), *map(_not_judged, idle)],
         keep=kept_parts(section["keep"]), tracker=base["tracker"],
     )  # fmt: skip
+
+
+def folder_of(name: str, scale: str, *, is_open: bool) -> str:
+    """The name of a study's folder in the store."""
+    return name if is_open or scale == QUICK else f"{name}-{scale}"
 
 
 def _refuse_conflicts(compared: Sequence[Typed], arms: Mapping[str, Arm], factors: Factors) -> None:
@@ -177,6 +198,8 @@ def _claims(filed: Mapping[str, Any], section: Mapping[str, Any]) -> list[Claim]
     What the user took away can still be named: such a claim is not tested, and no error.
     """
     claims = [as_claim(claim) for claim in section["claims"]]
+    for claim in claims:
+        check_claim(str(claim.id))
     designs = [Places(arms_of(one), Factors.of(one).points(), one["exclude"]) for one in (filed, section)]
     arms = [name for places in designs for name in places.arms]
     levels: dict[str, list[Any]] = {}
@@ -187,7 +210,12 @@ def _claims(filed: Mapping[str, Any], section: Mapping[str, Any]) -> list[Claim]
     # Each name by itself first: its message is nearer to the mistake than "the study has no such cell".
     validate_claims(claims, arms, levels)
     refuse_empty_selectors(claims, designs)
+    refuse_idle_contrasts(claims, designs)
     return claims
+
+
+def _not_judged(claim: str) -> str:
+    return f"claim '{claim}' is not judged: in this run the weights of its contrast cancel on every cell"
 
 
 def trains(claims: Sequence[Claim]) -> bool:

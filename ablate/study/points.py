@@ -54,6 +54,12 @@ class Factors:
         ]
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """How many values each factor of the grid has, and how many positions the zip."""
+        positions = {"study.zip": len(next(iter(self.zipped.values())))} if self.zipped else {}
+        return {**{factor: len(values) for factor, values in self.grid.items()}, **positions}
+
+    @property
     def places(self) -> dict[str, str]:
         """Where each factor stands in the study's file, such as `study.grid.depth`."""
         return {

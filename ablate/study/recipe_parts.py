@@ -10,6 +10,7 @@ from ablate.errors import InputError
 from ablate.study.arms import Arm
 from ablate.study.conflicts import parse_own
 from ablate.study.fields import mapping, texts
+from ablate.study.names import check_arm
 
 FULL, BARE = "full", "bare"
 FIELDS = ("with", "without")
@@ -36,7 +37,7 @@ def leave_one_out(given: Mapping[str, Any]) -> list[Arm]:
     Raises:
         InputError: a part is not written as one, or changes nothing.
     """
-    parts = [_part(f"study.leave_one_out.{name}", str(name), node) for name, node in given.items()]
+    parts = [_part("leave_one_out", str(name), node) for name, node in given.items()]
     names = [part.name for part in parts]
     full = Arm(FULL, _recipe(parts, names), design="leave_one_out")
     others = [
@@ -52,7 +53,7 @@ def add_one_in(given: Mapping[str, Any]) -> list[Arm]:
     Raises:
         InputError: a part is not written as one, or changes nothing.
     """
-    parts = [_part(f"study.add_one_in.{name}", str(name), node) for name, node in given.items()]
+    parts = [_part("add_one_in", str(name), node) for name, node in given.items()]
     bare = Arm(BARE, _recipe(parts, ()), design="add_one_in")
     others = [
         Arm(f"only_{part.name}", _recipe(parts, {part.name}), BARE, part.keys, design="add_one_in") for part in parts
@@ -65,7 +66,9 @@ def _recipe(parts: Sequence[Part], present: Collection[str]) -> list[str]:
     return [text for part in parts for text in (part.present if part.name in present else part.absent)]
 
 
-def _part(where: str, name: str, given: Any) -> Part:
+def _part(design: str, name: str, given: Any) -> Part:
+    check_arm(name, f"part of study.{design}")
+    where = f"study.{design}.{name}"
     if isinstance(given, list):
         present, absent = texts(where, given), []
     else:

@@ -13,7 +13,9 @@ from ablate.config.kept import kept
 from ablate.config.messages import as_input_error
 from ablate.config.overrides import Typed
 from ablate.config.schema import StudySchema
+from ablate.config.values import environment_refused, refuse_values
 from ablate.errors import unknown
+from ablate.study.entries import entry_of, for_hydra
 
 MADE_OF_OVERRIDES = ("arms", "leave_one_out", "add_one_in")  # parts of the section that make arms
 VARYING = (*MADE_OF_OVERRIDES, "grid", "zip")
@@ -29,9 +31,9 @@ def as_filed(base: Mapping[str, Any], around: Sequence[Typed]) -> dict[str, Any]
     Raises:
         InputError: it changes a claim that it does not have.
     """
-    others = [o.text for o in around if not _is_of_section(o.key)]
+    others = [o for o in around if not _is_of_section(o.key)]
     # Mostly nothing of the section is typed, and to compose once more would take a tenth of a second for the same.
-    config = base if len(others) == len(around) else composed(others)
+    config = base if len(others) == len(around) else composed(for_hydra(others))
     return _at_scale(config["study"], config["scale"])
 
 
@@ -63,17 +65,16 @@ def with_typed(filed: Mapping[str, Any], base: Mapping[str, Any], typed: Sequenc
         typed: what the user typed.
     """
     section = {**filed, **{part: dict(filed[part]) for part in VARYING}}
-    for key in [key for o in typed if _is_of_section(o.key) for key in o.leaves]:
-        part, _, entry = key.removeprefix("study.").partition(".")
-        if part in MADE_OF_OVERRIDES:
-            entry = entry.partition(".")[0]  # behind it comes a field of an arm or a part
-        # Only what varies has entries that can be typed one by one; any other part is taken as a whole.
-        if part not in VARYING or not entry:
-            section[part] = base[part]
-        elif entry in base[part]:
-            section[part][entry] = base[part][entry]
-        else:
-            section[part].pop(entry, None)
+    for override in [o for o in typed if _is_of_section(o.key)]:
+        for key in override.leaves:
+            part, entry = key.removeprefix("study.").partition(".")[0], entry_of(key)
+            # Only what varies has entries that can be typed one by one; any other part is taken as a whole.
+            if entry is None:
+                section[part] = {} if override.value == {} else base[part]
+            elif entry.name in base[part] and not (override.deletes and entry.is_dotted):
+                section[part][entry.name] = base[part][entry.name]
+            else:
+                section[part].pop(entry.name, None)
     return section
 
 
@@ -94,14 +95,18 @@ def container(config: DictConfig) -> dict[str, Any]:
     """A config as plain dictionaries and values, with interpolations resolved.
 
     Raises:
-        InputError: an interpolation names what does not exist.
+        InputError: an interpolation names what does not exist or asks for the environment, or a value is one that no
+            config may hold (`ablate.config.values`).
     """
     try:
-        plain = OmegaConf.to_container(config, resolve=True)
+        with environment_refused():
+            found = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise as_input_error(error) from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    assert isinstance(found, dict)
+    plain = {str(key): value for key, value in found.items()}
+    refuse_values(plain)
+    return plain
 
 
 def _is_of_section(key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ablate.config.overrides import Typed
 from ablate.errors import InputError, unknown
+from ablate.study.size import MOST_LOOKS, refuse_many_seeds
 
 FORMS = "a number such as 6, a list of different seeds such as [0,1,2], or {start: 6, step: 3, most: 24}"
 LEAST_AT_A_LOOK = 3  # two values have a spread of one degree of freedom, by which nothing is decided
@@ -56,6 +57,8 @@ def seeds_of(section: Mapping[str, Any], seed: int, typed: Sequence[Typed], *, i
     asked = section["default_seeds"] if section["seeds"] is None else section["seeds"]
     if isinstance(asked, Mapping):
         return _until_decided(asked)
+    if _is_whole(asked):
+        refuse_many_seeds("study.seeds", asked)
     seeds = list(range(asked)) if _is_whole(asked) else asked
     if isinstance(seeds, list) and seeds and all(map(_is_whole, seeds)) and len(set(seeds)) == len(seeds):
         return Seeds(list(seeds))
@@ -70,6 +73,9 @@ def _until_decided(asked: Mapping[str, Any]) -> Seeds:
     for key in ("start", "step", "most"):
         if not _is_whole(plan.get(key)) or plan[key] < 1:
             raise InputError(f"study.seeds.{key}={plan.get(key)}: must be a whole number of at least 1; give {FORMS}")
+    refuse_many_seeds("study.seeds.most", plan["most"])
+    if (looks := (plan["most"] - plan["start"]) // plan["step"]) > MOST_LOOKS:
+        raise InputError(f"study.seeds.step={plan['step']}: makes {looks:,} looks; at most {MOST_LOOKS:,}")
     from ablate.analysis import planned_looks  # behind scipy, which a study with one look does without
 
     start, most = plan["start"], plan["most"]

@@ -10,11 +10,12 @@ from ablate.analysis.metrics import STATIC
 from ablate.errors import InputError, unknown
 from ablate.study.arms import KNOB, Arm
 from ablate.study.conflicts import parse_own
+from ablate.study.entries import ARM_FIELDS
 from ablate.study.fields import mapping, texts
+from ablate.study.names import check_arm
 from ablate.study.recipe_parts import add_one_in, leave_one_out
 
 NO_ARM = "base"  # the one arm where nothing is compared
-FIELDS = ("overrides", "baseline", "match", "knob", "changes")
 
 
 def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
@@ -31,12 +32,10 @@ def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
     arms: dict[str, Arm] = {}
     for arm in [*written, *made]:
         if arm.name in arms:
-            raise InputError(
-                f"arm '{arm.name}' is written in study.arms, and study.{arm.design} makes one of that name"
-            )
-        # A selector of a claim puts the point behind an '@'.
-        if not arm.name or "@" in arm.name:
-            raise InputError(f"arm '{arm.name}': a name has at least one letter and no '@'")
+            first = arms[arm.name].design
+            other = "has it twice" if arm.design == first else f"study.{arm.design} makes one of that name"
+            raise InputError(f"arm '{arm.name}' is written in study.{first}, and {other}")
+        check_arm(arm.name)
         arms[arm.name] = arm
     default = _default_baseline(section["baseline"], written, arms)
     arms = {name: _with_baseline(arm, default) if arm.design == "arms" else arm for name, arm in arms.items()}
@@ -47,7 +46,7 @@ def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
 def _written(name: str, given: Any) -> Arm:
     where = f"study.arms.{name}"
     fields: dict[str, Any] = (
-        {"overrides": texts(where, given)} if isinstance(given, list) else mapping(where, given, FIELDS)
+        {"overrides": texts(where, given)} if isinstance(given, list) else mapping(where, given, ARM_FIELDS)
     )
     overrides = texts(f"{where}.overrides", fields.get("overrides", []))
     match, knob = fields.get("match"), fields.get("knob")

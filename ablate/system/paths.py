@@ -16,6 +16,15 @@ def checkout_root() -> Path | None:
     return root if is_checkout and (root / "plugins").is_dir() else None
 
 
+def other_copy(plugins: Path) -> Path | None:
+    """The copy of ablate that a folder of plugins belongs to, where that is another one than this; else None."""
+    home = plugins.resolve().parent
+    is_copy = (home / "ablate" / "__main__.py").is_file() or (
+        home.name == "ablate" and (home / "__main__.py").is_file()
+    )
+    return home if is_copy and home != plugin_dir().resolve().parent else None
+
+
 def conf_dir() -> Path:
     """The folder of the built-in configs."""
     return (checkout_root() or PACKAGE) / "conf"

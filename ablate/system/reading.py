@@ -91,20 +91,27 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, most: int = MOST_VALUES, reader: Any = LOADER) -> Any:
     """The value of a YAML document.
+
+    Args:
+        text: of the document.
+        most: values that it may hold, each counted as often as aliases repeat it.
+        reader: the loader class, which says how values are read.
 
     Raises:
         yaml.YAMLError: it is broken.
+        ValueError: a value has the form of a date or a number, and is none.
         InputError: it is nested too deep, its aliases lead into themselves, or they repeat so much that the whole would
             not end; without the name of a file, which the caller adds.
     """
     _refuse_depth(text)
-    loader = LOADER(text)
+    loader = reader(text)
     try:
         node = loader.get_single_node()
-        if node is not None and "*" in text and _size(node, {}, ()) > MOST_VALUES:
-            raise InputError(f"repeats its aliases (&name, *name) into more than {MOST_VALUES:,} values")
+        # Without aliases a text holds at most a value for each of its letters.
+        if node is not None and ("*" in text or len(text) > most) and (size := _size(node, {}, ())) > most:
+            raise InputError(f"holds {size:,} values, aliases (*name) written out; at most {most:,} are read")
         return None if node is None else loader.construct_document(node)
     finally:
         loader.dispose()

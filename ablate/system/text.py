@@ -7,7 +7,7 @@ import re
 DECIDES_NUMBERS = False
 
 REASON = 2000  # characters of a reason, as it stands in files, on the page and in the terminal
-ERROR = 8000  # of an error that ends a command; some list all names that there are
+ERROR = 2000  # of an error that ends a command; some list all names that there are
 
 # What a terminal acts on: control characters but for the end of a line and the tabulator, those of C1, and marks that
 # turn the direction of the text round, with which a name can be made to look like another.

@@ -269,7 +269,9 @@ def test_a_value_may_have_an_equals_sign():
         (110.0, "110"), ("-0.0", "0"), ("  56 ", "56"), (0.5, "0.5"), ("1e-4", "0.0001"),
         (True, "true"), ("FALSE", "false"), (False, "false"),
         (None, "null"), ("", "null"), (" ", "null"), ("null", "null"), (float("nan"), "null"),
-        ("inf", "inf"), ("identity", "identity"), ([1, 2], "[1, 2]"), ({"a": 1}, "{'a': 1}"), ((1,), "(1,)"),
+        ("inf", "inf"), ("identity", "identity"), ([1, 2], "[1, 2]"), ({"a": 1}, "{a: 1}"), ((1,), "[1]"),
+        ("['a', 'b']", "[a, b]"), ("[a,b]", "[a, b]"), ([None, True], "[null, true]"), ("[None, True]", "[null, true]"),
+        ("{'a': 1.0}", "{a: 1}"), ("[a", "[a"),
         (2**52, "4503599627370496"), (2**53, "9007199254740992.0"), (1e16, "1e+16"), (1e17, "1e+17"),
     ],
 )  # fmt: skip

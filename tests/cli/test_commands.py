@@ -166,7 +166,7 @@ def test_experiments_of_the_working_directory_are_listed(ablate: Run) -> None:
         (["list", "block", "order"], "unrecognized arguments: order; see python -m ablate list --help"),
         (["plan", "--fast"], "unrecognized arguments: --fast; see python -m ablate plan --help"),
         (["report"], "the following arguments are required: folder; see python -m ablate report --help"),
-        (["report", "runs/nope"], "no study in runs/nope; studies there: none"),
+        (["report", "runs/nope"], "no study in runs/nope; studies in runs: none"),
         (["--fast"], "unrecognized arguments: --fast; see python -m ablate --help"),
         (["--cfg"], "argument --cfg/-c: expected one argument; see python -m ablate --help"),
         (["--cfg=job", "--info"], "--cfg and --info exclude each other"),

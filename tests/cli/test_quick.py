@@ -140,13 +140,34 @@ def test_a_changed_config_is_composed_anew(here: Path) -> None:
     assert sizes[0] == sizes[1] < sizes[2] == sizes[3]
 
 
-def test_what_a_resolver_answers_is_asked_each_time(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for epochs in ("1", "2"):
-        monkeypatch.setenv("EPOCHS", epochs)
-        code, _, _ = command(here, "depth=8", "width=0.25", "data.batch_size=500", "trainer.epochs=${oc.env:EPOCHS}")
+def test_what_a_resolver_answers_is_asked_each_time(here: Path) -> None:
+    for _ in range(2):
+        code, _, _ = command(here, "depth=8", "width=0.25", "data.batch_size=500", "trainer.epochs=1", "seed=${now:%f}")
         assert code == 0
     cells = list((here / "runs/single/cells").iterdir())
     assert len(cells) == 2
+
+
+COMPLETED = """
+import sys
+from ablate.__main__ import main
+from ablate.cli.commands import VERBS
+from ablate.cli.completion import completions
+for line in sys.argv[1:]:
+    assert completions(line, list(VERBS)), line
+print("LOADED", *sorted(set(sys.modules) & {modules}))
+"""
+
+
+def test_completion_imports_no_plugin_and_composes_nothing(here: Path) -> None:
+    command(here, "list", "order")
+    script = COMPLETED.format(modules={*HEAVY, "ablate.config.compose"})
+    lines = ["ablate ", "ablate plan +exp=", "ablate shortcut=", "ablate norm=batch norm.", "ablate report r"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(here.parent / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *lines], cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("LOADED\n", "")
 
 
 @pytest.mark.slow

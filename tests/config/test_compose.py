@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 import ablate
 from ablate import InputError
 from ablate.__main__ import main
-from ablate.config.compose import compose_in_context, config_names, hydra_context, prepare, settings_of, with_values
+from ablate.config.compose import compose_in_context, hydra_context, prepare, settings_of, with_values
+from ablate.config.files import config_names
 from ablate.system.paths import conf_dir
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -87,7 +88,7 @@ def exp(text: str, name: str = "mine") -> Path:
         (["rerun=sometimes"], "unknown value of rerun 'sometimes'; known: none, stale"),
         (["seed=0,1"], "'seed=0,1' names several values: sweep over them with -m, or write a list as [a,b]"),
         (["depth=${nowhere}"], "depth: Interpolation key 'nowhere' not found"),
-        (["runs=${oc.env:NO_SUCH_VARIABLE}"], "runs: KeyError raised while resolving interpolation: "),
+        (["runs=${oc.env:NO_SUCH_VARIABLE}"], "runs: ${oc.env:NO_SUCH_VARIABLE} asks for the environment"),
         (["shortcut=projection", "shortcut.norm=${nowhere}"], "Interpolation key 'nowhere' not found"),
         (["+depth=3"], "depth exists already; set it without the plus"),
         (["+scale=quick"], "scale is chosen twice; leave out the plus in +scale=..."),
@@ -149,10 +150,13 @@ def test_the_traceback_is_shown_where_asked(
         ("defaults: [override /shortcut: nnoe]", "unknown shortcut 'nnoe'; did you mean 'none'?"),
         ("defaults: [override /shrtcut: none]", "conf/exp/mine.yaml: there is no config group 'shrtcut'"),
         ("shortcut: none", "conf/exp/mine.yaml: a file chooses shortcut by `defaults: [override /shortcut: none]`"),
-        ("shortcut: null", "shortcut is None; a file chooses it by `defaults: [override /shortcut: NAME]`"),
+        (
+            "shortcut: null",
+            "conf/exp/mine.yaml: shortcut is None; a file chooses it by `defaults: [override /shortcut: NAME]`",
+        ),
         (
             "shortcut: {name: none}",
-            "shortcut.name=none: choose it as shortcut=none, in a file by `defaults: [override ",
+            "conf/exp/mine.yaml: shortcut.name=none: choose it as shortcut=none, in a file by `defaults: [override ",
         ),
         ("trainer: 5", "conf/exp/mine.yaml: Trainer has keys of its own; set one of those"),
         ("depth: ${nowhere}", "depth: Interpolation key 'nowhere' not found"),

@@ -17,7 +17,8 @@ import ablate
 from ablate import InputError
 from ablate.cell.run import build_training
 from ablate.cli.catalogue import catalogue
-from ablate.config.compose import config_names, settings_of
+from ablate.config.compose import settings_of
+from ablate.config.files import config_names
 from ablate.network.build import build_model, count_parameters
 from ablate.network.loss import training_loss
 

@@ -13,7 +13,8 @@ from torch import nn
 
 import ablate
 from ablate import InputError, registry
-from ablate.config.compose import config_names, prepare
+from ablate.config.compose import prepare
+from ablate.config.files import config_names
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing import images, network_config
 from tests.cells import tiny_cell

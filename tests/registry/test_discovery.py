@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ablate import InputError, registry
+from ablate.config.code import fingerprint, forget
 from ablate.config.compose import prepare
 from ablate.registry.discovery import discover
 from ablate.system.paths import PACKAGE, plugin_dir
@@ -137,3 +139,57 @@ def test_entry_points_are_modules_or_whole_packages_of_plugins() -> None:
         file.write("bad = nowhere:thing\n")
     reason = "ModuleNotFoundError: No module named 'nowhere'"
     assert printed(broken).startswith(f"plugin entry point 'bad' (nowhere:thing) fails: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "it is a pipe and not a file"),
+        (Path.mkdir, "Is a directory"),
+        (lambda file: file.symlink_to("nowhere"), "No such file or directory"),
+        (lambda file: file.symlink_to(file.name), "Too many levels of symbolic links"),
+        (lambda file: file.symlink_to("/dev/zero"), "it is a device and not a file"),
+    ],
+    ids=["pipe", "folder", "link to nothing", "link to itself", "device"],
+)
+@pytest.mark.parametrize("name", ["mine.py", "_helper.py"])
+def test_what_stands_in_the_place_of_a_plugin_is_named_and_never_waited_for(
+    make: Callable[[Path], object], reason: str, name: str
+) -> None:
+    file = write("plugins/real.py", PLUGIN.format(name="real")).with_name(name)
+    make(file)
+    with pytest.raises(InputError) as error:
+        discover()
+    assert str(error.value) == f"cannot read {file}: {reason}"
+
+
+@pytest.mark.parametrize("layout", ["checkout", "installed", "link"])
+def test_two_copies_of_ablate_are_named_as_such(layout: str) -> None:
+    other = Path("other/ablate").resolve() if layout == "installed" else Path("other").resolve()
+    write(str(other / "__main__.py" if layout == "installed" else other / "ablate" / "__main__.py"), "")
+    write(str(other / "plugins" / "rectifiers.py"), PLUGIN.format(name="relu"))
+    here = other
+    if layout == "link":
+        here = Path("work").resolve()
+        here.mkdir()
+        (here / "plugins").symlink_to(other / "plugins")
+    os.chdir(here)
+    with pytest.raises(InputError) as error:
+        discover()
+    this = plugin_dir().parent
+    assert str(error.value).startswith(
+        f"two copies of ablate: this command runs the one in {this}, and {here}/plugins "
+    )
+    assert f"belongs to the one in {other}; work in another folder, or take {this} off the path" in str(error.value)
+    assert "rename" not in str(error.value)
+
+
+def test_a_file_beside_a_plugin_that_is_no_python_is_data() -> None:
+    write("plugins/mine.py", f"import importlib\n{PLUGIN.format(name='mine')}    return None\n")
+    file = write("plugins/_half.py", "x = (\n")
+    discover()
+    config = {"act": {"name": "mine"}}
+    first = fingerprint(config)
+    file.write_bytes(b"# \xf6\0")
+    forget()
+    assert fingerprint(config) != first

@@ -111,7 +111,15 @@ def test_a_plugin_belongs_to_the_file_that_registers_it_wherever_its_code_is_fro
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ("*, size=3", "option 'size' of act 'mine' has no type; write it as size: int = 3"),
+        ("*, size=3", "option 'size' of act 'mine' has no type; write it as size: int = 3$"),
+        ("*, eps=1e-6", "option 'eps' of act 'mine' has no type; write it as eps: float = 1e-06$"),
+        ("*, flag=True", "write it as flag: bool = True$"),
+        ("*, mode='a'", "write it as mode: str = 'a'$"),
+        ("*, at=(1, 2)", r"write it as at: list\[int\] = \[1, 2\]$"),
+        ("*, at=[1, 0.5]", r"write it as at: list\[float\] = \[1, 0.5\]$"),
+        ("*, of={'a': 1}", r"write it as of: dict\[str, int\] = {'a': 1}$"),
+        ("*, most=None", r"write it as most: float \| None = None, or whatever type it has beside None$"),
+        ("*, size", "write it as size: float, or whatever type it has$"),
         ("*, name: str = 'x'", "'name' is taken, it says which plugin is meant"),
         ("*, size: set = 3", "has type set, which cannot stand in a config; use int, float, str, bool, Path"),
         ("*, size: tuple[int, int] = (1, 2)", r"has type tuple\[int, int\], which cannot stand in a config"),

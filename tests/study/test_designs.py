@@ -238,7 +238,7 @@ def test_a_short_arm_does_not_become_a_long_one_by_halves(typed: str) -> None:
             "unknown arm in study.baseline 'pst'; did you mean 'post'",
         ),
         ("leave_one_out: {a: [act=elu]}, baseline: no_a", "study.baseline=no_a: it is that of the arms in study.arms"),
-        ("arms: {a@b: [act=elu]}", "arm 'a@b': a name has at least one letter and no '@'"),
+        ("arms: {a@b: [act=elu]}", "arm 'a@b': a name has no '@'"),
         (
             "arms: {full: []}, leave_one_out: {a: [act=elu]}",
             "arm 'full' is written in study.arms, and study.leave_one_out",

@@ -260,7 +260,7 @@ def test_a_claim_that_names_what_is_not_there_is_refused(claim: str, reason: str
         (["+study.grid.dept=[8]"], "arm 'post': unknown key 'dept'; did you mean 'depth'?"),
         (["study.grid.depth=[]"], "study.grid.depth=[]: give at least one value, and each of them once"),
         (["study.grid.depth=[8,8]"], "study.grid.depth=[8, 8]: give at least one value, and each of them once"),
-        (["study.grid.depth=8"], "study.grid.depth=8: must be a list, such as [a,b]"),
+        (["study.grid.depth=8"], "study.grid.depth=8: must be a list, such as study.grid.depth=[8]"),
         (
             ["study.grid.depth=[8,deep]"],
             "arm 'post': depth: Value 'deep' of type 'str' could not be converted to Integer",

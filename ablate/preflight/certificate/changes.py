@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.config.compose import config_names, settings_of
+from ablate.config.compose import settings_of
+from ablate.config.files import config_names
 from ablate.config.identity import decisive
 from ablate.config.overrides import leaves, parse
 from ablate.registry.kinds import kind_of_key
