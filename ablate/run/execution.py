@@ -73,6 +73,8 @@ def run_study(study: Study, console: Console) -> None:
     with Followers(checked.trackers, store.folder, console) as followers:
         work = Work(study, store, checked.engine, checked.profiles, console, followers)
         failures = _train_by_looks(work)
+        if not (store.folder / "study.yaml").exists():  # somebody has removed it since
+            store.write_study(study, profiles=checked.profiles)
         failures |= _measure_others(work)
         for line in other_code(study, store):
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)

@@ -163,6 +163,9 @@ def _task(cell: CellPlace) -> Callable[..., object] | None:
     from ablate.cell.besides import measure_cell
     from ablate.cell.run import run_cell
 
+    if not (cell.folder / "cell.yaml").exists():
+        # No wrong input: whoever starts the next attempt freezes the cell anew.
+        raise AblateError(f"{cell.folder} was removed")
     content = read_yaml(cell.folder / "cell.yaml", code=str, config=dict)
     if content.get("measure"):
         return measure_cell

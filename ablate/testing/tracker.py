@@ -151,7 +151,8 @@ class Study:
 
     def end(self, cell: str) -> None:
         """Write its result."""
-        metrics = {"train/loss": 1 / 3, "test/loss": 0.5, "test/error": 0.6, "seconds": 0.75, "probe/empty": None}
+        metrics = {"train/loss": 1 / 3, "train/error": 0.4, "test/loss": 0.5, "test/error": 0.6, "probe/empty": None}
+        metrics |= {"params": 10, "flops": 20, "seconds": 0.75}
         about = {"status": "done", "reason": "", "code": "code", "finished": "2026-01-01T00:00:00+00:00"}
         write_json(self.place(cell) / "result.json", {"id": cell, "metrics": metrics, **about})
 

@@ -222,7 +222,7 @@ def test_the_stem_keeps_the_size_of_small_images(overrides: list[str], size: int
         (["backbone.full_size=32", "image.size=64"], "needs images of at least 75x75 pixels, not 64x64"),
         (["backbone.blocks=[1,1,-1]"], "three numbers from 1 on, for A, B and C, not \\[1, 1, -1\\]"),
         (["backbone.residual_scale=[0.1]"], "three numbers, for A, B and C, not \\[0.1\\]"),
-        (["backbone.residual_scale=[0.1,0.1,nan]"], "three numbers, for A, B and C"),
+        (["backbone.residual_scale=[0.1,0.1,nan]"], "backbone.residual_scale=nan: must be a finite number"),
         (["backbone.form=v3"], "v3.*v1"),
     ],
 )

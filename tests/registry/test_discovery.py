@@ -145,7 +145,7 @@ def test_entry_points_are_modules_or_whole_packages_of_plugins() -> None:
     ("make", "reason"),
     [
         (os.mkfifo, "it is a pipe and not a file"),
-        (Path.mkdir, "Is a directory"),
+        (Path.mkdir, "it is a folder and not a file"),
         (lambda file: file.symlink_to("nowhere"), "No such file or directory"),
         (lambda file: file.symlink_to(file.name), "Too many levels of symbolic links"),
         (lambda file: file.symlink_to("/dev/zero"), "it is a device and not a file"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ablate import load_results, registry
+from ablate import Job, load_results, registry
 from ablate.__main__ import main
 from ablate.config import code as code_of
 from ablate.config import contents
@@ -277,17 +277,28 @@ def test_an_arm_whose_network_cannot_be_built_is_named(ablate: Callable[..., tup
     assert error.startswith("ablate: arm 'other': norm group: 7 groups do not divide 4 channels")
 
 
-def test_a_store_that_vanishes_is_one_line(
-    ablate: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_study_whose_folder_vanishes_is_trained_again(
+    ablate: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """Not a hang, not a traceback; the cells that ran are lost with it."""
+    """Not a hang, not a traceback; what had run is lost with it."""
     from ablate.run.progress import StudyProgress
 
-    monkeypatch.setattr(StudyProgress, "started", lambda self, job: shutil.rmtree("runs/single"))
-    code, error = ablate("engine.retries=0", "engine.slots=1")
-    assert code == 2
-    assert error.startswith("ablate: cannot write ")
-    assert error.count("\n") == 1
+    removed: list[Job] = []
+
+    def remove(self: StudyProgress, job: Job) -> None:
+        if len(removed) < times:
+            removed.append(job)
+            shutil.rmtree("runs/single")
+
+    monkeypatch.setattr(StudyProgress, "started", remove)
+    code, error = ablate("engine.slots=1")
+    if times == 1:
+        assert (code, error) == (0, "")
+        assert statuses("single") == ["done"]
+    else:
+        assert (code, error) == (1, "ablate: 1 of 1 cells failed; the same command tries them again\n")
+        assert statuses("single") == ["failed"]
 
 
 def test_without_a_terminal_there_is_one_line_and_the_result(capfd: pytest.CaptureFixture[str]) -> None:

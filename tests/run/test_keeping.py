@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -209,6 +209,19 @@ def server() -> int:
     return pid
 
 
+@pytest.fixture
+def others_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Other tests get a server that knows nothing of this one's plugins."""
+    here = Path.cwd()
+    yield
+    os.chdir(tmp_path_factory.mktemp("empty"))
+    before = server()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: server() != before)
+    os.chdir(here)
+
+
+@pytest.mark.usefixtures("others_server")
 def test_a_server_that_is_killed_is_started_again_and_what_runs_goes_on(workshop: Workshop, run: Run) -> None:
     killed: list[int] = []
 
@@ -223,6 +236,7 @@ def test_a_server_that_is_killed_is_started_again_and_what_runs_goes_on(workshop
     assert report.told == [(what, job.id) for job in (first, second) for what in ("started", "ended")]
 
 
+@pytest.mark.usefixtures("others_server")
 def test_a_server_that_is_killed_while_it_imports_is_started_again(workshop: Workshop, run: Run) -> None:
     job, _ = workshop("pass")
     os.kill(server(), signal.SIGKILL)

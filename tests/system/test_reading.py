@@ -41,7 +41,7 @@ def socket_file(path: Path) -> None:
     [
         (pipe, "it is a pipe and not a file"),
         (lambda path: path.symlink_to("/dev/zero"), "it is a device and not a file"),
-        (Path.mkdir, "Is a directory"),
+        (Path.mkdir, "it is a folder and not a file"),
         (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
         (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
         (lambda path: None, "No such file or directory"),

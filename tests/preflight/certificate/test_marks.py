@@ -163,6 +163,6 @@ def written(tmp_path: Path) -> Callable[..., dict[str, str]]:
     def write(planned: dict[str, Any]) -> dict[str, str]:
         inputs = gather(planned, frame())
         sections = [part for part in content.sections(inputs) if part.title == "What was compared"]
-        return {"page": page(inputs, sections, "key", ""), "text": markdown(inputs, sections)}
+        return {"page": page(inputs, sections, "key"), "text": markdown(inputs, sections)}
 
     return write
