@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ablate.bench.figure import Figure, interleaved
+from ablate.bench.figure import Figure, Measured, interleaved
 from ablate.bench.setting import Setting, noise
 from ablate.bench.sizing import one_thread
 from ablate.cell.run import build_training
@@ -23,7 +23,7 @@ Work = Callable[[], object]
 Convolution = tuple[nn.Conv2d, Tensor]  # with an input of the shape that it gets, as a leaf
 
 
-def ceiling(setting: Setting) -> Iterator[list[Figure]]:
+def ceiling(setting: Setting) -> Measured:
     """Images per second of ResNet-20's steps, and the share of what its convolutions alone would reach."""
     config = noise(20, 1, 256, *setting.fast)
     batch, device = int(config["data"]["batch_size"]), setting.device

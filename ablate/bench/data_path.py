@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ablate.bench.figure import Figure, at_most, interleaved, seconds
+from ablate.bench.figure import Measured, at_most, interleaved, seconds
 from ablate.bench.overhead import fit
 from ablate.bench.setting import Setting, digits, noise, of_epochs
 from ablate.bench.sizing import one_thread
@@ -19,7 +18,7 @@ BOUND = 5.0
 IMAGES = 1280  # of an epoch on a CPU
 
 
-def data_path(setting: Setting) -> Iterator[list[Figure]]:
+def data_path(setting: Setting) -> Measured:
     """The part of an epoch that is left when its optimiser steps are taken out, in per cent."""
     for what, config in {"digits": digits(20, 1), "32x32": noise(20, 1, setting.images(IMAGES))}.items():
         yield from _part(what, config, setting)
@@ -59,7 +58,7 @@ class _Watch:
         training.training_step = timed  # type: ignore[method-assign]
 
 
-def _part(what: str, config: dict[str, Any], setting: Setting) -> Iterator[list[Figure]]:
+def _part(what: str, config: dict[str, Any], setting: Setting) -> Measured:
     def steps(epochs: int, *, idle: bool) -> Steps:
         return Steps(of_epochs(config, epochs), setting.device, idle=idle)
 

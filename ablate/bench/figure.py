@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 
@@ -57,6 +57,9 @@ class Figure:
             "bound": self.bound,
             "meets": self.meets,
         }
+
+
+Measured = Generator[list[Figure], None, None]  # after each repetition, the figures that it has changed
 
 
 def at_most(name: str, unit: str, values: list[float], of: int, bound: float) -> Figure:

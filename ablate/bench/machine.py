@@ -32,7 +32,7 @@ def machine_of(device: str) -> dict[str, Any]:
 
 def in_words(machine: dict[str, Any]) -> str:
     """A line, and one more where other processes disturb."""
-    units = {True: "bf16_units", False: "no bf16 units", None: "bf16 units unknown"}[machine["bf16_units"]]
+    units = {True: "bf16 units", False: "no bf16 units", None: "bf16 units unknown"}[machine["bf16_units"]]
     physical = machine["physical_cores"]
     shared = f" (threads of {physical} physical)" if physical is not None and physical < machine["cores"] else ""
     text = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ablate.bench.figure import Figure, at_most, interleaved, seconds
+from ablate.bench.figure import Measured, at_most, interleaved, seconds
 from ablate.bench.setting import Setting, digits, noise, of_epochs
 from ablate.bench.sizing import one_thread
 from ablate.cell.run import build_trainer, build_training
@@ -25,17 +25,17 @@ NOISE_IMAGES = {20: 1280, 56: 640, 110: 384}  # of an epoch on a CPU
 EPOCHS_MADE = 2  # whose batches the bare loop has; further epochs take them again, so that memory has a bound
 
 
-def digits_overhead(setting: Setting, depth: int) -> Iterator[list[Figure]]:
+def digits_overhead(setting: Setting, depth: int) -> Measured:
     """On digits: the smallest steps, where overhead weighs most."""
     return overhead(digits(depth, 1), f"ResNet-{depth}, digits", setting)
 
 
-def noise_overhead(setting: Setting, depth: int) -> Iterator[list[Figure]]:
+def noise_overhead(setting: Setting, depth: int) -> Measured:
     """On images of CIFAR's shape."""
     return overhead(noise(depth, 1, setting.images(NOISE_IMAGES[depth])), f"ResNet-{depth}, 32x32", setting)
 
 
-def overhead(config: dict[str, Any], what: str, setting: Setting) -> Iterator[list[Figure]]:
+def overhead(config: dict[str, Any], what: str, setting: Setting) -> Measured:
     """The ratio for one network: a whole `fit` with data path and checkpoints, over a loop that has its batches made.
 
     Both end with one measurement, and have one thread, a slot's share.

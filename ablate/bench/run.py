@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ablate.bench.ceiling import ceiling
 from ablate.bench.data_path import data_path
-from ablate.bench.figure import Figure
+from ablate.bench.figure import Measured
 from ablate.bench.machine import machine_of
 from ablate.bench.numerics import pick
 from ablate.bench.overhead import digits_overhead, noise_overhead
@@ -34,13 +34,13 @@ class Part:
     """Figures that are measured together.
 
     Attributes:
-        measure: gives, after each repetition, the figures that it has changed.
+        measure: gives the figures, repetition by repetition.
         quick: whether they are part of a bench that names none.
         needs: an optional package that they are measured with, as it is imported, and what installs it.
         fast: they are measured with what `trainer=auto` picks here.
     """
 
-    measure: Callable[[Setting], Iterator[list[Figure]]]
+    measure: Callable[[Setting], Measured]
     quick: bool = True
     needs: tuple[str, str] | None = None
     fast: bool = False
@@ -102,7 +102,7 @@ def run_bench(
                 setting = replace(setting, numerics=told.picked.numerics)
             for number, name in enumerate(chosen, 1):
                 told.begin(name, f"{number} of {len(chosen)}")
-                with closing(PARTS[name].measure(setting)) as steps:  # type: ignore[type-var]
+                with closing(PARTS[name].measure(setting)) as steps:
                     for figures in steps:
                         told.add(figures)
         except BaseException:

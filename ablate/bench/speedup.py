@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -14,7 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from ablate.bench.figure import Figure, at_least, interleaved
+from ablate.bench.figure import Figure, Measured, at_least, interleaved
 from ablate.bench.processes import hear, started
 from ablate.bench.setting import Setting, noise, of_epochs
 from ablate.run.process import quieten_lightning
@@ -33,7 +33,7 @@ Train = Callable[[dict[str, Any], str, pl.Callback], None]
 Job = tuple[Train, dict[str, Any], str, int]
 
 
-def speedup(setting: Setting) -> Iterator[list[Figure]]:
+def speedup(setting: Setting) -> Measured:
     """Training of ResNet-20 on 32x32 images, batch 128, on all cores: one-core slots against the plain loop.
 
     The slots compute as `trainer=auto` picks. Each of the two has as many epochs as it needs to last.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from ablate.bench.figure import Figure, at_most
+from ablate.bench.figure import Figure, Measured, at_most
 from ablate.bench.first_step import train_one_step
 from ablate.bench.processes import hear, started
 from ablate.bench.setting import Setting, digits_cells
@@ -17,7 +16,7 @@ BOUND_MS = 50.0
 CELLS = 10
 
 
-def start_of_a_cell(setting: Setting) -> Iterator[list[Figure]]:
+def start_of_a_cell(setting: Setting) -> Measured:
     """Milliseconds from asking for the process to its first step; the first cell waits for imports, uncounted."""
     (cell,) = digits_cells(20, 1, 1)
     cells = 1 if setting.smallest else CELLS

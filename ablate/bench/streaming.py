@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from ablate import registry
-from ablate.bench.figure import Figure, interleaved, seconds
+from ablate.bench.figure import Figure, Measured, interleaved, seconds
 from ablate.bench.setting import Setting
 from ablate.bench.sizing import one_thread
 from ablate.study.plan import plan_study
@@ -26,7 +25,7 @@ GRAIN = 8  # pixels that share a random colour, more or less
 BATCH = 64
 
 
-def streaming(setting: Setting) -> Iterator[list[Figure]]:
+def streaming(setting: Setting) -> Measured:
     """Of training batches of 224x224 pixels, without a network."""
     workers = cores()
     with one_thread(), tempfile.TemporaryDirectory() as folder:  # the cores are for the workers

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from ablate import registry
-from ablate.bench.figure import Figure, at_least, interleaved, seconds
+from ablate.bench.figure import Figure, Measured, at_least, interleaved, seconds
 from ablate.bench.machine import slots_share_cores
 from ablate.bench.setting import Setting, digits_cells
 from ablate.errors import AblateError
@@ -37,7 +36,7 @@ class Quiet(Listener):
         raise AblateError(f"bench: {job.id} ended early: {reason}")
 
 
-def cells_per_hour(setting: Setting) -> Iterator[list[Figure]]:
+def cells_per_hour(setting: Setting) -> Measured:
     """Of ResNet-20 on digits: of one slot with one thread, of as many as there are cores, and the ratio.
 
     On a CPU also over cells one after the other that have all cores. On a GPU the slots are cells that share it. Each
