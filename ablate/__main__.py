@@ -13,6 +13,8 @@ from ablate.system.interrupts import (  # little is imported before signals are 
 )
 from ablate.system.output import OutputLost, watched_output
 
+WRONG = 2
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,17 +53,29 @@ def _run(arguments: Sequence[str], interrupts: Interrupts) -> int:
     except AblateError as error:
         if interrupts.seen:
             raise  # an import that was cut short looks like a broken plugin
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            import traceback
-
-            traceback.print_exc()
-        else:
-            from ablate.system.text import ERROR, bounded, printable
-
-            line = " ".join(f"ablate: {error}".split("\n"))
-            print(printable(bounded(line, ERROR)), file=sys.stderr)
+        _tell(str(error))
         return error.exit_code
+    except (OSError, MemoryError) as error:
+        from ablate.system.machine import in_one_line
+
+        if interrupts.seen or not (line := in_one_line(error)):
+            raise
+        _tell(line)
+        return WRONG
     return 0
+
+
+def _tell(text: str) -> None:
+    """Print the error that is being handled as one line, or as a traceback where that is asked for."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        import traceback
+
+        traceback.print_exc()
+    else:
+        from ablate.system.text import ERROR, bounded, printable
+
+        line = " ".join(f"ablate: {text}".split("\n"))
+        print(printable(bounded(line, ERROR)), file=sys.stderr)
 
 
 if __name__ == "__main__":
