@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ablate.bench.processes import hear, started
-from ablate.bench.setting import Setting, noise
+from ablate.bench.setting import SMALLEST_IMAGES, Setting, noise
 from ablate.errors import InputError
 from ablate.system.process_tree import end_with_parent
 from ablate.training.numerics import Numerics
@@ -47,7 +47,7 @@ def pick(setting: Setting) -> Picked:
     Raises:
         InputError: nothing runs here; says why.
     """
-    epochs, images = (1, setting.images(0)) if setting.smallest else (EPOCHS, IMAGES)
+    epochs, images = (1, SMALLEST_IMAGES) if setting.smallest else (EPOCHS, IMAGES)
     config = noise(20, epochs, images, "trainer=auto")
     with started(_find, config, setting.device, os.getcwd()) as pipe:
         answer = hear(pipe)
