@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code; an error that a user can mend is one line on stderr."""
-    interrupts = Interrupts()
+    arguments = sys.argv[1:] if argv is None else argv
+    interrupts = Interrupts("".join(arguments[:1]))
     try:
         interrupts.listen()
         with watched_output():
-            return _run(sys.argv[1:] if argv is None else argv, interrupts)
+            return _run(arguments, interrupts)
     except OutputLost as lost:
         return lost.tell()
     except (Exception, KeyboardInterrupt):

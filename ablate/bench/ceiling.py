@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ablate.bench.figure import Figure, interleaved
+from ablate.bench.figure import Figure, Measured, interleaved
 from ablate.bench.setting import Setting, noise
+from ablate.bench.sizing import one_thread
 from ablate.cell.run import build_training
 from ablate.network.loss import autocast
 from ablate.training.choose_step import build_step
 from ablate.training.module import Training
 
-STEPS = 4
+STEPS = 4  # of the first trial
 
+Work = Callable[[], object]
 Convolution = tuple[nn.Conv2d, Tensor]  # with an input of the shape that it gets, as a leaf
 
 
-def ceiling(setting: Setting) -> Iterator[Figure]:
+def ceiling(setting: Setting) -> Measured:
     """Images per second of ResNet-20's steps, and the share of what its convolutions alone would reach."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     config = noise(20, 1, 256, *setting.fast)
-    steps, alone = _steps(config, setting.device), _convolutions(config, setting.device)
-    ours, theirs, ratios = interleaved(steps, alone, setting.pairs)
-    torch.set_num_threads(threads)
-    batch = int(config["data"]["batch_size"])
-    yield Figure("ResNet-20, 32x32, bf16, one slot", "images/s", [batch / one for one in ours])
-    yield Figure("its convolutions alone, forward and backward", "images/s", [batch / one for one in theirs])
-    yield Figure("share of this ceiling that training reaches", "%", [100 / ratio for ratio in ratios])
+    batch, device = int(config["data"]["batch_size"]), setting.device
+    with one_thread():
+        steps, alone = _steps(config, device), _convolutions(config, device)
+        many = setting.count(lambda count: _seconds(steps, count, device), STEPS)
+        more = setting.count(lambda count: _seconds(alone, count, device), STEPS)
+        for pairs in interleaved(
+            lambda: many * batch / _seconds(steps, many, device),
+            lambda: more * batch / _seconds(alone, more, device),
+            setting.pairs,
+        ):
+            name, shares = f"ResNet-20, 32x32, {setting.numerics}, one slot", [100 * ratio for ratio in pairs.ratios]
+            yield [
+                Figure(name, "images/s", pairs.ours, pairs.of),
+                Figure("its convolutions alone, forward and backward", "images/s", pairs.theirs, pairs.of),
+                Figure("share of this ceiling that training reaches", "%", shares, pairs.of),
+            ]
 
 
-def _steps(config: dict[str, Any], device: str) -> Any:
+def _steps(config: dict[str, Any], device: str) -> Work:
     training = _on_device(config, device)
     images, labels = _batch(training)
     model = training.model.train()
     step = build_step(model, training.optim.build(model), training.numerics, training.batch_size, torch.device(device))
-    return lambda: _timed(lambda: step(images, labels), device)
+    return lambda: step(images, labels)
 
 
-def _convolutions(config: dict[str, Any], device: str) -> Any:
+def _convolutions(config: dict[str, Any], device: str) -> Work:
     training = _on_device(config, device)
     found = _record(training)
 
@@ -54,7 +63,7 @@ def _convolutions(config: dict[str, Any], device: str) -> Any:
         for output in outputs:
             output.backward(torch.ones_like(output))
 
-    return lambda: _timed(all_of_them, device)
+    return all_of_them
 
 
 def _record(training: Training) -> list[Convolution]:
@@ -85,11 +94,10 @@ def _batch(training: Training) -> tuple[Tensor, Tensor]:
     return training.data.training_batch(training.data.start_epoch(0)[: training.batch_size])
 
 
-def _timed(work: Any, device: str) -> float:
-    """Seconds of one of `STEPS` repetitions."""
+def _seconds(work: Work, repetitions: int, device: str) -> float:
     started = time.perf_counter()
-    for _ in range(STEPS):
+    for _ in range(repetitions):
         work()
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - started) / STEPS
+    return time.perf_counter() - started

@@ -13,6 +13,7 @@ import torch
 
 from ablate.cell.run import run_cell
 from ablate.run.process import quieten_lightning
+from ablate.system.process_tree import end_with_parent
 from ablate.system.processes import keep_freed_memory
 
 
@@ -32,6 +33,7 @@ class FirstStep(pl.Callback):
 
 def train_one_step(folder: Path, device: str, tell: Connection) -> None:
     """Run the cell in `folder` up to its first step, as its process does: from its frozen config on."""
+    end_with_parent()
     quieten_lightning()
     torch.set_num_threads(1)
     keep_freed_memory()

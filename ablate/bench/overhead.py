@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import tempfile
 import warnings
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +13,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ablate.bench.figure import Figure, at_most, interleaved, seconds
-from ablate.bench.setting import Setting, digits, noise
+from ablate.bench.figure import Measured, at_most, interleaved, seconds
+from ablate.bench.setting import Setting, digits, noise, of_epochs
+from ablate.bench.sizing import one_thread
 from ablate.cell.run import build_trainer, build_training
 from ablate.training.checkpoints import EpochEnd
 from ablate.training.module import Training
 
 BOUND = 1.03
-DIGITS_EPOCHS = {20: 10, 56: 4, 110: 3}
-MORE_PAIRS = {20: 3, 56: 1, 110: 1}  # the shortest fit takes two seconds, and its pairs differ by several per cent
-SMALLEST_IMAGES = 256
-NOISE_IMAGES = {20: 1280, 56: 640, 110: 384}
+NOISE_IMAGES = {20: 1280, 56: 640, 110: 384}  # of an epoch on a CPU
+EPOCHS_MADE = 2  # whose batches the bare loop has; further epochs take them again, so that memory has a bound
 
 
-def digits_overhead(setting: Setting, depth: int) -> Iterator[Figure]:
+def digits_overhead(setting: Setting, depth: int) -> Measured:
     """On digits: the smallest steps, where overhead weighs most."""
-    more = replace(setting, pairs=1 if setting.smallest else MORE_PAIRS[depth] * setting.pairs)
-    epochs = 1 if setting.smallest else DIGITS_EPOCHS[depth]
-    yield overhead(digits(depth, epochs), f"ResNet-{depth}, digits", more)
+    return overhead(digits(depth, 1), f"ResNet-{depth}, digits", setting)
 
 
-def noise_overhead(setting: Setting, depth: int) -> Iterator[Figure]:
+def noise_overhead(setting: Setting, depth: int) -> Measured:
     """On images of CIFAR's shape."""
-    images = SMALLEST_IMAGES if setting.smallest else NOISE_IMAGES[depth]
-    yield overhead(noise(depth, 1, images), f"ResNet-{depth}, 32x32", setting)
+    return overhead(noise(depth, 1, setting.images(NOISE_IMAGES[depth])), f"ResNet-{depth}, 32x32", setting)
 
 
-def overhead(config: dict[str, Any], what: str, setting: Setting) -> Figure:
+def overhead(config: dict[str, Any], what: str, setting: Setting) -> Measured:
     """The ratio for one network: a whole `fit` with data path and checkpoints, over a loop that has its batches made.
 
     Both end with one measurement, and have one thread, a slot's share.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    config = _sized(config, setting)
-    with tempfile.TemporaryDirectory() as folder:
-        _, _, ratios = interleaved(
-            lambda: _ours(config, setting.device, Path(folder)),
-            lambda: _bare(config, setting.device),
-            setting.pairs,
-        )
-    torch.set_num_threads(threads)
-    return at_most(f"training time over a bare PyTorch loop, {what}", "x", ratios, BOUND)
-
-
-def _sized(config: dict[str, Any], setting: Setting) -> dict[str, Any]:
-    """The config with as many epochs as a fit needs to last so long: a card ends a fixed few in a moment."""
-    if not setting.fit_seconds:
-        return config
-    _bare(config, setting.device)  # what is done once does not count
-    each = _bare(config, setting.device) / config["trainer"]["epochs"]
-    epochs = max(config["trainer"]["epochs"], math.ceil(setting.fit_seconds / each))
-    return {**config, "trainer": {**config["trainer"], "epochs": epochs, "eval_every": epochs}}
+    device = setting.device
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        _ours(config, device, Path(folder))
+        sized = of_epochs(config, setting.count(lambda epochs: _bare(of_epochs(config, epochs), device)))
+        for pairs in interleaved(
+            lambda: _ours(sized, device, Path(folder)), lambda: _bare(sized, device), setting.pairs
+        ):
+            name = f"training time over a bare PyTorch loop, {what}"
+            yield [at_most(name, "x", pairs.ratios, pairs.of, BOUND)]
 
 
 def fit(training: Training, trainer: Any) -> None:
-    """Lightning's notice of few steps per epoch has nothing to say here."""
+    """Lightning's notice of few steps per epoch has nothing to say here, and an interrupt stays one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*log_every_n_steps.*")
-        trainer.fit(training)
+        try:
+            trainer.fit(training)
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None  # which Lightning answers so
+            raise
 
 
 def _ours(config: dict[str, Any], device: str, folder: Path) -> float:
@@ -84,7 +72,8 @@ def _ours(config: dict[str, Any], device: str, folder: Path) -> float:
 def _bare(config: dict[str, Any], device: str) -> float:
     training = build_training(config, torch.device(device))
     training.to(device)
-    epochs = [_batches(training, epoch) for epoch in range(training.epochs)]
+    made = [_batches(training, epoch) for epoch in range(min(EPOCHS_MADE, training.epochs))]
+    epochs = itertools.islice(itertools.cycle(made), training.epochs)
     return seconds(lambda: _loop(training, epochs))
 
 
@@ -94,7 +83,7 @@ def _batches(training: Training, epoch: int) -> list[tuple[Tensor, Tensor]]:
     return [training.data.training_batch(index) for index in order.split(training.batch_size)]
 
 
-def _loop(training: Training, epochs: list[list[tuple[Tensor, Tensor]]]) -> None:
+def _loop(training: Training, epochs: Iterable[list[tuple[Tensor, Tensor]]]) -> None:
     """The loop of PyTorch's documentation, with the cell's network and optimiser."""
     model = training.model.train()
     optimizer = training.optim.build(model)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ablate import registry
-from ablate.bench.figure import Figure, interleaved, seconds
+from ablate.bench.figure import Figure, Measured, interleaved, seconds
 from ablate.bench.setting import Setting
+from ablate.bench.sizing import one_thread
 from ablate.study.plan import plan_study
 from ablate.system.quotas import cores
 from ablate.training.loading import build_feed
@@ -24,19 +25,20 @@ GRAIN = 8  # pixels that share a random colour, more or less
 BATCH = 64
 
 
-def streaming(setting: Setting) -> Iterator[Figure]:
+def streaming(setting: Setting) -> Measured:
     """Of training batches of 224x224 pixels, without a network."""
-    workers, threads = cores(), torch.get_num_threads()
-    torch.set_num_threads(1)  # the cores are for the workers
-    with tempfile.TemporaryDirectory() as folder:
+    workers = cores()
+    with one_thread(), tempfile.TemporaryDirectory() as folder:  # the cores are for the workers
         write_pictures(Path(folder), PICTURES)
         one, many = (Epoch(Path(folder), setting.device, workers=number) for number in (0, workers))
-        first, second, ratios = interleaved(many, one, setting.pairs)
-        many.feed.close()
-    torch.set_num_threads(threads)
-    yield Figure(f"JPEGs, workers: {workers}", "images/s", [PICTURES / each for each in first])
-    yield Figure("JPEGs, the training process reads", "images/s", [PICTURES / each for each in second])
-    yield Figure("the first over the second, JPEGs", "x", [1 / ratio for ratio in ratios])
+        with closing(many.feed):
+            many(), one()
+            for pairs in interleaved(lambda: PICTURES / many(), lambda: PICTURES / one(), setting.pairs):
+                yield [
+                    Figure(f"JPEGs, workers: {workers}", "images/s", pairs.ours, pairs.of),
+                    Figure("JPEGs, the training process reads", "images/s", pairs.theirs, pairs.of),
+                    Figure("the first over the second, JPEGs", "x", pairs.ratios, pairs.of),
+                ]
 
 
 class Epoch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ CONSOLE = SafeConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.envir
 
 
 MOST_PAIRS = 1000  # of bench: with so many it takes days
+FIT_SECONDS, MOST_FIT_SECONDS = 5.0, 3600.0  # of a fit of bench: by default, and at most
 FOLDER = "such as runs/preact_vs_postact, or a file in it; a name alone is looked for in runs"
 
 
@@ -149,16 +149,20 @@ def bench(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs for each figure (default: 3)")
     parser.add_argument("--only", default="", metavar="NAME", help="just the parts whose names begin so, as overhead")
-    parser.add_argument("--all", action="store_true", help="also the parts that take longer; some ten minutes")
+    parser.add_argument("--all", action="store_true", help="also the parts that take longer")
     parser.add_argument(
-        "--fit-seconds", type=float, default=0.0, help="let a fit whose overhead is measured last so long"
+        "--fit-seconds",
+        type=float,
+        default=FIT_SECONDS,
+        metavar="S",
+        help=f"how long each fit is to last at least (default: {FIT_SECONDS:g})",
     )
     parser.add_argument("--smallest", action="store_true", help="as small as it goes, to see that all parts work")
     options = parser.parse_args(arguments)
     if not 1 <= options.pairs <= MOST_PAIRS:
         raise InputError(f"--pairs {options.pairs}: must be at least 1 and at most {MOST_PAIRS}")
-    if not 0 <= options.fit_seconds < math.inf:
-        raise InputError(f"--fit-seconds {options.fit_seconds}: must be a number of seconds")
+    if not 0 <= options.fit_seconds <= MOST_FIT_SECONDS:
+        raise InputError(f"--fit-seconds {options.fit_seconds:g}: must be at least 0 and at most {MOST_FIT_SECONDS:g}")
     from ablate.bench.run import run_bench
 
     run_bench(

@@ -16,6 +16,8 @@ DECIDES_NUMBERS = False
 
 INTERRUPTED = 130
 LINE = "ablate: interrupted; the same command goes on from here"
+ANEW = "ablate: interrupted; the same command starts over"
+STARTS_OVER = ("plan", "list", "describe", "report", "bench")  # verbs that keep nothing to go on from
 THREADS_S = 3.0  # that are waited for a thread of somebody else's, when all is done
 
 _in_order: list[bool] = []  # one for each `in_order` that is entered
@@ -38,12 +40,16 @@ def in_order() -> Iterator[None]:
 class Interrupts:
     """Handles both signals: inside `in_order` the first raises KeyboardInterrupt, any other ends the process at once.
 
+    Args:
+        verb: of the command; empty for a study.
+
     Attributes:
         seen: a signal has come; whatever exception then ends the command may be a library's answer to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str = "") -> None:
         self.seen = False
+        self._line = ANEW if verb in STARTS_OVER else LINE
         self._told = False
 
     def listen(self) -> None:
@@ -59,7 +65,7 @@ class Interrupts:
         """Print the line, once."""
         if not self._told:
             self._told = True
-            print(LINE, file=sys.stderr, flush=True)
+            print(self._line, file=sys.stderr, flush=True)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
@@ -71,7 +77,7 @@ class Interrupts:
         if not self._told:
             self._told = True
             # Not `print`: what was interrupted may itself be in the middle of one.
-            os.write(2, f"{LINE}\n".encode())
+            os.write(2, f"{self._line}\n".encode())
         os._exit(INTERRUPTED)
 
 

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ablate.cli.commands import VERBS
+from ablate.system.interrupts import STARTS_OVER
+
 ROOT = Path(__file__).resolve().parents[2]
 LINE = "ablate: interrupted; the same command goes on from here\n"
+ANEW = "ablate: interrupted; the same command starts over\n"
 # The program as `python -m ablate` runs it; it says when it begins, and `dispatch` can be another one.
 PROGRAM = """
 import contextlib, os, signal, sys, time
@@ -66,6 +70,20 @@ ablate.cli.commands.dispatch = dispatch
 """
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path)).communicate(timeout=60)
     assert (process.returncode, out, error) == (130, "", LINE)
+
+
+@pytest.mark.parametrize("context", ["in_order", "contextlib.nullcontext"])
+@pytest.mark.parametrize(("verb", "line"), [("bench", ANEW), ("measure", LINE)])
+def test_only_what_keeps_its_work_says_that_it_goes_on(verb: str, line: str, context: str, tmp_path: Path) -> None:
+    dispatch = f"""
+def dispatch(arguments):
+    with {context}(): interrupt()
+
+ablate.cli.commands.dispatch = dispatch
+"""
+    out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path, verb)).communicate(timeout=60)
+    assert (process.returncode, out, error) == (130, "", line)
+    assert {*STARTS_OVER, "measure"} == set(VERBS), "each verb is one of the two kinds"
 
 
 def test_where_ctrl_c_is_ignored_from_outside_it_stays_ignored(tmp_path: Path) -> None:
