@@ -13,6 +13,7 @@ from ablate.errors import InputError
 from ablate.interfaces.engine import Engine, Slot
 from ablate.network.profile import profile
 from ablate.system.processes import start_process
+from ablate.system.waiting import Hangs, answer_of
 from ablate.training.numerics import AUTO, KEYS, Numerics, check_numerics
 from ablate.tuning.remembered import of_machine, of_study, remember
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 Config = Mapping[str, Any]
+IDLE_S = 600.0  # as of a cell, by default (`Engine.cell_timeout`)
 
 
 def choose(configs: Sequence[Config], study_folder: Path, *, eager: bool = False) -> dict[str, Any]:
@@ -84,12 +86,16 @@ def _search(config: Config, fixed: dict[str, Any], slot: Slot, wanted: Sequence[
 
     arguments = (config, fixed, slot.device, int(config["trainer"]["threads"]), os.getcwd())
     process, here = start_process(find, *arguments, daemon=True)
+    idle_s = float(config["engine"].get("cell_timeout") or IDLE_S)
     try:
-        answer = here.recv()
+        answer = answer_of(process, here, idle_s)
     except EOFError:
         raise InputError("trainer=auto: the process that measures ended early; set the options yourself") from None
+    except Hangs:
+        text = f"the process that measures hangs: it has used no processor time for {idle_s:g} s (engine.cell_timeout)"
+        raise InputError(f"trainer=auto: {text}; a plugin waits for something, or set the options yourself") from None
     finally:
-        process.terminate()
+        process.kill()
         process.join()
     if isinstance(answer, str):
         raise InputError(answer)

@@ -44,6 +44,22 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return asked
 
 
+HANGS = """import os, time
+import torch
+from ablate import Optim, register
+
+@register("optim", "hangs")
+class Hangs(Optim):
+    \"\"\"Waits for ever where steps are timed.\"\"\"
+
+    def __init__(self, *, lr: float = 0.1):
+        self.lr = lr
+
+    def build(self, model):
+        time.sleep(3600)
+"""
+
+
 def planned(*overrides: str) -> Study:
     return settled(plan_study([*TINY, *overrides]))
 
@@ -164,6 +180,14 @@ def test_a_search_in_a_process_of_its_own(speeds: Path) -> None:
     assert "milliseconds a step of resnet8 on " in study.chosen["text"]
     (kept,) = speeds.iterdir()
     assert json.loads(kept.read_text()) == study.chosen
+
+
+def test_a_search_that_hangs_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "slow.py").write_text(HANGS)
+    with registry.isolated(), pytest.raises(InputError, match="no processor time for 2 s") as error:
+        planned("optim=hangs", "trainer=auto", "engine.cell_timeout=2")
+    assert str(error.value).startswith("trainer=auto: the process that measures hangs")
 
 
 def test_the_error_of_a_search_is_one_line() -> None:
