@@ -120,7 +120,7 @@ def report(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path, help=FOLDER)
     folder = parser.parse_args(arguments).folder
     from ablate.cli.folders import study_folder
-    from ablate.run.execution import report_study
+    from ablate.run.reporting import report_study
 
     report_study(study_folder(folder), CONSOLE)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -14,16 +12,17 @@ from ablate.errors import CellsFailed, ClaimsNotSupported
 from ablate.interfaces.engine import CellPlace, Engine, Job, Listener
 from ablate.measure.asked import Asked, needs_others
 from ablate.network.profile import Profile
-from ablate.preflight.certificate import load_certificates, write_certificates
+from ablate.preflight.certificate import write_certificates
 from ablate.preflight.check import check, check_data
 from ablate.preflight.precision import slow_precision
-from ablate.run.current import remember, told_before
+from ablate.run.current import told_before
 from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.recovery import known_certificates, refuse_links, set_aside_broken
-from ablate.run.results import load_history, load_results, load_study, load_versions
+from ablate.run.reporting import report_study
+from ablate.run.results import load_study
 from ablate.run.settle import settled
 from ablate.run.standing import Standing, other_code, standing_of, told
 from ablate.run.store import RESULT, Store
@@ -34,7 +33,6 @@ from ablate.study.plan import Study
 from ablate.study.record import CellRecord
 from ablate.system.files import make_folder, write_json
 from ablate.system.interrupts import in_order
-from ablate.system.reading import BrokenFile
 
 
 def run_study(study: Study, console: Console) -> None:
@@ -132,46 +130,6 @@ def open_cells(study: Study, store: Store, cells: Iterable[Cell] | None = None) 
     """
     once = {cell.id: cell for cell in (study.cells if cells is None else cells)}
     return [cell for cell in once.values() if not standing_of(study, store, cell).is_finished]
-
-
-def report_study(
-    folder: Path, console: Console, *, show: bool = True, remembered: bool = False
-) -> list[dict[str, Any]]:
-    """Judge what the store holds of a study, write its report and print the table; returns the verdicts as dicts.
-
-    Args:
-        folder: of the study.
-        console: where to print.
-        show: print it.
-        remembered: keep what was printed for a run that finds nothing changed.
-
-    Raises:
-        InputError: no study there, or a file of it is broken.
-    """
-    from ablate.analysis import judge
-    from ablate.report import terminal_table, write_report
-
-    refuse_links(folder)
-    record = load_study(folder)
-    study = {**record.to_dict(), "versions": load_versions(folder)}
-    frame, history = load_results(folder), load_history(folder)
-    broken = list(history.attrs["broken"])
-    try:
-        study["certificates"] = [certificate.to_dict() for certificate in load_certificates(folder)]
-    except BrokenFile as error:
-        broken.append(str(error))
-    for line in broken:
-        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
-    write_report(folder, study, frame, history, verdicts)
-    if show:
-        with console.capture() as capture:
-            terminal_table(console, study, frame, verdicts)
-            console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
-        console.file.write(capture.get())
-        if remembered:
-            remember(folder, console, capture.get())
-    return verdicts
 
 
 def _announce(study: Study, store: Store, engine: Engine, console: Console) -> None:

@@ -16,8 +16,9 @@ from ablate.errors import CellsFailed, InputError
 from ablate.interfaces.engine import CellPlace, Engine, Job
 from ablate.measure.asked import Asked
 from ablate.registry.blame import blaming
-from ablate.run.execution import Failures, report_study, siblings_of
+from ablate.run.execution import Failures, siblings_of
 from ablate.run.listeners import Several
+from ablate.run.reporting import report_study
 from ablate.run.results import load_study
 from ablate.run.store import RESULT, Store
 from ablate.run.stored_result import read_result
