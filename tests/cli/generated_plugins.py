@@ -1,0 +1,113 @@
+"""Strategies of hypothesis for plugins: files that register classes and functions of any signature."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from ablate.registry.kinds import KINDS
+from tests.cli.generated import texts
+
+HEADERS = [
+    *([""] * 4), "from __future__ import annotations\n", "# -*- coding: latin-1 -*-\n", "# coding: nonsense\n", "import nothing_here\n",
+    "raise RuntimeError('no')\n", "raise SystemExit(3)\n", "def (\n", "x = 'a\n", "\tpass\n", "import os; os._exit(0)\n", "1 / 0\n",
+    "from ._beside import x\n", "raise KeyboardInterrupt\n", "raise type('Odd', (Exception,), {'__str__': lambda s: 1})()\n",
+]  # fmt: skip
+IMPORTS = """import ablate, enum, pathlib, torch, typing
+from pathlib import Path
+from typing import *
+from torch import nn
+from ablate import register
+class Colour(enum.Enum):
+    RED = 1
+class Raises:
+    def __repr__(self): raise RuntimeError('repr')
+    __str__ = __eq__ = __bool__ = __hash__ = __repr__
+"""
+BASES = """nn.Module object nn.ReLU ablate.Shortcut ablate.Act ablate.Norm ablate.Block ablate.Order ablate.Head ablate.Stem
+ablate.DataSet ablate.Augment ablate.Optim ablate.Schedule ablate.Init ablate.Engine ablate.Tracker ablate.Probe
+ablate.Measurement ablate.Evaluation ablate.Backbone int type Exception typing.NamedTuple enum.Enum""".split()
+TYPES = """int float str bool Path Any None int|None list[int] list dict dict[str,int] dict[int,int] tuple tuple[int,int] set
+Literal['a','b'] Literal[1,2] Literal['a']|None Optional[float] Union[int,str] Colour torch.Tensor nn.Module Nothing 'int'
+'Nothing' 'a b' object type Callable list[list[int]] list[Nothing] bytes complex 3 int|str|None Annotated[int,3] Self Final
+ClassVar[int] TypeVar('T') list[Path] dict[str,Any] range NotRequired[int] Literal[()] Literal""".split()
+DEFAULTS = """0 1 -1 1.5 1e400 -1e400 float('nan') 'a' 'b' '' None True [] [1] ['a'] {} {'a':1} {1:2} (1,2) () {1} Path('x') Colour.RED
+torch.zeros(2) object() Raises() lambda:0 int b'a' 10**30 10**5000 '${seed}' '${nothing}' '???' [[1]] 'é' '\\x00' '\\ud800' ... 1j
+{'a':{}} '\\x1b[31m' range(3) Ellipsis""".split()
+NAMES = ["eps", "parts", "channels", "in_channels", "shape", "order", "self", "name", "x", "value", "_x", "inplace", "é", "lr",
+         "_target_", "items", "keys", "pop", "get", "batch_size", "root", "__x", "type", "_content", "weight", "copy"]  # fmt: skip
+BODIES = ["pass", "super().__init__()", "raise ValueError('bad')", "raise SystemExit(2)", "1 / 0", "super().__init__(); self.lin = nn.Linear(3, 3)",
+          "import os; os._exit(3)", "raise KeyboardInterrupt", "raise ablate.InputError('mine says no')", "raise RuntimeError('a\\nb\\x1b[31m')",
+          "super().__init__(); self.p = nn.Parameter(torch.zeros(1))", "raise Exception()", "raise BaseException('b')",
+          "open('here', 'r')", "raise KeyError(1)", "assert False", "print('hello')", "raise RuntimeError('x' * 10**5)"]  # fmt: skip
+RETURNS = ["None", "3", "nn.Identity()", "nn.ReLU()", "nn.ReLU", "object()", "x", "[]", "nn.Linear(3, 4)", "torch.zeros(1)", "lambda x: x",
+           "nn.Sequential()", "x * 2", "x[:1]", "x.sum()", "x.detach()", "(x, x)", "x.double()", "x.to('meta')", "[1 / 0]"]  # fmt: skip
+METHODS = """forward build load check look reads size classes channels views __call__ plan start slots measure value batch apply
+batch_size train test __len__ parameters lr after_epoch begin end unit""".split()
+PLUGIN_NAMES = ["odd", "odd", "odd", "odd", "relu", "none", "null", "5", "", "a b", "a.b", "Odd", "x" * 60, "é", "true", "../x", "odd-1"]
+ATTRIBUTES = ["incidental = 3", "incidental = True", "incidental = ['x']", "incidental = 'abc'", "before = 3", "before = {'x': 1}",
+              "published = {'a': 'b'}", "published = 3", "reads = 3", "batch_size = 'x'", "batch_size = 100", "classes = 10", "size = (8, 8)",
+              "channels = 1", "classes = 'ten'", "size = 8", "classes = -1", "__doc__ = 3", "__slots__ = ('a',)",
+              "incidental = [[]]", "before = {3: object()}", "__signature__ = 3", "__init__ = None", "__init__ = 3", "margin = 'x'"]  # fmt: skip
+
+
+@st.composite
+def signatures(draw: st.DrawFn) -> str:
+    """Parameters of any kind, with and without types and defaults; not always ones that Python takes."""
+    parts = []
+    for name in draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=draw(st.integers(0, 9)) > 0)):
+        type_, default = draw(st.sampled_from(TYPES)), draw(st.sampled_from(DEFAULTS))
+        parts.append(name + draw(st.sampled_from(["", f": {type_}", f": {type_} = {default}", f"={default}", ": int = 3"])))
+    if draw(st.integers(0, 2)):
+        parts.insert(draw(st.integers(0, min(1, len(parts)))), "*")
+        parts = parts[:-1] if parts[-1] == "*" else parts
+    for extra in draw(st.lists(st.sampled_from(["/", "*args", "**kwargs", "*args: int", "**options: float"]), max_size=1)):
+        if extra.startswith("**"):
+            parts.append(extra)
+        elif "*" not in parts:
+            parts.insert(draw(st.integers(0, len(parts))), extra)
+    return ", ".join(parts)
+
+
+@st.composite
+def classes(draw: st.DrawFn, name: str) -> str:
+    base = draw(st.sampled_from(BASES))
+    lines = [f"class {name}({base}):", draw(st.sampled_from(["    '''One line.'''", "", "    '''\n\n    '''", "    '''[red]\\x1b[31m'''"]))]
+    lines += [f"    {one}" for one in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=2))]
+    if draw(st.booleans()):
+        lines.append(f"    def __init__(self, {draw(signatures())}): {draw(st.sampled_from(BODIES))}")
+    for method in draw(st.lists(st.sampled_from(METHODS), max_size=4, unique=True)):
+        decorator = draw(st.sampled_from(["", "", "", "    @property\n", "    @classmethod\n", "    @staticmethod\n"]))
+        takes = "*a, **k" if draw(st.booleans()) else "self, x"
+        body = draw(st.sampled_from(RETURNS))
+        body = body if takes == "self, x" else body.replace("x", "a[-1]") if body[0] in "x(" else body
+        lines.append(f"{decorator}    def {method}({takes}): return {body}")
+    return "\n".join([*lines, "    pass"])
+
+
+@st.composite
+def plugin_files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
+    """A file in `plugins/`, and overrides that choose what it may register."""
+    kind, name = draw(st.sampled_from(list(KINDS))), draw(st.sampled_from(PLUGIN_NAMES))
+    shown = draw(st.sampled_from([kind] * 8 + ["", "nothing", kind + "s"]))
+    form, text = draw(st.integers(0, 5)), IMPORTS
+    if form <= 2:
+        text += f"@register({shown!r}, {name!r})\n{draw(classes('Odd'))}\n"
+    elif form == 3:
+        text += f"@register({shown!r}, {name!r})\ndef odd({draw(signatures())}):\n    return {draw(st.sampled_from(RETURNS))}\n"
+    elif form == 4:
+        made = draw(st.sampled_from(["nn.ReLU", "3", "None", "lambda: 0", "print", "int", "nn.ReLU()", "Colour", "nn.Mish", "object", "torch"]))
+        text += f"register({shown!r}, {name!r})({made})\n"
+    else:
+        again = draw(st.sampled_from(["odd", name]))
+        text += f"@register({shown!r}, {name!r})\n{draw(classes('Odd'))}\n@register({kind!r}, {again!r})\n{draw(classes('Other'))}\n"
+    text = draw(st.sampled_from(HEADERS)) + text if draw(st.booleans()) else text
+    if draw(st.integers(0, 9)) == 0:
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + draw(texts) + text[place:]
+    group = KINDS[kind].group
+    chosen = [f"{group}=[{name}]" if KINDS[kind].several else f"{group}={name}"]
+    options = draw(st.lists(st.sampled_from(NAMES), max_size=1))
+    dotted = f"{group}.{name}" if KINDS[kind].several else group
+    chosen += [f"{dotted}.{option}={draw(st.sampled_from(['1', '0.5', 'a', 'null', '[1]', '{a:1}']))}" for option in options]
+    encoding = draw(st.sampled_from(["utf-8"] * 12 + ["utf-16", "latin-1"]))
+    return text.encode(encoding, "surrogatepass" if encoding != "latin-1" else "replace"), chosen if draw(st.integers(0, 5)) else []
