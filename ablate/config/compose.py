@@ -110,8 +110,15 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     except InputError as error:
         raise named_with_file(error, [override.key for override in parse(overrides)]) from error
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
-        raise as_input_error(error) from error
+        chosen = _chosen_by_interpolation(overrides) if "nterpolation" in str(error) else ""
+        raise InputError(f"{chosen}{as_input_error(error)}") from error
     return config
+
+
+def _chosen_by_interpolation(overrides: Sequence[str]) -> str:
+    """The choices that were typed as interpolations, to stand before an error about one, where Hydra names no key."""
+    chosen = [text for text in overrides if "${" in text and is_group(text.partition("=")[0].lstrip("+"))]
+    return f"{', '.join(chosen)}: " if chosen else ""
 
 
 def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
@@ -153,22 +160,35 @@ def is_group(key: str) -> bool:
     return kind_of_key(key) is not None or bool(config_names(key))
 
 
-def settings_of(group: str, name: str) -> dict[str, Any]:
+def settings_of(group: str, name: str, above: Sequence[str] = ()) -> dict[str, Any]:
     """What a file of a config group sets, by itself or through the files it builds on: key or group -> value.
 
+    Args:
+        group: of the file.
+        name: of the file.
+        above: files of the group that build on this one.
+
     Raises:
-        InputError: there is no such file, or it is broken YAML.
+        InputError: there is no such file, it is broken YAML, or it builds on itself; names the file that asks for it.
     """
     files = config_names(group)
     if name not in files:
-        raise unknown(group, name, files)
+        error = unknown(group, name, files)
+        raise InputError(f"{files[above[-1]]}: {error}") if above else error
+    if name in above:
+        raise InputError(f"{files[name]} builds on itself: {' -> '.join([*above, name])}; look at its defaults")
     content = read_config(files[name])
     settings: dict[str, Any] = {}
     for default in content.pop("defaults", []):
         if isinstance(default, Mapping):
             settings |= {str(key).removeprefix("override ").lstrip("/"): value for key, value in default.items()}
+        elif "${" in default or default.startswith("optional "):
+            continue  # Hydra finds what it stands for, or that there is none
+        elif default.startswith("/"):
+            other, _, chosen = default.strip("/").rpartition("/")
+            settings[other] = chosen
         elif default != "_self_":
-            settings |= settings_of(group, default)
+            settings |= settings_of(group, default.partition("@")[0], [*above, name])
     return settings | leaves(content)
 
 

@@ -17,7 +17,7 @@ from ablate.registry.registration import entries
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
     r"Key (.*) \(\w+\) is incompatible with \(str\)": r"a name that reads as a number needs quotes: '\1'",
-    r"field '.*' is not Optional": "cannot be null",
+    r"field '.*' is not Optional|Incompatible value 'None' for field of type '\w+'": "cannot be null",
     r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
     r".*not a subclass of .*value: \{.*": "can only be set in a study's file",
     r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
@@ -30,10 +30,21 @@ TYPES = {
     r"Invalid type assigned: \w+ is not a subclass of Claim\. .*": (
         "a claim has an id, metric, contrast, expect and margin; write claims in a study's file"
     ),
-    r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
+    r".* is not a subclass of (\w+?)(?:Schema|Changes)?\b(?:[. ].*)?": r"\1 has keys of its own; set one of those",
     r"Config group override must be a string or a list\. Got .*": (
         "a group is chosen by a name; where it is not to be chosen (null), leave it out"
     ),
+    r"Value '.*' of type '(?:ListConfig|DictConfig|list|dict)' could not be converted to (?:Integer|Float)": (
+        "must be a number, and neither a list nor a mapping"
+    ),
+    r"Value '.*' is not a valid bool \(type (?:ListConfig|DictConfig|list|dict)\)": "must be true or false",
+    r"Cannot convert '(?:ListConfig|DictConfig|list|dict)' to string: .*": (
+        "must be text, and neither a list nor a mapping"
+    ),
+    r"Config group override deletion value must be a string : .*input_line='(.*)', config_loader.*": (
+        r"'\1': a choice is taken away by its name"
+    ),
+    r"Incompatible key type 'NoneType'": "a key is null; give it a name, or write it in quotes",
     r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
 }
 # What Hydra says of an override that does not fit the config, and what to do.
@@ -48,6 +59,15 @@ OVERRIDES = {
     ),
     r"Could not delete from config. '([^']+)' does not exist.*": r"cannot delete '\1': it does not exist",
     r"Could not delete '([^']+)'\. No match in the defaults list": r"cannot delete '\1': none is chosen",
+    r"Defaults List interpolation is not supported in options list items": "a list of choices holds names alone",
+}
+# What Hydra says of an override that it cannot read, and what to do.
+UNREADABLE = {
+    r"Error parsing override '.*' \w+ while evaluating '.*': Unknown function '(\w+)' .*": (
+        r"there is no function \1(); text with brackets needs quotes"
+    ),
+    r"Error parsing override '.*' \w+ while evaluating '(.*)': (.*)": r"\1: \2",
+    r"Error parsing override '.*?' (.*)": r"\1",
 }
 
 
@@ -66,9 +86,9 @@ def as_input_error(error: Exception) -> InputError:
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not load '([^']+)'", text)):
         group, _, name = match[1].rpartition("/")  # one of a list
         return unknown(group, name, (one.removesuffix(".yaml") for one in ConfigStore.instance().list(group)))
-    # `config` is the root that all overrides are merged into: there the mistake was typed, and stands in no file.
+    # `config` is the root that all overrides are merged into, on the schema: there the mistake was typed.
     file = re.match(r"In '([^']+)': ", text)
-    place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
+    place = f"conf/{file[1]}.yaml: " if file and file[1] not in ("config", "ablate_schema") else ""
     # Hydra puts OmegaConf's error behind one of its own, whose text speaks of merging and of nodes.
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     if isinstance(detail, OmegaConfBaseException):
@@ -82,7 +102,7 @@ def _unreadable(override: str, text: str) -> str:
         return "an override has the form key=value"
     quotes = "a value with other characters than letters, digits and /-+.$%*@?| needs quotes, such as key='\"a<b\"'"
     known = ("LexerNoViableAlt", "no viable alternative", "extraneous input", "mismatched input", "token recognition")
-    return quotes if any(words in text for words in known) else _in_plain_words(text, {})
+    return quotes if any(words in text for words in known) else _in_plain_words(text, UNREADABLE)
 
 
 def broken_yaml(error: YAMLError, file: str = "") -> InputError:

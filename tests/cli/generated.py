@@ -45,7 +45,9 @@ def keys() -> list[str]:
 @cache
 def choices() -> list[str]:
     """Every `group=name`."""
-    files = [f"{group}={name}" for group in ("arch", "scale", "trainer", "norm", "optim") for name in config_names(group)]
+    files = [
+        f"{group}={name}" for group in ("arch", "scale", "trainer", "norm", "optim") for name in config_names(group)
+    ]
     return sorted([*files, *(f"{KINDS[entry.kind].group}={entry.name}" for entry in registry.entries())])
 
 
@@ -61,17 +63,28 @@ def mistyped(draw: st.DrawFn, of: st.SearchStrategy[str]) -> str:
 @st.composite
 def values(draw: st.DrawFn) -> str:
     """What stands behind the `=`: of the right type or of any other."""
-    one = draw(st.one_of(st.sampled_from(NUMBERS), texts, st.sampled_from(choices()).map(lambda text: text.split("=")[1])))
-    return draw(st.sampled_from(["{}", "{}", "{}", "[{}]", "'{}'", '"{}"', "{{a:{}}}", "[{},{}]"])).replace("{}", one)
+    one = draw(
+        st.one_of(
+            st.sampled_from(NUMBERS),
+            st.sampled_from(ODD),
+            st.sampled_from(choices()).map(lambda text: text.split("=")[1]),
+        )
+    )
+    return draw(st.sampled_from([*["{}"] * 9, "[{}]", "'{}'", "{a:{}}", "[{},{}]"])).replace("{}", one)
 
 
-ARMS = ["a", "b", "post", "pre", "a.b", "*", "", "a|b", "a@b", " a", "null", "1", "base", "é", "x" * 300]
+ARMS = ["a", "b", "a", "b", "post", "pre", "a.b", "*", "", "a|b", "a@b", " a", "null", "1", "base", "é", "x" * 300]
 
 
 @st.composite
 def of_study(draw: st.DrawFn) -> str:
     """An override of the study's section."""
-    arm, choice = draw(st.sampled_from(ARMS)), draw(st.sampled_from(choices()) | texts)
+    arm, choice = (
+        draw(st.sampled_from(ARMS)),
+        draw(
+            st.sampled_from(choices()) | st.sampled_from(["order=pre", "act=gelu", "depth=14", "x", "", "norm.eps=1"])
+        ),
+    )
     factor = draw(st.sampled_from(["depth", "width", "seed", "norm", "norm.eps", "optim.lr", "arch", "x", "trainer"]))
     value = draw(values())
     return draw(st.sampled_from(["", "", "+", "++", "~"])) + draw(
@@ -92,19 +105,19 @@ def of_study(draw: st.DrawFn) -> str:
 @st.composite
 def overrides(draw: st.DrawFn) -> str:
     """One word of a command line."""
-    kind = draw(st.integers(0, 9))
-    if kind <= 1:
+    kind = draw(st.integers(0, 19))
+    if kind <= 3:
         return draw(st.sampled_from(choices()))
-    if kind == 2:
-        return draw(mistyped(st.sampled_from(choices())))
-    if kind == 3:
-        return draw(of_study())
     if kind == 4:
+        return draw(mistyped(st.sampled_from(choices())))
+    if kind <= 8:
+        return draw(of_study())
+    if kind == 9:
         return draw(st.sampled_from(FLAGS) | texts)
     known = st.sampled_from(keys())
-    key = draw(known | mistyped(known) if kind < 9 else texts)
-    sign = draw(st.sampled_from(["", "", "", "+", "++", "~", "+++", "-", "~~"]))
-    return sign + key + draw(st.sampled_from(["=", "=", "=", "=", "", ":", "=="])) + draw(values())
+    key = draw(known if kind < 18 else mistyped(known))
+    sign = draw(st.sampled_from([*[""] * 8, "+", "++", "~", "+++", "-"]))
+    return sign + key + draw(st.sampled_from([*["="] * 9, "", ":", "=="])) + draw(values())
 
 
 def command_lines() -> st.SearchStrategy[list[str]]:
@@ -128,13 +141,27 @@ def written() -> st.SearchStrategy[Any]:
 def sections(draw: st.DrawFn) -> dict[str, Any]:
     """The section of a study that could be right."""
     names = draw(st.lists(st.sampled_from(["a", "b", "c", "a.b", "post"]), min_size=1, max_size=3, unique=True))
-    chosen = [[], ["order=pre"], ["shortcut=none"], ["norm=group"], ["act=gelu", "order=pre"], ["depth=14"], ["exp=mine"]]
+    chosen = [
+        [],
+        ["order=pre"],
+        ["shortcut=none"],
+        ["norm=group"],
+        ["act=gelu", "order=pre"],
+        ["depth=14"],
+        ["exp=mine"],
+    ]
     arms: dict[str, Any] = {name: draw(st.sampled_from(chosen)) for name in names}
     forms = [{"overrides": ["order=pre"], "baseline": names[0]}, {"overrides": ["shortcut=none"], "match": "params"},
              {"overrides": ["width=0.5"], "match": "flops", "knob": "width"}, {"overrides": ["order=pre"], "changes": "x"}]  # fmt: skip
     if draw(st.booleans()):
         arms[names[-1]] = draw(st.sampled_from(forms))
-    factors = {"depth": [8, 14], "norm.eps": [1e-5, 1e-3], "optim.lr": [0.1], "arch": ["resnet18"], "act": ["relu", "gelu"]}
+    factors = {
+        "depth": [8, 14],
+        "norm.eps": [1e-5, 1e-3],
+        "optim.lr": [0.1],
+        "arch": ["resnet18"],
+        "act": ["relu", "gelu"],
+    }
     varied = draw(st.lists(st.sampled_from(list(factors)), max_size=2, unique=True))
     zipped = [name for name in varied if draw(st.booleans())]
     places = [*names, *(f"{name}@{one}={factors[one][0]}" for name in names for one in varied), "*", "nobody", "a@x=1"]
@@ -156,7 +183,10 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
         "scales": {"tiny": {"seeds": 1, "overrides": ["trainer.epochs=1"], "claims": {"c": {"margin": 0.2}}}},
     }  # fmt: skip
     kept = draw(st.lists(st.sampled_from(list(optional)), max_size=6, unique=True))
-    return {"name": "mine", **{key: optional[key] for key in ["arms", *kept] if key != "arms" or draw(st.integers(0, 5))}}
+    return {
+        "name": "mine",
+        **{key: optional[key] for key in ["arms", *kept] if key != "arms" or draw(st.integers(0, 5))},
+    }
 
 
 @st.composite
@@ -173,7 +203,9 @@ def damaged(draw: st.DrawFn, content: Any) -> Any:
     if how == 0:
         return {key: value for key, value in content.items() if key != place}
     if how == 1:
-        new = draw(st.one_of(mistyped(st.just(str(place))), texts, st.integers(-1, 2), st.none(), st.booleans(), st.floats()))
+        new = draw(
+            st.one_of(mistyped(st.just(str(place))), texts, st.integers(-1, 2), st.none(), st.booleans(), st.floats())
+        )
         return {new if key == place else key: value for key, value in content.items()}
     if how == 2:
         return {**content, draw(texts): draw(written())}
@@ -185,11 +217,50 @@ def study_files(draw: st.DrawFn) -> bytes:
     """The file of a study: right, damaged, or any YAML, text or bytes."""
     kind = draw(st.integers(0, 9))
     if kind == 9:
-        return draw(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
+        return draw(
+            st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
+        )
     content: Any = {"study": draw(sections())}
     for key in draw(st.lists(st.sampled_from(["depth", "defaults", "norm", "trainer", "data", "scale"]), max_size=2)):
-        some: Any = {"depth": 8, "norm": {"eps": 0.1}, "trainer": {"epochs": 2}, "data": {"batch_size": 100}, "scale": "tiny"}
-        some["defaults"] = draw(st.sampled_from([[{"override /order": "pre"}], ["_self_"], [{"/norm": "group"}], ["x"]]))
+        some: Any = {
+            "depth": 8,
+            "norm": {"eps": 0.1},
+            "trainer": {"epochs": 2},
+            "data": {"batch_size": 100},
+            "scale": "tiny",
+        }
+        some["defaults"] = draw(
+            st.sampled_from(
+                [
+                    *(
+                        [{"override /order": "pre"}],
+                        ["_self_"],
+                        [{"/norm": "group"}],
+                        ["x"],
+                        ["mine"],
+                        [[]],
+                        [3],
+                        {"a": 1},
+                        None,
+                        "x",
+                    ),
+                    *(
+                        [{"/norm": ["group"]}],
+                        [{"norm": None}],
+                        ["degradation", "_self_"],
+                        [{"override /exp": "x"}],
+                        ["/norm/group"],
+                    ),
+                    *(
+                        [{"/tracker": ["jsonl"]}],
+                        [{"override /order": "${act}"}],
+                        [{"a": 1, "b": 2}],
+                        ["optional x"],
+                        [""],
+                    ),
+                ]
+            )
+        )
         content[key] = some[key]
     if kind == 8:
         content = draw(written())
@@ -199,6 +270,10 @@ def study_files(draw: st.DrawFn) -> bytes:
     text = header + yaml.safe_dump(content, sort_keys=False, allow_unicode=draw(st.booleans()))
     if draw(st.integers(0, 7)) == 0:  # YAML that is broken, or of other meaning
         place = draw(st.integers(0, len(text)))
-        text = text[:place] + draw(texts | st.sampled_from(["&a ", "*a", "<<: ", "!!python/object:os.system ", "\t", "? "])) + text[place:]
+        text = (
+            text[:place]
+            + draw(texts | st.sampled_from(["&a ", "*a", "<<: ", "!!python/object:os.system ", "\t", "? "]))
+            + text[place:]
+        )
     encoding = draw(st.sampled_from(["utf-8"] * 9 + ["utf-16", "latin-1"]))
     return text.encode(encoding, "surrogatepass" if encoding != "latin-1" else "replace")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+import ablate
 from ablate.registry.kinds import KINDS
 from tests.cli.generated import texts
 
 HEADERS = [
-    *([""] * 4), "from __future__ import annotations\n", "# -*- coding: latin-1 -*-\n", "# coding: nonsense\n", "import nothing_here\n",
+    *([""] * 20), "from __future__ import annotations\n", "# -*- coding: latin-1 -*-\n", "# coding: nonsense\n", "import nothing_here\n",
     "raise RuntimeError('no')\n", "raise SystemExit(3)\n", "def (\n", "x = 'a\n", "\tpass\n", "import os; os._exit(0)\n", "1 / 0\n",
     "from ._beside import x\n", "raise KeyboardInterrupt\n", "raise type('Odd', (Exception,), {'__str__': lambda s: 1})()\n",
 ]  # fmt: skip
@@ -23,7 +24,7 @@ class Raises:
     def __repr__(self): raise RuntimeError('repr')
     __str__ = __eq__ = __bool__ = __hash__ = __repr__
 """
-BASES = """nn.Module object nn.ReLU ablate.Shortcut ablate.Act ablate.Norm ablate.Block ablate.Order ablate.Head ablate.Stem
+BASES = """nn.Module object nn.ReLU ablate.Shortcut ablate.Order nn.Module nn.Module
 ablate.DataSet ablate.Augment ablate.Optim ablate.Schedule ablate.Init ablate.Engine ablate.Tracker ablate.Probe
 ablate.Measurement ablate.Evaluation ablate.Backbone int type Exception typing.NamedTuple enum.Enum""".split()
 TYPES = """int float str bool Path Any None int|None list[int] list dict dict[str,int] dict[int,int] tuple tuple[int,int] set
@@ -35,7 +36,7 @@ torch.zeros(2) object() Raises() lambda:0 int b'a' 10**30 10**5000 '${seed}' '${
 {'a':{}} '\\x1b[31m' range(3) Ellipsis""".split()
 NAMES = ["eps", "parts", "channels", "in_channels", "shape", "order", "self", "name", "x", "value", "_x", "inplace", "é", "lr",
          "_target_", "items", "keys", "pop", "get", "batch_size", "root", "__x", "type", "_content", "weight", "copy"]  # fmt: skip
-BODIES = ["pass", "super().__init__()", "raise ValueError('bad')", "raise SystemExit(2)", "1 / 0", "super().__init__(); self.lin = nn.Linear(3, 3)",
+BODIES = [*["super().__init__()"] * 12, "pass", "raise ValueError('bad')", "raise SystemExit(2)", "1 / 0", "super().__init__(); self.lin = nn.Linear(3, 3)",
           "import os; os._exit(3)", "raise KeyboardInterrupt", "raise ablate.InputError('mine says no')", "raise RuntimeError('a\\nb\\x1b[31m')",
           "super().__init__(); self.p = nn.Parameter(torch.zeros(1))", "raise Exception()", "raise BaseException('b')",
           "open('here', 'r')", "raise KeyError(1)", "assert False", "print('hello')", "raise RuntimeError('x' * 10**5)"]  # fmt: skip
@@ -43,7 +44,22 @@ RETURNS = ["None", "3", "nn.Identity()", "nn.ReLU()", "nn.ReLU", "object()", "x"
            "nn.Sequential()", "x * 2", "x[:1]", "x.sum()", "x.detach()", "(x, x)", "x.double()", "x.to('meta')", "[1 / 0]"]  # fmt: skip
 METHODS = """forward build load check look reads size classes channels views __call__ plan start slots measure value batch apply
 batch_size train test __len__ parameters lr after_epoch begin end unit""".split()
-PLUGIN_NAMES = ["odd", "odd", "odd", "odd", "relu", "none", "null", "5", "", "a b", "a.b", "Odd", "x" * 60, "é", "true", "../x", "odd-1"]
+PLUGIN_NAMES = [
+    *["odd"] * 30,
+    "relu",
+    "none",
+    "null",
+    "5",
+    "",
+    "a b",
+    "a.b",
+    "Odd",
+    "x" * 60,
+    "é",
+    "true",
+    "../x",
+    "odd-1",
+]
 ATTRIBUTES = ["incidental = 3", "incidental = True", "incidental = ['x']", "incidental = 'abc'", "before = 3", "before = {'x': 1}",
               "published = {'a': 'b'}", "published = 3", "reads = 3", "batch_size = 'x'", "batch_size = 100", "classes = 10", "size = (8, 8)",
               "channels = 1", "classes = 'ten'", "size = 8", "classes = -1", "__doc__ = 3", "__slots__ = ('a',)",
@@ -51,16 +67,32 @@ ATTRIBUTES = ["incidental = 3", "incidental = True", "incidental = ['x']", "inci
 
 
 @st.composite
-def signatures(draw: st.DrawFn) -> str:
-    """Parameters of any kind, with and without types and defaults; not always ones that Python takes."""
+def signatures(draw: st.DrawFn, kind: str) -> str:
+    """Parameters of any kind, with and without types and defaults; mostly ones that could be right."""
+    if draw(st.integers(0, 2)):
+        passed = draw(st.lists(st.sampled_from([*KINDS[kind].passed, "inplace=False"]), max_size=2, unique=True))
+        right = [
+            "eps: float = 0.1",
+            "n: int = 3",
+            "mode: Literal['a', 'b'] = 'a'",
+            "root: Path | None = None",
+            "many: list[int] = [1]",
+        ]
+        odd = f"x: {draw(st.sampled_from(TYPES))} = {draw(st.sampled_from(DEFAULTS))}"
+        options = draw(st.lists(st.sampled_from([*right, odd]), max_size=2, unique=True))
+        return ", ".join([*sorted(passed, key=lambda one: "=" in one), *(["*", *options] if options else [])])
     parts = []
     for name in draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=draw(st.integers(0, 9)) > 0)):
         type_, default = draw(st.sampled_from(TYPES)), draw(st.sampled_from(DEFAULTS))
-        parts.append(name + draw(st.sampled_from(["", f": {type_}", f": {type_} = {default}", f"={default}", ": int = 3"])))
+        parts.append(
+            name + draw(st.sampled_from(["", f": {type_}", f": {type_} = {default}", f"={default}", ": int = 3"]))
+        )
     if draw(st.integers(0, 2)):
         parts.insert(draw(st.integers(0, min(1, len(parts)))), "*")
         parts = parts[:-1] if parts[-1] == "*" else parts
-    for extra in draw(st.lists(st.sampled_from(["/", "*args", "**kwargs", "*args: int", "**options: float"]), max_size=1)):
+    for extra in draw(
+        st.lists(st.sampled_from(["/", "*args", "**kwargs", "*args: int", "**options: float"]), max_size=1)
+    ):
         if extra.startswith("**"):
             parts.append(extra)
         elif "*" not in parts:
@@ -68,14 +100,34 @@ def signatures(draw: st.DrawFn) -> str:
     return ", ".join(parts)
 
 
+def base_of(kind: str) -> str:
+    """What a class of this kind stands on."""
+    base = KINDS[kind].base.partition(":")[2]
+    return f"ablate.{base}" if hasattr(ablate, base) and base else "nn.Module"
+
+
+def declared_by(base: str) -> list[str]:
+    """The methods that such a class must have."""
+    return sorted(getattr(getattr(ablate, base.removeprefix("ablate."), object), "__abstractmethods__", []))
+
+
 @st.composite
-def classes(draw: st.DrawFn, name: str) -> str:
-    base = draw(st.sampled_from(BASES))
-    lines = [f"class {name}({base}):", draw(st.sampled_from(["    '''One line.'''", "", "    '''\n\n    '''", "    '''[red]\\x1b[31m'''"]))]
-    lines += [f"    {one}" for one in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=2))]
+def classes(draw: st.DrawFn, kind: str, name: str) -> str:
+    """A class that could be such a plugin, or anything else."""
+    base = draw(st.sampled_from([base_of(kind)] * 4 + ["other"]))
+    base = draw(st.sampled_from(BASES)) if base == "other" else base
+    lines = [
+        f"class {name}({base}):",
+        draw(st.sampled_from(["    '''One line.'''", "", "    '''\n\n    '''", "    '''[red]\\x1b[31m'''"])),
+    ]
+    lines += [
+        f"    {one}"
+        for one in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=draw(st.sampled_from([0, 0, 1, 2]))))
+    ]
     if draw(st.booleans()):
-        lines.append(f"    def __init__(self, {draw(signatures())}): {draw(st.sampled_from(BODIES))}")
-    for method in draw(st.lists(st.sampled_from(METHODS), max_size=4, unique=True)):
+        lines.append(f"    def __init__(self, {draw(signatures(kind))}): {draw(st.sampled_from(BODIES))}")
+    methods = draw(st.lists(st.sampled_from(METHODS), max_size=2, unique=True))
+    for method in dict.fromkeys([*declared_by(base)[draw(st.sampled_from([0] * 9 + [1])) :], "forward", *methods]):
         decorator = draw(st.sampled_from(["", "", "", "    @property\n", "    @classmethod\n", "    @staticmethod\n"]))
         takes = "*a, **k" if draw(st.booleans()) else "self, x"
         body = draw(st.sampled_from(RETURNS))
@@ -88,18 +140,34 @@ def classes(draw: st.DrawFn, name: str) -> str:
 def plugin_files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     """A file in `plugins/`, and overrides that choose what it may register."""
     kind, name = draw(st.sampled_from(list(KINDS))), draw(st.sampled_from(PLUGIN_NAMES))
-    shown = draw(st.sampled_from([kind] * 8 + ["", "nothing", kind + "s"]))
+    shown = draw(st.sampled_from([kind] * 40 + ["", "nothing", kind + "s"]))
     form, text = draw(st.integers(0, 5)), IMPORTS
     if form <= 2:
-        text += f"@register({shown!r}, {name!r})\n{draw(classes('Odd'))}\n"
+        text += f"@register({shown!r}, {name!r})\n{draw(classes(kind, 'Odd'))}\n"
     elif form == 3:
-        text += f"@register({shown!r}, {name!r})\ndef odd({draw(signatures())}):\n    return {draw(st.sampled_from(RETURNS))}\n"
+        text += f"@register({shown!r}, {name!r})\ndef odd({draw(signatures(kind))}):\n    return {draw(st.sampled_from(RETURNS))}\n"
     elif form == 4:
-        made = draw(st.sampled_from(["nn.ReLU", "3", "None", "lambda: 0", "print", "int", "nn.ReLU()", "Colour", "nn.Mish", "object", "torch"]))
+        made = draw(
+            st.sampled_from(
+                [
+                    "nn.ReLU",
+                    "3",
+                    "None",
+                    "lambda: 0",
+                    "print",
+                    "int",
+                    "nn.ReLU()",
+                    "Colour",
+                    "nn.Mish",
+                    "object",
+                    "torch",
+                ]
+            )
+        )
         text += f"register({shown!r}, {name!r})({made})\n"
     else:
         again = draw(st.sampled_from(["odd", name]))
-        text += f"@register({shown!r}, {name!r})\n{draw(classes('Odd'))}\n@register({kind!r}, {again!r})\n{draw(classes('Other'))}\n"
+        text += f"@register({shown!r}, {name!r})\n{draw(classes(kind, 'Odd'))}\n@register({kind!r}, {again!r})\n{draw(classes(kind, 'Other'))}\n"
     text = draw(st.sampled_from(HEADERS)) + text if draw(st.booleans()) else text
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.integers(0, len(text)))
@@ -108,6 +176,10 @@ def plugin_files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     chosen = [f"{group}=[{name}]" if KINDS[kind].several else f"{group}={name}"]
     options = draw(st.lists(st.sampled_from(NAMES), max_size=1))
     dotted = f"{group}.{name}" if KINDS[kind].several else group
-    chosen += [f"{dotted}.{option}={draw(st.sampled_from(['1', '0.5', 'a', 'null', '[1]', '{a:1}']))}" for option in options]
-    encoding = draw(st.sampled_from(["utf-8"] * 12 + ["utf-16", "latin-1"]))
-    return text.encode(encoding, "surrogatepass" if encoding != "latin-1" else "replace"), chosen if draw(st.integers(0, 5)) else []
+    chosen += [
+        f"{dotted}.{option}={draw(st.sampled_from(['1', '0.5', 'a', 'null', '[1]', '{a:1}']))}" for option in options
+    ]
+    encoding = draw(st.sampled_from(["utf-8"] * 40 + ["utf-16", "latin-1"]))
+    return text.encode(encoding, "surrogatepass" if encoding != "latin-1" else "replace"), chosen if draw(
+        st.integers(0, 5)
+    ) else []

@@ -48,10 +48,10 @@ class Input:
 
     @property
     def vocabulary(self) -> set[str]:
-        """Names and values in it, beside the small sizes that every example begins with."""
+        """Names and values in it."""
         contents = [text.decode("utf-8", errors="replace") for text in (self.study, self.plugin) if text is not None]
         named = {"mine"} if self.study is not None or self.plugin is not None else set()
-        return named | {word for text in (*self.words, *contents) for word in WORD.findall(text)}
+        return named | {word for text in (*SMALL, *self.words, *contents) for word in WORD.findall(text)}
 
     def write(self) -> None:
         for name, content in (("conf/exp/mine.yaml", self.study), ("plugins/mine.py", self.plugin)):
@@ -116,7 +116,8 @@ def faults(given: Input, code: int, out: str, err: str) -> list[str]:
         found += [f"speaks of {internal[0]}"] if internal else []
         found += [] if 1 <= err.count("\n") <= MOST_LINES else [f"{err.count(chr(10))} lines"]
         found += [] if len(err) <= MOST_LETTERS else [f"{len(err)} letters"]
-        found += [] if given.vocabulary & set(WORD.findall(said)) or "''" in said else ["names nothing of it"]
+        is_named = given.vocabulary & set(WORD.findall(said)) or any(f"'{word}'" in said for word in given.words)
+        found += [] if is_named or "U+" in said else ["names nothing of it"]
     else:
         found.append(f"exit code {code}")
     found += ["a traceback"] if "Traceback" in out + err else []
