@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -42,10 +44,12 @@ from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
 from ablate.registry.kinds import Kind, kind_of_key
 from ablate.system.paths import conf_dir
+from ablate.system.text import bounded
 
 HYDRA_VERSION_BASE = "1.3"
 RERUN = ("none", "stale")
 BOUNDS = bounds()
+SHOWN = 60  # characters of a name that is too long
 NONE = "none"  # the choice of no plugin, for kinds of several
 
 
@@ -112,6 +116,11 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
         chosen = _chosen_by_interpolation(overrides) if "nterpolation" in str(error) else ""
         raise InputError(f"{chosen}{as_input_error(error)}") from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = Path(str(error.filename)).stem  # Hydra looks for a file of each key and of each choice
+        raise InputError(f"{bounded(name, SHOWN)} is too long: no file can have that name") from error
     return config
 
 

@@ -85,7 +85,11 @@ def as_input_error(error: Exception) -> InputError:
         return unknown(group or "config", name, _options(text))
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not load '([^']+)'", text)):
         group, _, name = match[1].rpartition("/")  # one of a list
-        return unknown(group, name, (one.removesuffix(".yaml") for one in ConfigStore.instance().list(group)))
+        try:
+            names = ConfigStore.instance().list(group)
+        except OSError:  # a group of files
+            return InputError(f"there is no {group} '{name}'")
+        return unknown(group, name, (one.removesuffix(".yaml") for one in names))
     # `config` is the root that all overrides are merged into, on the schema: there the mistake was typed.
     file = re.match(r"In '([^']+)': ", text)
     place = f"conf/{file[1]}.yaml: " if file and file[1] not in ("config", "ablate_schema") else ""

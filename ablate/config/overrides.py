@@ -130,7 +130,8 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
 def _check_choice(text: str, key: str, value: Any) -> None:
     kind = kind_of_key(key)
     is_named = isinstance(value, str) or ((kind or key == "trainer") and isinstance(value, dict))
-    is_named = is_named or bool(kind and kind.several and isinstance(value, list))
+    if kind and kind.several and isinstance(value, list):
+        is_named = all(isinstance(one, str | QuotedString) for one in value)
     is_none = value is None and (key == "arch" or bool(kind and kind.several))
     if (kind or key in FILE_GROUPS) and not is_named and not is_none:
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
