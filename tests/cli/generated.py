@@ -15,38 +15,22 @@ from ablate.registry.kinds import KINDS
 
 SMALL = ["depth=8", "width=0.25"]  # stands before what is generated, so that most plans are small
 FLAGS = ["--json", "-m", "--multirun", "--cfg", "job", "--hydra", "--help=x", "-x", "--", "-", "--config-name", "-cn=a"]
-NUMBERS = [
-    "0",
-    "1",
-    "-1",
-    "2",
-    "3",
-    "8",
-    "14",
-    "20",
-    "0.1",
-    "0.5",
-    "1.5",
-    "-0.0",
-    "1e-6",
-    "1e3",
-    "1e400",
-    "-1e400",
-    "nan",
-    "inf",
-    "-inf",
-    ".5",
-    "5.",
-    "1_000",
-    "0x10",
-    "007",
-    "99999",
-    "1000000000",
-    "9007199254740993",
-    "18446744073709551616",
-    "1e-400",
-    "٣",
-]
+
+
+def words(text: str) -> list[str]:
+    """What stands between blanks."""
+    return text.split()
+
+
+def lines(text: str) -> list[str]:
+    """What stands on lines of their own."""
+    return text.strip("\n").split("\n")
+
+
+NUMBERS = words("""
+0 1 -1 2 3 8 14 20 0.1 0.5 1.5 -0.0 1e-6 1e3 1e400 -1e400 nan inf -inf .5 5. 1_000 0x10 007 99999 1000000000
+9007199254740993 18446744073709551616 1e-400 ٣
+""")
 ODD = [
     *("", " ", "null", "true", "false", "yes", "''", '""', "' '", "a b", "a=b", "a,b", "1,2", "[", "]", "{", "}", "'a"),
     *("[]", "{}", "[1,2]", "[a,b]", "[[1],[2]]", "[null]", "[1,a]", "{a:1}", "{a:{b:c}}", "{1:2}", "{a:}", "[,]", "\\"),
@@ -181,8 +165,12 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
         ["exp=mine"],
     ]
     arms: dict[str, Any] = {name: draw(st.sampled_from(chosen)) for name in names}
-    forms = [{"overrides": ["order=pre"], "baseline": names[0]}, {"overrides": ["shortcut=none"], "match": "params"},
-             {"overrides": ["width=0.5"], "match": "flops", "knob": "width"}, {"overrides": ["order=pre"], "changes": "x"}]  # fmt: skip
+    forms = [
+        {"overrides": ["order=pre"], "baseline": names[0]},
+        {"overrides": ["shortcut=none"], "match": "params"},
+        {"overrides": ["width=0.5"], "match": "flops", "knob": "width"},
+        {"overrides": ["order=pre"], "changes": "x"},
+    ]
     if draw(st.booleans()):
         arms[names[-1]] = draw(st.sampled_from(forms))
     factors = {
@@ -196,7 +184,8 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
     zipped = [name for name in varied if draw(st.booleans())]
     places = [*names, *(f"{name}@{one}={factors[one][0]}" for name in names for one in varied), "*", "nobody", "a@x=1"]
     claim = {
-        "id": "c", "says": "so", "metric": draw(st.sampled_from(["train/loss", "test/error", "params", "x", "probe/x"])),
+        "id": "c", "says": "so",
+        "metric": draw(st.sampled_from(["train/loss", "test/error", "params", "x", "probe/x"])),
         "contrast": {draw(st.sampled_from(places)): 1, draw(st.sampled_from(places)): -1},
         "expect": draw(st.sampled_from(["positive", "negative", "zero"])), "margin": 0.1,
     }  # fmt: skip

@@ -6,13 +6,26 @@ from hypothesis import strategies as st
 
 import ablate
 from ablate.registry.kinds import KINDS
-from tests.cli.generated import texts
+from tests.cli.generated import lines, texts, words
 
-HEADERS = [
-    *([""] * 20), "from __future__ import annotations\n", "# -*- coding: latin-1 -*-\n", "# coding: nonsense\n", "import nothing_here\n",
-    "raise RuntimeError('no')\n", "raise SystemExit(3)\n", "def (\n", "x = 'a\n", "\tpass\n", "import os; os._exit(0)\n", "1 / 0\n",
-    "from ._beside import x\n", "raise KeyboardInterrupt\n", "raise type('Odd', (Exception,), {'__str__': lambda s: 1})()\n",
-]  # fmt: skip
+# What a file may begin with.
+ODD_HEADERS = lines("""
+from __future__ import annotations
+# -*- coding: latin-1 -*-
+# coding: nonsense
+import nothing_here
+raise RuntimeError('no')
+raise SystemExit(3)
+def (
+x = 'a
+    pass
+import os; os._exit(0)
+1 / 0
+from ._beside import x
+raise KeyboardInterrupt
+raise BaseException('b')
+raise type('Odd', (Exception,), {'__str__': lambda s: 1})()
+""")
 IMPORTS = """import ablate, enum, pathlib, torch, typing
 from pathlib import Path
 from typing import *
@@ -24,166 +37,72 @@ class Raises:
     def __repr__(self): raise RuntimeError('repr')
     __str__ = __eq__ = __bool__ = __hash__ = __repr__
 """
-BASES = [
-    "nn.Module",
-    "object",
-    "nn.ReLU",
-    "ablate.Shortcut",
-    "ablate.Order",
-    "nn.Module",
-    "nn.Module",
-    "ablate.DataSet",
-    "ablate.Augment",
-    "ablate.Optim",
-    "ablate.Schedule",
-    "ablate.Init",
-    "ablate.Engine",
-    "ablate.Tracker",
-    "ablate.Probe",
-    "ablate.Measurement",
-    "ablate.Evaluation",
-    "ablate.Backbone",
-    "int",
-    "type",
-    "Exception",
-    "typing.NamedTuple",
-    "enum.Enum",
-]
-TYPES = [
-    "int",
-    "float",
-    "str",
-    "bool",
-    "Path",
-    "Any",
-    "None",
-    "int|None",
-    "list[int]",
-    "list",
-    "dict",
-    "dict[str,int]",
-    "dict[int,int]",
-    "tuple",
-    "tuple[int,int]",
-    "set",
-    "Literal['a','b']",
-    "Literal[1,2]",
-    "Literal['a']|None",
-    "Optional[float]",
-    "Union[int,str]",
-    "Colour",
-    "torch.Tensor",
-    "nn.Module",
-    "Nothing",
-    "'int'",
-    "'Nothing'",
-    "'a",
-    "b'",
-    "object",
-    "type",
-    "Callable",
-    "list[list[int]]",
-    "list[Nothing]",
-    "bytes",
-    "complex",
-    "3",
-    "int|str|None",
-    "Annotated[int,3]",
-    "Self",
-    "Final",
-    "ClassVar[int]",
-    "TypeVar('T')",
-    "list[Path]",
-    "dict[str,Any]",
-    "range",
-    "NotRequired[int]",
-    "Literal[()]",
-    "Literal",
-]
-DEFAULTS = [
-    "0",
-    "1",
-    "-1",
-    "1.5",
-    "1e400",
-    "-1e400",
-    "float('nan')",
-    "'a'",
-    "'b'",
-    "''",
-    "None",
-    "True",
-    "[]",
-    "[1]",
-    "['a']",
-    "{}",
-    "{'a':1}",
-    "{1:2}",
-    "(1,2)",
-    "()",
-    "{1}",
-    "Path('x')",
-    "Colour.RED",
-    "torch.zeros(2)",
-    "object()",
-    "Raises()",
-    "lambda:0",
-    "int",
-    "b'a'",
-    "10**30",
-    "10**5000",
-    "'${seed}'",
-    "'${nothing}'",
-    "'???'",
-    "[[1]]",
-    "'é'",
-    "'\\x00'",
-    "'\\ud800'",
-    "...",
-    "1j",
-    "{'a':{}}",
-    "'\\x1b[31m'",
-    "range(3)",
-    "Ellipsis",
-]
-NAMES = ["eps", "parts", "channels", "in_channels", "shape", "order", "self", "name", "x", "value", "_x", "inplace", "é", "lr",
-         "_target_", "items", "keys", "pop", "get", "batch_size", "root", "__x", "type", "_content", "weight", "copy"]  # fmt: skip
-BODIES = [*["super().__init__()"] * 12, "pass", "raise ValueError('bad')", "raise SystemExit(2)", "1 / 0", "super().__init__(); self.lin = nn.Linear(3, 3)",
-          "import os; os._exit(3)", "raise KeyboardInterrupt", "raise ablate.InputError('mine says no')", "raise RuntimeError('a\\nb\\x1b[31m')",
-          "super().__init__(); self.p = nn.Parameter(torch.zeros(1))", "raise Exception()", "raise BaseException('b')",
-          "open('here', 'r')", "raise KeyError(1)", "assert False", "print('hello')", "raise RuntimeError('x' * 10**5)"]  # fmt: skip
-RETURNS = ["None", "3", "nn.Identity()", "nn.ReLU()", "nn.ReLU", "object()", "x", "[]", "nn.Linear(3, 4)", "torch.zeros(1)", "lambda x: x",
-           "nn.Sequential()", "x * 2", "x[:1]", "x.sum()", "x.detach()", "(x, x)", "x.double()", "x.to('meta')", "[1 / 0]"]  # fmt: skip
-METHODS = [
-    "forward",
-    "build",
-    "load",
-    "check",
-    "look",
-    "reads",
-    "size",
-    "classes",
-    "channels",
-    "views",
-    "__call__",
-    "plan",
-    "start",
-    "slots",
-    "measure",
-    "value",
-    "batch",
-    "apply",
-    "batch_size",
-    "train",
-    "test",
-    "__len__",
-    "parameters",
-    "lr",
-    "after_epoch",
-    "begin",
-    "end",
-    "unit",
-]
+BASES = words("""
+nn.Module object nn.ReLU ablate.Shortcut ablate.Order nn.Module nn.Module ablate.DataSet ablate.Augment
+ablate.Optim ablate.Schedule ablate.Init ablate.Engine ablate.Tracker ablate.Probe ablate.Measurement
+ablate.Evaluation ablate.Backbone int type Exception typing.NamedTuple enum.Enum
+""")
+TYPES = words("""
+int float str bool Path Any None int|None list[int] list dict dict[str,int] dict[int,int] tuple tuple[int,int]
+set Literal['a','b'] Literal[1,2] Literal['a']|None Optional[float] Union[int,str] Colour torch.Tensor nn.Module
+Nothing 'int' 'Nothing' object type Callable list[list[int]] list[Nothing] bytes complex 3 int|str|None
+Annotated[int,3] Self Final ClassVar[int] TypeVar('T') list[Path] dict[str,Any] range NotRequired[int]
+Literal[()] Literal 'a
+""")
+DEFAULTS = words("""
+0 1 -1 1.5 1e400 -1e400 float('nan') 'a' 'b' '' None True [] [1] ['a'] {} {'a':1} {1:2} (1,2) () {1} Path('x')
+Colour.RED torch.zeros(2) object() Raises() lambda:0 int b'a' 10**30 10**5000 '${seed}' '${nothing}' '???' [[1]]
+'é' '\x00' '\ud800' ... 1j {'a':{}} '\x1b[31m' range(3) Ellipsis
+""")
+NAMES = words("""
+eps parts channels in_channels shape order self name x value _x inplace é lr _target_ items keys pop get
+batch_size root __x type _content weight copy
+""")
+BODIES = ["super().__init__()"] * 12 + lines("""
+pass
+raise ValueError('bad')
+raise SystemExit(2)
+1 / 0
+super().__init__(); self.lin = nn.Linear(3, 3)
+import os; os._exit(3)
+raise KeyboardInterrupt
+raise ablate.InputError('mine says no')
+raise RuntimeError('a\\nb\\x1b[31m')
+super().__init__(); self.p = nn.Parameter(torch.zeros(1))
+raise Exception()
+raise BaseException('b')
+open('here', 'r')
+raise KeyError(1)
+assert False
+print('hello')
+raise RuntimeError('x' * 10**5)
+""")
+RETURNS = lines("""
+None
+3
+nn.Identity()
+nn.ReLU()
+nn.ReLU
+object()
+x
+[]
+nn.Linear(3, 4)
+torch.zeros(1)
+lambda x: x
+nn.Sequential()
+x * 2
+x[:1]
+x.sum()
+x.detach()
+(x, x)
+x.double()
+x.to('meta')
+[1 / 0]
+""")
+METHODS = words("""
+forward build load check look reads size classes channels views __call__ plan start slots measure value batch
+apply batch_size train test __len__ parameters lr after_epoch begin end unit
+""")
 PLUGIN_NAMES = [
     *["odd"] * 30,
     "relu",
@@ -200,10 +119,33 @@ PLUGIN_NAMES = [
     "../x",
     "odd-1",
 ]
-ATTRIBUTES = ["incidental = 3", "incidental = True", "incidental = ['x']", "incidental = 'abc'", "before = 3", "before = {'x': 1}",
-              "published = {'a': 'b'}", "published = 3", "reads = 3", "batch_size = 'x'", "batch_size = 100", "classes = 10", "size = (8, 8)",
-              "channels = 1", "classes = 'ten'", "size = 8", "classes = -1", "__doc__ = 3", "__slots__ = ('a',)",
-              "incidental = [[]]", "before = {3: object()}", "__signature__ = 3", "__init__ = None", "__init__ = 3", "margin = 'x'"]  # fmt: skip
+ATTRIBUTES = lines("""
+incidental = 3
+incidental = True
+incidental = ['x']
+incidental = 'abc'
+before = 3
+before = {'x': 1}
+published = {'a': 'b'}
+published = 3
+reads = 3
+batch_size = 'x'
+batch_size = 100
+classes = 10
+size = (8, 8)
+channels = 1
+classes = 'ten'
+size = 8
+classes = -1
+__doc__ = 3
+__slots__ = ('a',)
+incidental = [[]]
+before = {3: object()}
+__signature__ = 3
+__init__ = None
+__init__ = 3
+margin = 'x'
+""")
 
 
 @st.composite
@@ -285,7 +227,8 @@ def plugin_files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     if form <= 2:
         text += f"@register({shown!r}, {name!r})\n{draw(classes(kind, 'Odd'))}\n"
     elif form == 3:
-        text += f"@register({shown!r}, {name!r})\ndef odd({draw(signatures(kind))}):\n    return {draw(st.sampled_from(RETURNS))}\n"
+        returned = draw(st.sampled_from(RETURNS))
+        text += f"@register({shown!r}, {name!r})\ndef odd({draw(signatures(kind))}):\n    return {returned}\n"
     elif form == 4:
         made = draw(
             st.sampled_from(
@@ -307,8 +250,9 @@ def plugin_files(draw: st.DrawFn) -> tuple[bytes, list[str]]:
         text += f"register({shown!r}, {name!r})({made})\n"
     else:
         again = draw(st.sampled_from(["odd", name]))
-        text += f"@register({shown!r}, {name!r})\n{draw(classes(kind, 'Odd'))}\n@register({kind!r}, {again!r})\n{draw(classes(kind, 'Other'))}\n"
-    text = draw(st.sampled_from(HEADERS)) + text if draw(st.booleans()) else text
+        text += f"@register({shown!r}, {name!r})\n{draw(classes(kind, 'Odd'))}\n"
+        text += f"@register({kind!r}, {again!r})\n{draw(classes(kind, 'Other'))}\n"
+    text = draw(st.sampled_from(ODD_HEADERS)) + "\n" + text if draw(st.integers(0, 19)) == 0 else text
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.integers(0, len(text)))
         text = text[:place] + draw(texts) + text[place:]

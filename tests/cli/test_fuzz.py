@@ -28,8 +28,8 @@ MOST_LINES, MOST_LETTERS = 3, 2600
 WORD = re.compile(r"\w+")
 # What Python and the libraries below say of themselves, and not of what was typed.
 INTERNAL = re.compile(
-    r"Traceback|NoneType|DictConfig|ListConfig|AnyNode|object has no attribute|object is not|unhashable|not subscriptable"
-    r"|AssertionError|AttributeError|KeyError|IndexError|UnicodeEncodeError|RecursionError|0x[0-9a-f]{6,}|<class|dataclass"
+    r"Traceback|NoneType|DictConfig|ListConfig|AnyNode|object has no attribute|object is not|unhashable|<class"
+    r"|dataclass|AssertionError|AttributeError|KeyError|IndexError|UnicodeEncodeError|RecursionError|0x[0-9a-f]{6,}"
 )
 
 
@@ -76,7 +76,7 @@ def unmeasured() -> Iterator[None]:
         patched.setenv("XDG_CACHE_HOME", caches)
         patched.setattr("ablate.plan.calibration.measure", lambda *given: Speed(0.01, 0.001, 0.01))
         patched.setattr("ablate.plan.times.others_busy", lambda *given: nullcontext())
-        numerics = {"precision": "fp32", "channels_last": True, "compile": "none", "because": "as it was"}
+        numerics = {"precision": "fp32", "channels_last": True, "compile": "none", "text": "as it was"}
         patched.setattr("ablate.tuning.settle._search", lambda *given: numerics)
         yield
 
@@ -103,6 +103,15 @@ def outcome(given: Input, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
+def is_named(given: Input, said: str) -> bool:
+    """Whether a line has a name or a value of the input in it, or quotes a word of the command line as it is."""
+    words = set(WORD.findall(said))
+    # A long one may be cut, and what does not print is told by its number.
+    return any(word in words or (len(word) > 40 and word[:40] in said) for word in given.vocabulary) or any(
+        f"'{word}'" in said or "U+" in said for word in given.words
+    )
+
+
 def faults(given: Input, code: int, out: str, err: str) -> list[str]:
     """What is wrong with how `plan` ended."""
     found = []
@@ -115,8 +124,7 @@ def faults(given: Input, code: int, out: str, err: str) -> list[str]:
         found += [f"speaks of {internal[0]}"] if internal else []
         found += [] if 1 <= err.count("\n") <= MOST_LINES else [f"{err.count(chr(10))} lines"]
         found += [] if len(err) <= MOST_LETTERS else [f"{len(err)} letters"]
-        is_named = given.vocabulary & set(WORD.findall(said)) or any(f"'{word}'" in said for word in given.words)
-        found += [] if is_named or "U+" in said else ["names nothing of it"]
+        found += [] if is_named(given, said) else ["names nothing of it"]
     else:
         found.append(f"exit code {code}")
     found += ["a traceback"] if "Traceback" in out + err else []

@@ -155,18 +155,18 @@ class Mine({base}):
 @pytest.mark.parametrize(
     ("base", "slots", "said"),
     [
-        ("Engine", "def slots(self): return []", "asking the engine for its slots fails: TypeError: "),
+        ("Engine", "def slots(self): return []", "asking the engine for its slots fails: "),
         (
             "Engine",
             "def slots(self, jobs, threads=1): return None",
-            "asking the engine for its slots fails: TypeError: ",
+            "asking the engine for its slots fails: ",
         ),
         ("Engine", "def slots(self, jobs, threads=1): return [3]", "gives a int, which is no ablate.Slot"),
         ("object", "", "engine 'mine' makes a Mine, which is no ablate.Engine"),
         (
             "Engine",
             "def __init__(self): 1 / 0\n    def slots(self): pass",
-            "building the engine fails: ZeroDivisionError",
+            "building the engine fails: ",
         ),
     ],
     ids=["takes nothing", "no list", "no slots", "no engine", "cannot be built"],
