@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -11,8 +12,9 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import MarkedYAMLError, YAMLError
 
 from ablate.errors import InputError, unknown, unknown_key
-from ablate.registry.kinds import kind_of_key
+from ablate.registry.kinds import FILE_GROUPS, kind_of_key
 from ablate.registry.registration import entries
+from ablate.system.paths import conf_dir
 
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
@@ -92,13 +94,20 @@ def as_input_error(error: Exception) -> InputError:
         return unknown(group, name, (one.removesuffix(".yaml") for one in names))
     # `config` is the root that all overrides are merged into, on the schema: there the mistake was typed.
     file = re.match(r"In '([^']+)': ", text)
-    place = f"conf/{file[1]}.yaml: " if file and file[1] not in ("config", "ablate_schema") else ""
+    # Nor does a plugin's schema have a file, which Hydra names in the same way.
+    place = (
+        f"conf/{file[1]}.yaml: " if file and file[1] not in ("config", "ablate_schema") and _is_file(file[1]) else ""
+    )
     # Hydra puts OmegaConf's error behind one of its own, whose text speaks of merging and of nodes.
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     if isinstance(detail, OmegaConfBaseException):
         override = re.search(r"(?:Error merging override |To append to your config use \+)(.*)", text)
         return InputError(place + _complaint(detail, file[1] if file else "", override[1] if override else ""))
     return InputError(place + _in_plain_words(text[file.end() if file else 0 :], OVERRIDES))
+
+
+def _is_file(name: str) -> bool:
+    return any((folder / f"{name}.yaml").exists() for folder in (conf_dir(), Path("conf")))
 
 
 def _unreadable(override: str, text: str) -> str:
@@ -162,6 +171,8 @@ def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
     """What lets a key that is not there stand all the same; empty where its parent has keys of its own only."""
     if error.key == file.split("/")[0]:
         return "the file needs '# @package _global_' as its first line"
+    if error.key in FILE_GROUPS and file:  # what its file chooses stands in the wrong place, too
+        return f"the file in conf/{error.key} needs '# @package _global_' as its first line"
     kind = kind_of_key(str(error.full_key).partition(".")[0])
     if kind and kind.several and str(error.full_key).count(".") == 1:
         if any(one.name == error.key for one in entries(kind.name)):

@@ -107,7 +107,7 @@ def of_study(draw: st.DrawFn) -> str:
             f"study.arms.{arm}.{draw(st.sampled_from(['overrides', 'baseline', 'match', 'knob', 'changes']))}={value}",
             f"study.grid.{factor}=[{value},{draw(values())}]", f"study.grid.{factor}={value}",
             f"study.zip.{factor}=[{value}]", f"study.exclude=[{{arm:{arm},{factor}:{value}}}]",
-            f"study.seeds={value}", f"study.seeds.looks=[{value}]", f"study.name={value}", f"study.keep={value}",
+            f"study.seeds={value}", f"+study.seeds.start={value}", f"study.name={value}", f"study.keep={value}",
             f"study.claims=[{{id:c,contrast:{{{arm}:1,post:-1}},expect:positive,margin:{value}}}]",
             f"study.claims.0.margin={value}", f"study.scales.tiny.seeds={value}", f"study.baseline={arm}",
             f"study.leave_one_out.{arm}=[{choice}]", f"study.add_one_in={{{arm}:{value}}}",
@@ -159,10 +159,10 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
         [],
         ["order=pre"],
         ["shortcut=none"],
-        ["norm=group"],
+        ["norm=layer"],
         ["act=gelu", "order=pre"],
         ["depth=14"],
-        ["exp=mine"],
+        ["optim.lr=0.2"],
     ]
     arms: dict[str, Any] = {name: draw(st.sampled_from(chosen)) for name in names}
     forms = [
@@ -196,7 +196,7 @@ def sections(draw: st.DrawFn) -> dict[str, Any]:
         "grid": {name: factors[name] for name in varied if name not in zipped},
         "zip": {name: factors[name] for name in zipped},
         "exclude": [draw(st.sampled_from([{"arm": names[0]}, {"depth": 8}, {"arm": names[-1], "depth": 14}]))],
-        "seeds": draw(st.sampled_from([1, 2, [0, 3], {"looks": [1, 2]}, {"looks": [2]}, None, "2"])),
+        "seeds": draw(st.sampled_from([1, 2, [0, 3], {"start": 2, "step": 2, "most": 6}, {"start": 2}, None, "2"])),
         "baseline": draw(st.sampled_from(names)), "leave_one_out": part, "add_one_in": part,
         "keep": draw(st.sampled_from(["weights", ["weights"], []])), "strict": True, "question": "why?",
         "scales": {"tiny": {"seeds": 1, "overrides": ["trainer.epochs=1"], "claims": {"c": {"margin": 0.2}}}},
@@ -239,7 +239,7 @@ def study_files(draw: st.DrawFn) -> bytes:
         return draw(
             st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
         )
-    content: Any = {"study": draw(sections())}
+    content: Any = {"depth": 8, "width": 0.25, "study": draw(sections())}
     for key in draw(st.lists(st.sampled_from(["depth", "defaults", "norm", "trainer", "data", "scale"]), max_size=2)):
         some: Any = {
             "depth": 8,

@@ -43,7 +43,8 @@ class Input:
 
     @property
     def arguments(self) -> list[str]:
-        return ["plan", *SMALL, *(["+exp=mine"] if self.study is not None else []), *self.words]
+        # A study's file has its sizes: typed, they would stand against what its arms set.
+        return ["plan", *(SMALL if self.study is None else ["+exp=mine"]), *self.words]
 
     @property
     def vocabulary(self) -> set[str]:

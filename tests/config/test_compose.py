@@ -196,6 +196,13 @@ def test_a_file_without_its_package_line_says_so(text: str, refused: Plan) -> No
     assert error.endswith("the file needs '# @package _global_' as its first line")
 
 
+def test_without_its_package_line_no_file_of_a_plugin_is_named_that_there_is_not(refused: Plan) -> None:
+    write("conf/exp/mine.yaml", "defaults: [{/norm: group}]\n")
+    error = refused("+exp=mine")
+    assert error.startswith("unknown key 'exp'")
+    assert error.endswith("the file in conf/exp needs '# @package _global_' as its first line")
+
+
 def test_a_local_config_may_not_take_the_name_of_a_built_in_one(refused: Plan) -> None:
     file = exp("study: {}", "degradation")
     assert refused("depth=8") == f"{file} has the name of the built-in config exp/degradation.yaml; rename it"
