@@ -191,8 +191,8 @@ def settings_of(group: str, name: str, above: Sequence[str] = ()) -> dict[str, A
     for default in content.pop("defaults", []):
         if isinstance(default, Mapping):
             settings |= {str(key).removeprefix("override ").lstrip("/"): value for key, value in default.items()}
-        elif "${" in default or default.startswith("optional "):
-            continue  # Hydra finds what it stands for, or that there is none
+        elif "${" in default:
+            continue  # Hydra finds what it stands for
         elif default.startswith("/"):
             other, _, chosen = default.strip("/").rpartition("/")
             settings[other] = chosen

@@ -6,6 +6,7 @@ All of them are read here, for Hydra, too: a file of the user's is looked at bef
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ablate.system.text import bounded
 
 MOST_BYTES = 2**20  # of one file: the largest that is built in has four thousand
 MOST_VALUES = 10**4  # of one file, aliases written out: Hydra copies each of them several times
+CHOICE = re.compile(r"(?:(?:override|optional) )*/?\w+(?![\w ])")  # how the name of a choice begins
 SHOWN = 60  # characters of a content that is shown because it is none
 HEADER = 512  # characters in which Hydra looks for the package line
 
@@ -123,8 +125,8 @@ def _mapping(file: Path, content: Any) -> dict[Any, Any]:
         raise InputError(f"{file} holds {bounded(repr(content), SHOWN)}, and no keys with values (key: value)")
     defaults = content.get("defaults", [])
     for one in defaults if isinstance(defaults, list) else [defaults]:
-        is_choice = isinstance(one, dict) and len(one) == 1 and all(isinstance(key, str) for key in one)
-        if not isinstance(defaults, list) or not (is_choice or (isinstance(one, str) and one)):
+        name = next(iter(one)) if isinstance(one, dict) and len(one) == 1 else one
+        if not isinstance(defaults, list) or not (isinstance(name, str) and CHOICE.match(name)):
             said = bounded(repr(one), SHOWN)
             raise InputError(f"{file}: defaults holds {said}; it is a list of names and choices, such as [/order: pre]")
     return content

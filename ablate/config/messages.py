@@ -21,6 +21,7 @@ TYPES = {
     r"Key (.*) \(\w+\) is incompatible with \(str\)": r"a name that reads as a number needs quotes: '\1'",
     r"field '.*' is not Optional|Incompatible value 'None' for field of type '\w+'": "cannot be null",
     r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
+    r"Merge error: ([a-z]+)_(\S+) is not a subclass of \1_(\S+)\. value: \{.*": r"\1 is chosen twice: \3 and \2",
     r".*not a subclass of .*value: \{.*": "can only be set in a study's file",
     r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
         r"a file chooses \1 by `defaults: [override /\1: \2]`"

@@ -179,7 +179,8 @@ def test_the_traceback_is_shown_where_asked(
         ("depth: {}", "conf/exp/mine.yaml: depth: must be a number, and neither a list nor a mapping"),
         ("study: {scales: {tiny: x}}", "conf/exp/mine.yaml: study.scales.tiny: Scale has keys of its own"),
         ("trainer: 5", "conf/exp/mine.yaml: Trainer has keys of its own; set one of those"),
-        ("defaults: [optional x]", "there is no exp 'x'"),
+        ("defaults: [{/exp: [x]}]", "there is no exp 'x'"),
+        ("defaults: [{/act: [gelu, elu]}]", "act is chosen twice: "),
         ("depth: ${nowhere}", "depth: Interpolation key 'nowhere' not found"),
     ],
 )
