@@ -19,13 +19,17 @@ from hypothesis import strategies as st
 from ablate import registry
 from ablate.__main__ import main
 from ablate.plan.calibration import Speed
-from tests.cli.generated import SMALL, command_lines, study_files
+from tests.cli.generated import SMALL, command_lines, study_files, words
 from tests.cli.generated_plugins import plugin_files
 
 EXAMPLES = int(os.environ.get("ABLATE_FUZZ_EXAMPLES", "200"))
 SAME = "ABLATE_FUZZ_EXAMPLES" not in os.environ  # in CI the same ones each time
 MOST_LINES, MOST_LETTERS = 3, 2600
 WORD = re.compile(r"\w+")
+# Words of any message, which name nothing even where an arm or a key is called so.
+PROSE = frozenset(
+    words("a an and as at b be by can file in is it key list mapping must name no none not of set study to")
+)
 # What Python and the libraries below say of themselves, and not of what was typed.
 INTERNAL = re.compile(
     r"Traceback|NoneType|DictConfig|ListConfig|AnyNode|object has no attribute|object is not|unhashable|<class"
@@ -106,11 +110,13 @@ def outcome(given: Input, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, 
 
 def is_named(given: Input, said: str) -> bool:
     """Whether a line has a name or a value of the input in it, or quotes a word of the command line as it is."""
-    words = set(WORD.findall(said))
-    # A long one may be cut, and what does not print is told by its number.
-    return any(word in words or (len(word) > 40 and word[:40] in said) for word in given.vocabulary) or any(
-        f"'{word}'" in said or "U+" in said for word in given.words
-    )
+    told = set(WORD.findall(said)) - PROSE
+    for word in given.vocabulary:
+        # A long one may be cut.
+        if word in told or f"'{word}'" in said or f".{word}" in said or (len(word) > 40 and word[:40] in said):
+            return True
+    # What does not print is told by its number.
+    return any(f"'{word}'" in said or "U+" in said for word in given.words)
 
 
 def faults(given: Input, code: int, out: str, err: str) -> list[str]:
