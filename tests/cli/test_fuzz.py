@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ablate import registry
 from ablate.__main__ import main
 from ablate.plan.calibration import Speed
+from ablate.system.text import printable
 from tests.cli.generated import SMALL, command_lines, study_files, words
 from tests.cli.generated_plugins import plugin_files
 
@@ -116,7 +117,7 @@ def is_named(given: Input, said: str) -> bool:
         if word in told or f"'{word}'" in said or f".{word}" in said or (len(word) > 40 and word[:40] in said):
             return True
     # What does not print is told by its number.
-    return any(f"'{word}'" in said or "U+" in said for word in given.words)
+    return any(f"'{printable(word)}'" in said or "U+" in said for word in given.words)
 
 
 def faults(given: Input, code: int, out: str, err: str) -> list[str]:
