@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import field, fields, is_dataclass, make_dataclass
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -42,10 +44,12 @@ from ablate.errors import InputError, unknown, unknown_key
 from ablate.registry.discovery import discover
 from ablate.registry.kinds import Kind, kind_of_key
 from ablate.system.paths import conf_dir
+from ablate.system.text import bounded
 
 HYDRA_VERSION_BASE = "1.3"
 RERUN = ("none", "stale")
 BOUNDS = bounds()
+SHOWN = 60  # characters of a name that is too long
 NONE = "none"  # the choice of no plugin, for kinds of several
 
 
@@ -110,8 +114,20 @@ def compose_in_context(overrides: Sequence[str]) -> DictConfig:
     except InputError as error:
         raise named_with_file(error, [override.key for override in parse(overrides)]) from error
     except (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError, ValueError) as error:
-        raise as_input_error(error) from error
+        chosen = _chosen_by_interpolation(overrides) if "nterpolation" in str(error) else ""
+        raise InputError(f"{chosen}{as_input_error(error)}") from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = Path(str(error.filename)).stem  # Hydra looks for a file of each key and of each choice
+        raise InputError(f"{bounded(name, SHOWN)} is too long: no file can have that name") from error
     return config
+
+
+def _chosen_by_interpolation(overrides: Sequence[str]) -> str:
+    """The choices that were typed as interpolations, to stand before an error about one, where Hydra names no key."""
+    chosen = [text for text in overrides if "${" in text and is_group(text.partition("=")[0].lstrip("+"))]
+    return f"{', '.join(chosen)}: " if chosen else ""
 
 
 def with_values(config: DictConfig, values: Mapping[str, Any]) -> DictConfig:
@@ -153,22 +169,35 @@ def is_group(key: str) -> bool:
     return kind_of_key(key) is not None or bool(config_names(key))
 
 
-def settings_of(group: str, name: str) -> dict[str, Any]:
+def settings_of(group: str, name: str, above: Sequence[str] = ()) -> dict[str, Any]:
     """What a file of a config group sets, by itself or through the files it builds on: key or group -> value.
 
+    Args:
+        group: of the file.
+        name: of the file.
+        above: files of the group that build on this one.
+
     Raises:
-        InputError: there is no such file, or it is broken YAML.
+        InputError: there is no such file, it is broken YAML, or it builds on itself; names the file that asks for it.
     """
     files = config_names(group)
     if name not in files:
-        raise unknown(group, name, files)
+        error = unknown(group, name, files)
+        raise InputError(f"{files[above[-1]]}: {error}") if above else error
+    if name in above:
+        raise InputError(f"{files[name]} builds on itself: {' -> '.join([*above, name])}; look at its defaults")
     content = read_config(files[name])
     settings: dict[str, Any] = {}
     for default in content.pop("defaults", []):
         if isinstance(default, Mapping):
             settings |= {str(key).removeprefix("override ").lstrip("/"): value for key, value in default.items()}
+        elif "${" in default:
+            continue  # Hydra finds what it stands for
+        elif default.startswith("/"):
+            other, _, chosen = default.strip("/").rpartition("/")
+            settings[other] = chosen
         elif default != "_self_":
-            settings |= settings_of(group, default)
+            settings |= settings_of(group, default.partition("@")[0], [*above, name])
     return settings | leaves(content)
 
 

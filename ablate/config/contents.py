@@ -21,7 +21,7 @@ import platformdirs
 
 from ablate import registry
 from ablate.errors import InputError
-from ablate.registry.blame import blaming
+from ablate.registry.blame import blaming, named
 from ablate.registry.kinds import KINDS
 from ablate.system.files import write_text
 
@@ -113,15 +113,30 @@ def _pointed_to(config: Mapping[str, Any]) -> Iterator[tuple[str, list[Path] | s
             if entry.says_what_it_reads:
                 plugin: Any = entry.factory
                 with blaming(config, "asking what it reads"):
-                    what = plugin.reads(**_options(entry, node))
+                    what = _read_by(entry, plugin.reads(**_options(entry, node)))
                 if what != []:
-                    paths = what if what is None or isinstance(what, str) else [Path(path) for path in what]
-                    yield f"{place}.content", paths, entry.published
+                    yield f"{place}.content", what, entry.published
                 continue
             for parameter in entry.parameters:
                 value = node.get(parameter.name)
                 if parameter.is_path and value is not None and parameter.name not in entry.incidental:
                     yield f"{place}.{parameter.name}", [Path(value).expanduser()], {}
+
+
+def _read_by(entry: registry.Entry, said: Any) -> list[Path] | str | None:
+    """What a plugin says that it reads.
+
+    Raises:
+        InputError: it is nothing of that kind; names the plugin and its file.
+    """
+    if said is None or isinstance(said, str):
+        return said
+    if isinstance(said, list | tuple) and all(isinstance(one, str | Path) for one in said):
+        return [Path(one) for one in said]
+    raise InputError(
+        f"reads() of {named(entry)} gives a {type(said).__name__}: it must give a list of paths, a text that stands "
+        "for what is read, or None where that is not here"
+    )
 
 
 def _options(entry: registry.Entry, node: Mapping[str, Any]) -> dict[str, Any]:

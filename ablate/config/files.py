@@ -6,6 +6,7 @@ All of them are read here, for Hydra, too: a file of the user's is looked at bef
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,20 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 from omegaconf._utils import get_yaml_loader
+from omegaconf.errors import OmegaConfBaseException
 
 from ablate import registry
-from ablate.config.messages import broken_yaml
+from ablate.config.messages import as_input_error, broken_yaml
 from ablate.errors import InputError
 from ablate.registry.kinds import kind_of_key
 from ablate.system.paths import conf_dir
 from ablate.system.reading import parse_yaml, read_text
+from ablate.system.text import bounded
 
 MOST_BYTES = 2**20  # of one file: the largest that is built in has four thousand
 MOST_VALUES = 10**4  # of one file, aliases written out: Hydra copies each of them several times
+CHOICE = re.compile(r"(?:(?:override|optional) )*/?\w+(?![\w ])")  # how the name of a choice begins
+SHOWN = 60  # characters of a content that is shown because it is none
 HEADER = 512  # characters in which Hydra looks for the package line
 
 
@@ -43,9 +48,12 @@ class CheckedFiles(FileConfigSource):
             header = ConfigSource._get_header_dict(text[:HEADER])
         except ValueError as error:
             raise InputError(f"{file}: {error}; the first line is '# @package _global_'") from error
-        content = _parsed(file, text)
+        content = _mapping(file, _parsed(file, text))
         _read[file] = _placed(content, header.get("package"), config_path)
-        config = OmegaConf.create({} if content is None else content)
+        try:
+            config = OmegaConf.create(content)
+        except OmegaConfBaseException as error:  # of a key that is none
+            raise InputError(f"{file}: {as_input_error(error)}") from error
         return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", config, header)
 
     def is_config(self, config_path: str) -> bool:
@@ -98,11 +106,30 @@ def read_config(file: Path) -> dict[str, Any]:
     """The content of a config file, as it stands there.
 
     Raises:
-        InputError: it cannot be read, is broken YAML (names the line), or is larger or deeper than any config.
+        InputError: it cannot be read, is broken YAML (names the line), holds no keys, or is larger or deeper than any
+            config.
     """
     # By YAML alone, without composing: what is asked is what this one file sets.
-    content = _parsed(file, read_text(file, MOST_BYTES))
-    return content if isinstance(content, dict) else {}
+    return _mapping(file, _parsed(file, read_text(file, MOST_BYTES)))
+
+
+def _mapping(file: Path, content: Any) -> dict[Any, Any]:
+    """The content of a file, which has keys; none at all where it is empty.
+
+    Raises:
+        InputError: it is something else, or its `defaults` are no list of names and choices.
+    """
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{file} holds {bounded(repr(content), SHOWN)}, and no keys with values (key: value)")
+    defaults = content.get("defaults", [])
+    for one in defaults if isinstance(defaults, list) else [defaults]:
+        name = next(iter(one)) if isinstance(one, dict) and len(one) == 1 else one
+        if not isinstance(defaults, list) or not (isinstance(name, str) and CHOICE.match(name)):
+            said = bounded(repr(one), SHOWN)
+            raise InputError(f"{file}: defaults holds {said}; it is a list of names and choices, such as [/order: pre]")
+    return content
 
 
 def _parsed(file: Path, text: str) -> Any:

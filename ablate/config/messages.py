@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -11,14 +12,16 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import MarkedYAMLError, YAMLError
 
 from ablate.errors import InputError, unknown, unknown_key
-from ablate.registry.kinds import kind_of_key
+from ablate.registry.kinds import FILE_GROUPS, kind_of_key
 from ablate.registry.registration import entries
+from ablate.system.paths import conf_dir
 
 # What OmegaConf says of a value of the wrong type, and what it means.
 TYPES = {
     r"Key (.*) \(\w+\) is incompatible with \(str\)": r"a name that reads as a number needs quotes: '\1'",
-    r"field '.*' is not Optional": "cannot be null",
+    r"field '.*' is not Optional|Incompatible value 'None' for field of type '\w+'": "cannot be null",
     r".*not a ListConfig, list or tuple.*|.* with type hint 'typing.List.*": "must be a list, such as [a,b]",
+    r"Merge error: ([a-z]+)_(\S+) is not a subclass of \1_(\S+)\. value: \{.*": r"\1 is chosen twice: \3 and \2",
     r".*not a subclass of .*value: \{.*": "can only be set in a study's file",
     r"Merge error: \w+ is not a subclass of ([a-z]+)_\S+ value: (.*)": (
         r"a file chooses \1 by `defaults: [override /\1: \2]`"
@@ -30,10 +33,21 @@ TYPES = {
     r"Invalid type assigned: \w+ is not a subclass of Claim\. .*": (
         "a claim has an id, metric, contrast, expect and margin; write claims in a study's file"
     ),
-    r".* is not a subclass of (\w+)Schema\b.*": r"\1 has keys of its own; set one of those",
+    r".* is not a subclass of (\w+?)(?:Schema|Changes)?\b(?:[. ].*)?": r"\1 has keys of its own; set one of those",
     r"Config group override must be a string or a list\. Got .*": (
         "a group is chosen by a name; where it is not to be chosen (null), leave it out"
     ),
+    r"Value '.*' of type '(?:ListConfig|DictConfig|list|dict)' could not be converted to (?:Integer|Float)": (
+        "must be a number, and neither a list nor a mapping"
+    ),
+    r"Value '.*' is not a valid bool \(type (?:ListConfig|DictConfig|list|dict)\)": "must be true or false",
+    r"Cannot convert '(?:ListConfig|DictConfig|list|dict)' to string: .*": (
+        "must be text, and neither a list nor a mapping"
+    ),
+    r"Config group override deletion value must be a string : .*input_line='(.*)', config_loader.*": (
+        r"'\1': a choice is taken away by its name"
+    ),
+    r"Incompatible key type 'NoneType'": "a key is null; give it a name, or write it in quotes",
     r"'DictConfig' is incompatible with type hint '<class 'str'>'": "must be a list of texts, such as [order=pre]",
 }
 # What Hydra says of an override that does not fit the config, and what to do.
@@ -48,6 +62,15 @@ OVERRIDES = {
     ),
     r"Could not delete from config. '([^']+)' does not exist.*": r"cannot delete '\1': it does not exist",
     r"Could not delete '([^']+)'\. No match in the defaults list": r"cannot delete '\1': none is chosen",
+    r"Defaults List interpolation is not supported in options list items": "a list of choices holds names alone",
+}
+# What Hydra says of an override that it cannot read, and what to do.
+UNREADABLE = {
+    r"Error parsing override '.*' \w+ while evaluating '.*': Unknown function '(\w+)' .*": (
+        r"there is no function \1(); text with brackets needs quotes"
+    ),
+    r"Error parsing override '.*' \w+ while evaluating '(.*)': (.*)": r"\1: \2",
+    r"Error parsing override '.*?' (.*)": r"\1",
 }
 
 
@@ -65,10 +88,17 @@ def as_input_error(error: Exception) -> InputError:
         return unknown(group or "config", name, _options(text))
     if isinstance(error, MissingConfigException) and (match := re.search(r"Could not load '([^']+)'", text)):
         group, _, name = match[1].rpartition("/")  # one of a list
-        return unknown(group, name, (one.removesuffix(".yaml") for one in ConfigStore.instance().list(group)))
-    # `config` is the root that all overrides are merged into: there the mistake was typed, and stands in no file.
+        try:
+            names = ConfigStore.instance().list(group)
+        except OSError:  # a group of files
+            return InputError(f"there is no {group} '{name}'")
+        return unknown(group, name, (one.removesuffix(".yaml") for one in names))
+    # `config` is the root that all overrides are merged into, on the schema: there the mistake was typed.
     file = re.match(r"In '([^']+)': ", text)
-    place = f"conf/{file[1]}.yaml: " if file and file[1] != "config" else ""
+    # Nor does a plugin's schema have a file, which Hydra names in the same way.
+    place = (
+        f"conf/{file[1]}.yaml: " if file and file[1] not in ("config", "ablate_schema") and _is_file(file[1]) else ""
+    )
     # Hydra puts OmegaConf's error behind one of its own, whose text speaks of merging and of nodes.
     detail = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error.__context__
     if isinstance(detail, OmegaConfBaseException):
@@ -77,12 +107,16 @@ def as_input_error(error: Exception) -> InputError:
     return InputError(place + _in_plain_words(text[file.end() if file else 0 :], OVERRIDES))
 
 
+def _is_file(name: str) -> bool:
+    return any((folder / f"{name}.yaml").exists() for folder in (conf_dir(), Path("conf")))
+
+
 def _unreadable(override: str, text: str) -> str:
     if "=" not in override:
         return "an override has the form key=value"
     quotes = "a value with other characters than letters, digits and /-+.$%*@?| needs quotes, such as key='\"a<b\"'"
     known = ("LexerNoViableAlt", "no viable alternative", "extraneous input", "mismatched input", "token recognition")
-    return quotes if any(words in text for words in known) else _in_plain_words(text, {})
+    return quotes if any(words in text for words in known) else _in_plain_words(text, UNREADABLE)
 
 
 def broken_yaml(error: YAMLError, file: str = "") -> InputError:
@@ -138,6 +172,8 @@ def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:
     """What lets a key that is not there stand all the same; empty where its parent has keys of its own only."""
     if error.key == file.split("/")[0]:
         return "the file needs '# @package _global_' as its first line"
+    if error.key in FILE_GROUPS and file:  # what its file chooses stands in the wrong place, too
+        return f"the file in conf/{error.key} needs '# @package _global_' as its first line"
     kind = kind_of_key(str(error.full_key).partition(".")[0])
     if kind and kind.several and str(error.full_key).count(".") == 1:
         if any(one.name == error.key for one in entries(kind.name)):

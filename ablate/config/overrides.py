@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Glob, Override, QuotedString, Sweep
 from hydra.errors import HydraException
 
 from ablate.config.home import quote_home
@@ -118,6 +118,8 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
     if override.is_sweep_override():
         raise InputError(f"'{text}' names several values: sweep over them with -m, or write a list as [a,b]")
     value = _value(override)
+    if _has_sweep(value):
+        raise InputError(f"'{text}' names several values inside of one: write a list as [a,b]")
     # What deletes a key has no value that could name a plugin.
     if not override.is_delete():
         _check_choice(text, key, value)
@@ -128,7 +130,8 @@ def _parse(parser: OverridesParser, text: str) -> Typed:
 def _check_choice(text: str, key: str, value: Any) -> None:
     kind = kind_of_key(key)
     is_named = isinstance(value, str) or ((kind or key == "trainer") and isinstance(value, dict))
-    is_named = is_named or bool(kind and kind.several and isinstance(value, list))
+    if kind and kind.several and isinstance(value, list):
+        is_named = all(isinstance(one, str | QuotedString) for one in value)
     is_none = value is None and (key == "arch" or bool(kind and kind.several))
     if (kind or key in FILE_GROUPS) and not is_named and not is_none:
         raise InputError(f"'{text}': {key} is chosen by a name; python -m ablate list {key} shows them")
@@ -145,6 +148,13 @@ def _depth(text: str) -> int:
 
 def _quoted(text: str) -> str:
     return text if text[:1] in ("'", '"') else '"' + text.replace('"', r"\"") + '"'
+
+
+def _has_sweep(value: Any) -> bool:
+    """Whether something in a list or a mapping is a sweep, such as `range(1,3)`."""
+    if isinstance(value, list | dict):
+        return any(map(_has_sweep, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Sweep | Glob)
 
 
 def _value(override: Override) -> Any:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import abc
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
+from ablate import registry
+from ablate.errors import InputError
+from ablate.registry.blame import blaming, blaming_one, named_by
 from ablate.system.text import printable
 
 
@@ -179,3 +183,29 @@ class Engine(abc.ABC):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and all(one.ending() is None for one in attempts):
             time.sleep(min(0.05, seconds))
+
+
+def build_engine(node: Mapping[str, Any]) -> Engine:
+    """The engine that a config node names; nothing is started.
+
+    Raises:
+        InputError: its options make no sense, it cannot be built, or what is built is none.
+    """
+    with blaming({"engine": node}, "building the engine"):
+        engine = registry.build("engine", node)
+    if not isinstance(engine, Engine):
+        raise InputError(f"engine '{node['name']}' makes a {type(engine).__name__}, which is no ablate.Engine")
+    return engine
+
+
+def slots_of(engine: Engine, jobs: int, threads: int = 1) -> list[Slot]:
+    """Where an engine would run this many jobs, of so many CPU threads each.
+
+    Raises:
+        InputError: its code fails, or gives something else; names the engine and its file.
+    """
+    with blaming_one(engine, "asking the engine for its slots"):
+        slots = list(engine.slots(jobs, threads))
+    if other := [one for one in slots if not isinstance(one, Slot)]:
+        raise InputError(f"slots() of {named_by(engine)} gives a {type(other[0]).__name__}, which is no ablate.Slot")
+    return slots

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ablate.config.contents import in_words
-from ablate.interfaces.engine import Slot
+from ablate.interfaces.engine import Slot, slots_of
 from ablate.network.profile import Profile
 from ablate.plan.disk import Disk, disk_of
 from ablate.plan.power import ClaimPower, claim_powers
@@ -114,7 +114,7 @@ def look_ahead(study: Study) -> Outlook:
     engine, networks, certificates = checked.engine, checked.profiles, checked.certificates
     left = [cell for cell in study.once if cell.id not in results] if study.trains else []
     look_at_data(left)
-    slots = engine.slots(len(left) or 1, study.threads)
+    slots = slots_of(engine, len(left) or 1, study.threads)
     timer = Timer(slots or [Slot("cpu", cores())], study.threads, measured.MeasuredCache(measured.cache_folder()))
     groups = _by_point(study.cells)
     known = {key: stored_seconds(cells, results) for key, cells in groups.items()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablate.errors import InputError
-from ablate.interfaces.engine import Engine
+from ablate.interfaces.engine import Engine, slots_of
 from ablate.network.profile import Profile
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def refuse_too_large(cells: Sequence[Cell], networks: Mapping[str, Profile], eng
     Raises:
         InputError: there is one; says what it takes and what there is.
     """
-    slots = engine.slots(1)
+    slots = slots_of(engine, 1)
     if not cells or not slots:
         return
     # By parameters alone: activations can be made smaller with the batch, and the weights are there whatever is set.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ablate import registry
 from ablate.cell.callbacks import build_callbacks
 from ablate.config.contents import contents_of
 from ablate.errors import InputError
-from ablate.interfaces.engine import Engine
+from ablate.interfaces.engine import Engine, build_engine
 from ablate.interfaces.tracker import Tracker
 from ablate.measure.asked import check_looking_on, needs_others
 from ablate.network.profile import Profile, profile
@@ -75,8 +75,7 @@ def engine_of(study: Study) -> Engine:
     Raises:
         InputError: its options make no sense, or it cannot be built.
     """
-    with blaming({"engine": study.engine}, "building the engine"):
-        return cast(Engine, registry.build("engine", study.engine))
+    return build_engine(study.engine)
 
 
 def trackers_of(study: Study) -> dict[str, Tracker]:

@@ -13,6 +13,7 @@ from ablate.errors import AblateError, InputError
 from ablate.registry.kinds import KINDS, Kind, passed
 from ablate.registry.registration import Entry, entry_of, lookup
 from ablate.system.paths import plugin_dir
+from ablate.system.text import in_words
 
 DECIDES_NUMBERS = False
 
@@ -40,6 +41,21 @@ def blaming(nodes: Mapping[str, Any], what: str) -> Iterator[None]:
         raise InputError(_account(error, entries, what)) from error
 
 
+@contextmanager
+def blaming_one(plugin: object, what: str) -> Iterator[None]:
+    """`blaming` for one plugin that was built.
+
+    Raises:
+        InputError: in place of any exception that is not one of ours.
+    """
+    try:
+        yield
+    except AblateError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what} fails: {in_words(error)} ({named_by(plugin)})") from error
+
+
 def named_by(plugin: object) -> str:
     """A plugin that was built by its kind, name and file; by its class where a function made it.
 
@@ -60,7 +76,7 @@ def _nodes(kind: Kind, nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _account(error: Exception, entries: list[Entry], what: str) -> str:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    said = in_words(error)
     place = _place(error, entries)
     text = f"{what} fails: {said}" + (f" ({named(place[0])} line {place[1]})" if place else "")
     # Where a part only breaks what is built around it, its own lines are not in the traceback.

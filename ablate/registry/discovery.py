@@ -18,6 +18,7 @@ from ablate.registry import cache as cache_of_plugins
 from ablate.registry.registration import add, entries
 from ablate.system.exits import PLUGINS, exit_in_words
 from ablate.system.paths import other_copy, plugin_dir
+from ablate.system.text import in_words
 
 DECIDES_NUMBERS = False
 
@@ -130,7 +131,7 @@ def _reason(error: BaseException, folder: Path | None = None) -> str:
     beyond = [place for place in places if place[0] != __file__ and "importlib" not in place[0]]
     # The innermost line may lie in a library that was called wrongly; the author needs the line that called it.
     inside = [place for place in beyond if folder and folder in Path(place[0]).parents]
-    message = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    message = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else in_words(error)
     if isinstance(error, SystemExit):
         message = f"it ends the process, by {exit_in_words(error)}"
     where = [f" ({Path(file).name} line {line})" for file, line in (inside or beyond)[-1:]]

@@ -20,6 +20,7 @@ from ablate.errors import InputError, unknown
 from ablate.registry.kinds import KINDS, declared_inside
 from ablate.registry.signatures import Parameter, asked_by, check_complete, options_of
 from ablate.system.exits import PLUGINS, exit_in_words
+from ablate.system.text import in_words
 
 __all__ = ["KINDS", "Entry", "Parameter", "build", "check_node", "entries", "isolated", "lookup", "register"]
 
@@ -80,11 +81,10 @@ class Entry:
             try:
                 importlib.import_module(self.module)
             except (Exception, SystemExit) as error:
-                said = f"{type(error).__name__}: {error}"
+                said = in_words(error)
                 if isinstance(error, SystemExit):
                     said = f"it ends the process, by {exit_in_words(error)}"
-                reason = " ".join(said.split())
-                raise InputError(f"plugin {self.file} does not import: {reason}") from error
+                raise InputError(f"plugin {self.file} does not import: {said}") from error
         return _made[self.kind, self.name, self.module]
 
     def schema(self) -> type:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ablate.config import contents
 from ablate.errors import CellsFailed, ClaimsNotSupported
-from ablate.interfaces.engine import CellPlace, Engine, Job, Listener
+from ablate.interfaces.engine import CellPlace, Engine, Job, Listener, slots_of
 from ablate.measure.asked import Asked, needs_others
 from ablate.network.profile import Profile
 from ablate.preflight.certificate import write_certificates
@@ -57,7 +57,7 @@ def run_study(study: Study, console: Console) -> None:
     if study.trains:
         check_data(candidates)
     if study.trains and candidates:
-        slots = checked.engine.slots(len(candidates), study.threads)
+        slots = slots_of(checked.engine, len(candidates), study.threads)
         for line in slow_precision((cell.config for cell in candidates), slots):
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     refuse_links(store.folder)
@@ -136,7 +136,7 @@ def _announce(study: Study, store: Store, engine: Engine, console: Console) -> N
     """Where no display is drawn, one line, since the next one may be hours away."""
     left = len(open_cells(study, store)) if study.trains else 0
     if left:
-        slots = len(engine.slots(left, study.threads))
+        slots = len(slots_of(engine, left, study.threads))
         where = f", {slots} slot{'' if slots == 1 else 's'}" if slots else ""
         total = len(study.once)
         text = f"{study.name}: {total} cell{'' if total == 1 else 's'}, {total - left} stored already{where}"

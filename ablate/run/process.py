@@ -25,7 +25,7 @@ from ablate.system.exits import ended_by_plugin, guard_exit
 from ablate.system.files import read_yaml, sweep
 from ablate.system.locks import Busy, locked
 from ablate.system.processes import keep_freed_memory
-from ablate.system.text import REASON, bounded
+from ablate.system.text import REASON, bounded, in_words
 
 LOCK_PATIENCE_S = 1.0  # other studies hold a lock for an instant to see whether it is free
 
@@ -121,7 +121,7 @@ def _attempt(cell: CellPlace, job: Job, slot: Slot) -> Ending:
             _say(line)
             return Ending.FAILED
         traceback.print_exc()
-        if len(text := f"{type(error).__name__}: {error}") > REASON:
+        if len(text := in_words(error)) > REASON:
             print(bounded(text), file=sys.stderr)  # the end of the log, and of the reason, is where it begins, too
         return Ending.OUT_OF_MEMORY if _is_out_of_memory(error) else Ending.FAILED
 
@@ -137,7 +137,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     import torch
 
     signs = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in in_words(error) for sign in signs)
 
 
 def is_taken(job: Job) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from ablate.errors import InputError
+from ablate.system.text import in_words
 
 DECIDES_NUMBERS = False
 
@@ -52,8 +53,8 @@ def ends_told() -> Iterator[None]:
     """
     try:
         yield
-    except (SystemExit, KeyboardInterrupt) as error:
-        if line := ended_by_plugin(error):
+    except BaseException as error:
+        if not isinstance(error, Exception) and (line := ended_by_plugin(error)):
             raise InputError(line) from error
         raise
 
@@ -79,7 +80,7 @@ def exit_in_words(error: BaseException) -> str:
     """What was called or raised, as a plugin has it."""
     if isinstance(error, Ended):
         return str(error)
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    return in_words(error)
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, int, str]]:

@@ -19,6 +19,15 @@ def printable(text: str) -> str:
     return ACTS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def in_words(error: BaseException) -> str:
+    """An exception as its type and what it says, in one line; that may be code of others, which fails itself."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception as another:
+        said = f"(its text cannot be told: {type(another).__name__})"
+    return f"{type(error).__name__}: {said}".rstrip(": ")
+
+
 def bounded(text: str, length: int = REASON) -> str:
     """The text with its middle left out where it is longer, and how much that was.
 

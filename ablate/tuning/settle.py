@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ablate import registry
 from ablate.config.identity import decisive
 from ablate.errors import InputError
-from ablate.interfaces.engine import Engine, Slot
+from ablate.interfaces.engine import Slot, build_engine, slots_of
 from ablate.network.profile import profile
 from ablate.system.processes import start_process
 from ablate.system.waiting import Hangs, answer_of
@@ -61,8 +61,7 @@ def with_choice(config: Config, choice: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measured(config: Config, wanted: Sequence[str], cells: int, *, eager: bool = False) -> dict[str, Any]:
-    engine: Engine = registry.build("engine", config["engine"])
-    slots = engine.slots(cells, int(config["trainer"]["threads"]))
+    slots = slots_of(build_engine(config["engine"]), cells, int(config["trainer"]["threads"]))
     if not slots:
         raise InputError(
             f"trainer=auto measures where the cells run, and engine={config['engine']['name']} does not know that "

@@ -88,6 +88,22 @@ def exp(text: str, name: str = "mine") -> Path:
         (["rerun=sometimes"], "unknown value of rerun 'sometimes'; known: none, stale"),
         (["seed=0,1"], "'seed=0,1' names several values: sweep over them with -m, or write a list as [a,b]"),
         (["depth=${nowhere}"], "depth: Interpolation key 'nowhere' not found"),
+        (["tracker=${nowhere}"], "tracker=${nowhere}: Interpolation key 'nowhere' not found"),
+        (["probes=[${seed}]"], "probes=[${seed}]: a list of choices holds names alone"),
+        (["tracker=[null,null]"], "'tracker=[null,null]': tracker is chosen by a name"),
+        (["measurements=[0.1]"], "'measurements=[0.1]': measurements is chosen by a name"),
+        ([f"{'x' * 300}=1"], f"{'x' * 30} ... "),
+        ([f"act={'x' * 300}"], f"unknown act '{'x' * 300}'"),
+        (["~act=0"], "'~act=0': a choice is taken away by its name"),
+        (
+            ["width=json(1)"],
+            "cannot read 'width=json(1)': there is no function json(); text with brackets",
+        ),
+        (["width=int(a)"], "cannot read 'width=int(a)': int(a): invalid literal"),
+        (["study.arms={a:range(1,3)}"], "'study.arms={a:range(1,3)}' names several values inside of one"),
+        (["study.name=[a]"], "study.name=[a]: must be text, and neither a list nor a mapping"),
+        (["+width=[1]"], "+width=[1]: must be a number, and neither a list nor a mapping"),
+        (["study.strict={a:1}"], "study.strict={a:1}: must be true or false"),
         (["runs=${oc.env:NO_SUCH_VARIABLE}"], "runs: ${oc.env:NO_SUCH_VARIABLE} asks for the environment"),
         (["shortcut=projection", "shortcut.norm=${nowhere}"], "Interpolation key 'nowhere' not found"),
         (["+depth=3"], "depth exists already; set it without the plus"),
@@ -158,7 +174,13 @@ def test_the_traceback_is_shown_where_asked(
             "shortcut: {name: none}",
             "conf/exp/mine.yaml: shortcut.name=none: choose it as shortcut=none, in a file by `defaults: [override ",
         ),
+        ("study: {name: []}", "conf/exp/mine.yaml: study.name: must be text, and neither a list nor a mapping"),
+        ("study: {name: null}", "conf/exp/mine.yaml: study.name: cannot be null"),
+        ("depth: {}", "conf/exp/mine.yaml: depth: must be a number, and neither a list nor a mapping"),
+        ("study: {scales: {tiny: x}}", "conf/exp/mine.yaml: study.scales.tiny: Scale has keys of its own"),
         ("trainer: 5", "conf/exp/mine.yaml: Trainer has keys of its own; set one of those"),
+        ("defaults: [{/exp: [x]}]", "there is no exp 'x'"),
+        ("defaults: [{/act: [gelu, elu]}]", "act is chosen twice: "),
         ("depth: ${nowhere}", "depth: Interpolation key 'nowhere' not found"),
     ],
 )
@@ -167,12 +189,19 @@ def test_a_mistake_in_a_file_names_the_file(text: str, line: str, refused: Plan)
     assert refused("+exp=mine").startswith(line.format(file=file))
 
 
-@pytest.mark.parametrize("text", ["", "hello", "- a", "study: {name: x}"])
+@pytest.mark.parametrize("text", ["", "study: {name: x}"])
 def test_a_file_without_its_package_line_says_so(text: str, refused: Plan) -> None:
     write("conf/exp/mine.yaml", text)
     error = refused("+exp=mine")
     assert error.startswith("conf/exp/mine.yaml: unknown key 'exp'")
     assert error.endswith("the file needs '# @package _global_' as its first line")
+
+
+def test_without_its_package_line_no_file_of_a_plugin_is_named_that_there_is_not(refused: Plan) -> None:
+    write("conf/exp/mine.yaml", "defaults: [{/norm: group}]\n")
+    error = refused("+exp=mine")
+    assert error.startswith("unknown key 'exp'")
+    assert error.endswith("the file in conf/exp needs '# @package _global_' as its first line")
 
 
 def test_a_local_config_may_not_take_the_name_of_a_built_in_one(refused: Plan) -> None:

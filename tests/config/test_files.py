@@ -49,6 +49,31 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | str, reason: str, 
     assert line.startswith(f"{file}{'' if reason.startswith(':') else ' '}{reason}")
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("hello\n", "holds 'hello', and no keys with values (key: value)"),
+        ("- a\n- b\n", "holds ['a', 'b'], and no keys"),
+        ("3\n", "holds 3, and no keys"),
+        ('"a\\x95"\n', "holds 'a\\x95', and no keys"),
+        ("defaults: order\n", ": defaults holds 'order'; it is a list of names and choices, such as [/order: pre]"),
+        ("defaults: [[]]\n", ": defaults holds []; it is a list"),
+        ("defaults: [{/order: pre, /act: gelu}]\n", ": defaults holds {'/order': 'pre', '/act': 'gelu'}; it is a list"),
+        ("study: {arms: {null: [order=pre]}}\n", ": study.arms: a key is null; give it a name, or write it in quotes"),
+        ("? null\n: 3\n", ": a key is null; give it a name"),
+        ("defaults:\n", ": defaults holds None; it is a list"),
+        ("defaults: [mine]\n", "builds on itself: mine -> mine; look at its defaults"),
+        ("defaults: [{'': pre}]\n", ": defaults holds {'': 'pre'}; it is a list"),
+        ("defaults: [{override /: pre}]\n", ": defaults holds {'override /': 'pre'}; it is a list"),
+        ("defaults: [optional x]\n", ": unknown exp 'optional x'; known: "),
+        ("defaults: [nothing]\n", ": unknown exp 'nothing'; known: degradation, mine, preact_vs_postact"),
+    ],
+)
+def test_a_file_of_another_form_is_named(content: str, reason: str, refused: Refused) -> None:
+    file = exp(HEAD + content)
+    assert refused("plan", "+exp=mine").startswith(f"{file}{'' if reason.startswith(':') else ' '}{reason}")
+
+
 @pytest.mark.parametrize("verb", [["plan", "+exp=mine"], ["list", "exp"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("make", "reason"),

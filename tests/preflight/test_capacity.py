@@ -21,7 +21,7 @@ CELL: Any = SimpleNamespace(id="one", config={"backbone": {"name": "resnet"}, "w
 
 
 def engine(*devices: str) -> Any:
-    return SimpleNamespace(slots=lambda jobs: [Slot(device, 1) for device in devices])
+    return SimpleNamespace(slots=lambda jobs, threads: [Slot(device, 1) for device in devices])
 
 
 @pytest.mark.parametrize("command", [["plan"], []])

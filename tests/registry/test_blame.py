@@ -132,3 +132,62 @@ def test_in_a_cells_process_the_traceback_is_in_the_log(here: Path, capsys: pyte
 def test_our_own_errors_stay_as_they_are() -> None:
     with pytest.raises(InputError, match=r"^as it was$"), blaming({"act": {"name": "relu"}}, "nothing"):
         raise InputError("as it was")
+
+
+ODD = "class Odd(Exception):\n    def __str__(self): return 1\n"
+
+
+def test_an_exception_whose_text_fails_is_told_by_its_type(refused: Refused, here: Path) -> None:
+    file = plugin(here, f"{ODD}raise Odd()\n")
+    said = "Odd: (its text cannot be told: TypeError) (mine.py line 3)"
+    assert refused("plan", "depth=8") == f"plugin {file} does not import: {said}"
+
+
+ENGINE = """from ablate import Engine, Slot, register
+@register("engine", "mine")
+class Mine({base}):
+    def start(self, job, slot): pass
+    {slots}
+"""
+
+
+@pytest.mark.parametrize("trainer", ["default", "auto"])
+@pytest.mark.parametrize(
+    ("base", "slots", "said"),
+    [
+        ("Engine", "def slots(self): return []", "asking the engine for its slots fails: "),
+        (
+            "Engine",
+            "def slots(self, jobs, threads=1): return None",
+            "asking the engine for its slots fails: ",
+        ),
+        ("Engine", "def slots(self, jobs, threads=1): return [3]", "gives a int, which is no ablate.Slot"),
+        ("object", "", "engine 'mine' makes a Mine, which is no ablate.Engine"),
+        (
+            "Engine",
+            "def __init__(self): 1 / 0\n    def slots(self): pass",
+            "building the engine fails: ",
+        ),
+    ],
+    ids=["takes nothing", "no list", "no slots", "no engine", "cannot be built"],
+)
+def test_an_engine_that_is_none_is_named(
+    base: str, slots: str, said: str, trainer: str, refused: Refused, here: Path
+) -> None:
+    file = plugin(here, ENGINE.format(base=base, slots=slots))
+    line = refused("plan", "depth=8", "width=0.25", "engine=mine", f"trainer={trainer}")
+    assert said in line
+    assert str(file) in line or base == "object"
+
+
+def test_what_a_plugin_says_that_it_reads_is_paths(refused: Refused, here: Path) -> None:
+    text = """from torch import nn
+from ablate import register
+@register("act", "mine")
+class Mine(nn.ReLU):
+    @classmethod
+    def reads(cls): return [3]
+"""
+    file = plugin(here, text)
+    line = refused("plan", "depth=8", "act=mine")
+    assert line.startswith(f"reads() of act 'mine', {file} gives a list: it must give a list of paths")

@@ -20,6 +20,8 @@ WAYS = {
     "raise SystemExit": "SystemExit",
     "os._exit(0)": "os._exit(0)",
     "raise KeyboardInterrupt": "KeyboardInterrupt",
+    "raise BaseException('b')": "BaseException: b",
+    "raise GeneratorExit": "GeneratorExit",
 }
 TINY = ("depth=8", "width=0.25", "trainer.epochs=1")
 PLUGIN = """import os, sys

@@ -20,6 +20,7 @@ from ablate.interfaces.training import Optim, Schedule
 from ablate.network.profile import split_sizes
 from ablate.preflight.certificate.sharing import SEED, counterparts
 from ablate.system.streams import generator
+from ablate.system.text import in_words
 from ablate.training.resident import ResidentData
 
 STEPS = 3  # momentum shows in the second step, and what builds on it in the third
@@ -53,8 +54,7 @@ def recipe_changes(baseline: Config, arm: Config, difference: Iterable[str]) -> 
 
 def reason(error: Exception) -> str:
     """An error in one line: that of wrong input as it stands, any other with its kind."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+    return " ".join(str(error).split()) if isinstance(error, InputError) else in_words(error)
 
 
 def initial_values_differ(first: nn.Module, second: nn.Module) -> bool:
