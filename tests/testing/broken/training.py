@@ -243,5 +243,6 @@ class TestEngine(testing.EngineConformance):
         "test_every_cell_is_trained_and_ends_once",
         "test_a_cell_whose_process_dies_is_tried_again_and_fails_once",
         "test_a_cell_whose_input_is_wrong_is_not_tried_again",
+        "test_a_plugin_that_ends_the_process_is_no_ending_of_the_cell",
         "test_an_interrupt_stops_what_runs",
     }
