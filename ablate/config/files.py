@@ -61,8 +61,8 @@ class CheckedFiles(FileConfigSource):
         return os.path.lexists(Path(self.path) / self._normalize_file_name(config_path))
 
 
-# A launcher's process is given Hydra's registry as it stands here, and then registers Hydra's own source of this scheme:
-# it is taken for the same one by this name, and left out.
+# A launcher's process is given Hydra's registry as it stands here, and then registers Hydra's own source of this
+# scheme: by this name it is taken for the same one, and left out.
 CheckedFiles.__name__ = FileConfigSource.__name__
 
 # What files set that were read for Hydra by now: where each lies, and its content by its place in the whole config.
