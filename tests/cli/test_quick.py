@@ -125,6 +125,7 @@ def test_a_changed_plugin_is_read_anew(here: Path) -> None:
         assert loaded == []
 
 
+@pytest.mark.slow
 def test_a_changed_config_is_composed_anew(here: Path) -> None:
     file = here / "conf" / "exp" / "mine.yaml"
     file.parent.mkdir(parents=True)
@@ -140,6 +141,7 @@ def test_a_changed_config_is_composed_anew(here: Path) -> None:
     assert sizes[0] == sizes[1] < sizes[2] == sizes[3]
 
 
+@pytest.mark.slow
 def test_what_a_resolver_answers_is_asked_each_time(here: Path) -> None:
     for _ in range(2):
         code, _, _ = command(here, "depth=8", "width=0.25", "data.batch_size=500", "trainer.epochs=1", "seed=${now:%f}")
