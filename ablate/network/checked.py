@@ -16,13 +16,11 @@ from ablate.network.overwriting import may_overwrite, refuse_overwriting
 def build_model(cfg: Mapping[str, Any], data: ImageSource | None = None) -> nn.Module:
     """The network that a config describes, (N, C, H, W) -> (N, classes) logits, with its initial values.
 
-    Every initial value is drawn from the seed, the parameter's full name and its shape, and from nothing else: two
-    networks that share a parameter start with the same values in it. Under `torch.device("meta")` nothing is drawn.
+    As `ablate.network.build.build_model`, which cells call, with one check more: theirs was made before training.
 
     Args:
         cfg: the composed config.
-        data: the data set to train on, whose image shape wins. Without it the config's `image` says the shape, and
-            where that is null, the data set that `cfg.data` names.
+        data: the data set to train on, whose image shape wins over the config's `image`.
 
     Raises:
         InputError: an unknown plugin or option, a combination of parts that makes no sense, or a part that overwrites

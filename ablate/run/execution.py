@@ -20,7 +20,7 @@ from ablate.run.following import Followers
 from ablate.run.listeners import Several
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
-from ablate.run.recovery import known_certificates, refuse_links, set_aside_broken
+from ablate.run.recovery import known_certificates, set_aside_broken, tidy
 from ablate.run.reporting import report_study
 from ablate.run.results import load_study
 from ablate.run.settle import settled
@@ -60,7 +60,7 @@ def run_study(study: Study, console: Console) -> None:
         slots = slots_of(checked.engine, len(candidates), study.threads)
         for line in slow_precision((cell.config for cell in candidates), slots):
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    refuse_links(store.folder)
+    tidy(store.folder)
     store.prepare()
     set_aside_broken(store, study.once, console)
     take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)

@@ -21,7 +21,7 @@ from ablate.run.store import RESULT, Store
 from ablate.run.stored_result import read_result
 from ablate.study.cells import Cell
 from ablate.system.files import set_aside
-from ablate.system.leftovers import is_left
+from ablate.system.leftovers import is_left, remove_left
 from ablate.system.reading import BrokenFile
 
 STUDY = "study.yaml"
@@ -86,8 +86,10 @@ def _say(console: Console, text: str) -> None:
     console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
-def refuse_links(folder: Path) -> None:
+def tidy(folder: Path) -> None:
     """Refuse to write into a study's folder that leads elsewhere, and remove what killed processes left in it.
+
+    Both in one walk: a folder may have thousands of cells.
 
     Raises:
         InputError: the folder, or something in it, is a link: who writes there would write somewhere else.
@@ -99,7 +101,7 @@ def refuse_links(folder: Path) -> None:
                 "the file or folder itself there, or remove the link (to move a whole store, set runs=FOLDER)"
             )
         if is_left(entry):
-            _remove(entry)
+            remove_left(entry)
 
 
 def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -120,13 +122,6 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
             yield entry
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
-
-
-def _remove(entry: os.DirEntry[str]) -> None:
-    try:
-        os.unlink(entry.path)
-    except OSError:  # another user's, or a disk that cannot be written: it does no harm where it is
-        return
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ablate.preflight.certificate import load_certificates
 from ablate.run.current import remember
-from ablate.run.recovery import refuse_links
+from ablate.run.recovery import tidy
 from ablate.run.results import load_history, load_results, load_study, load_versions
 from ablate.system.reading import BrokenFile
 
@@ -31,7 +31,7 @@ def report_study(
     from ablate.analysis import judge
     from ablate.report import terminal_table, write_report
 
-    refuse_links(folder)
+    tidy(folder)
     record = load_study(folder)
     study = {**record.to_dict(), "versions": load_versions(folder)}
     frame, history = load_results(folder), load_history(folder)

@@ -15,6 +15,7 @@ from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, NewerForm, StudyRecord
 from ablate.system.files import read_json, read_yaml
 from ablate.system.reading import BrokenFile, read_text
+from ablate.system.schema import checked
 from ablate.system.unchanged import once_while_unchanged
 
 if TYPE_CHECKING:
@@ -72,12 +73,12 @@ def cells_in(folder: Path) -> list[CellRecord]:
     found = []
     for path in sorted((folder / "cells").glob("*/cell.yaml")):
         try:
-            plain = read_yaml(path, id=str, arm=str, factors=dict, code=str, config=dict)
-        except BrokenFile:
+            plain = read_yaml(path, config=dict)
+            cell = checked({**plain, "seed": plain["config"].get("seed")}, CellRecord)
+        except (BrokenFile, InputError):  # its command finds its result again, and puts it back into the study
             continue
-        if plain["id"] == path.parent.name:
-            factors, seed = plain["factors"], int(plain["config"]["seed"])
-            found.append(CellRecord(plain["id"], plain["arm"], factors, seed, plain["code"]))
+        if cell.id == path.parent.name:
+            found.append(cell)
     return found
 
 

@@ -164,7 +164,7 @@ class Store:
             try:
                 result = read_result(path)
             except BrokenFile:
-                continue  # a run sets it aside (`Recovery`); others say that the cell has none
+                continue  # a run sets it aside (`ablate.run.recovery`); others say that the cell has none
             if code in (None, result["code"]):
                 found = Found(path.parent, result)
                 if not asked or not asked.lacking(path.parent, result):

@@ -35,7 +35,7 @@ def remove_leftovers(folder: Path, *, of_anybody: bool = False) -> None:
     """
     for entry in _entries(folder):
         if of_anybody or is_left(entry):
-            _remove(entry)
+            remove_left(entry)
 
 
 def is_left(entry: os.DirEntry[str]) -> bool:
@@ -59,8 +59,8 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def _remove(entry: os.DirEntry[str]) -> None:
-    """Where it cannot be removed (another user's, a disk that cannot be written) it stays: it does no harm."""
+def remove_left(entry: os.DirEntry[str]) -> None:
+    """Remove such a file; it stays where it cannot be (another user's, a disk that is read-only), and does no harm."""
     try:
         os.unlink(entry.path)
     except OSError:

@@ -377,3 +377,21 @@ def test_who_may_write_into_a_store_may_take_its_locks(tmp_path: Path, mode: int
     assert (folder / "cell.lock").stat().st_mode & 0o777 == shared
     assert folder.stat().st_mode & 0o777 == mode & 0o777
     assert not folder.stat().st_mode & 0o1000, "in a sticky folder nobody opens what somebody else has made"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "id: 3\nconfig: {}\n", "id: x\narm: a\nfactors: {}\ncode: y\nconfig: {seed: z}\n"]
+)
+def test_a_cell_that_does_not_say_where_it_belongs_comes_back_with_its_command(
+    runs: Path, ablate: Callable[..., tuple[int, str]], content: str
+) -> None:
+    before = losses(runs, "single")
+    (runs / "single" / "study.yaml").write_text("name: si")
+    first = next(cell for cell in cells(runs, "single") if "-s5-" in cell.name)
+    (first / "cell.yaml").write_text(content)
+    assert ablate(*TINY, "seed=6")[0] == 0
+    assert len(losses(runs, "single")) == 1
+    finished = (first / "result.json").read_bytes()
+    assert ablate(*TINY, "seed=5")[0] == 0
+    assert sorted(losses(runs, "single")) == sorted(before)
+    assert (first / "result.json").read_bytes() == finished, "it is not trained again"
