@@ -18,7 +18,7 @@ from ablate.errors import InputError
 from ablate.interfaces.engine import Job, Listener
 from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
 from ablate.run.results import read_history
-from ablate.run.stored_result import read_result
+from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, read_json, set_aside, write_json
 from ablate.system.schema import checked
@@ -181,7 +181,7 @@ class Follower:
             self._told["plan"] = digest
             self._write()
         for cell in self._records:
-            if (self.folder / "cells" / cell / "result.json").exists():
+            if has_result(self.folder / "cells" / cell):  # one that is not whole is told of once it is made anew
                 self.catch_up(cell)
 
     def started(self, cell: str) -> None:

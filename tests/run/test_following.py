@@ -249,3 +249,15 @@ def test_a_position_that_is_not_whole_is_set_aside_and_all_is_told_once_more(con
     ended = [one for one in before if one[0] == "ended"]
     assert [one for one in noting.told if one[0] == "ended"] == ended
     assert position.with_name("noting.broken.json").read_text() == content
+
+
+def test_a_result_that_is_not_whole_stops_no_tracker_of_single_runs() -> None:
+    """That of another run of the same folder, which this command does not train again."""
+    known(noting := Noting())
+    run("seed=0")
+    run("seed=1")
+    (broken,) = Path("runs/single/cells").glob("*-s0-*/result.json")
+    broken.write_text("{")
+    said = run("seed=1", "tracker=noting")
+    assert "stops" not in said
+    assert [one[0] for one in noting.told].count("ended") == 1
