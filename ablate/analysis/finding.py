@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ablate.analysis.contrast import Contrast, ContrastValues
+from ablate.analysis.gate_wording import why_not_tested
+from ablate.analysis.gates import read_gates
 from ablate.analysis.metrics import STATIC
 from ablate.analysis.rule import Criterion
 from ablate.analysis.sequential import Look
@@ -21,7 +23,7 @@ from ablate.analysis.statistics import (
     sign_flip_p,
     signed_rank_p,
 )
-from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
+from ablate.analysis.verdict import EXACT, NOT_TESTED, SIGNED_RANK, Verdict
 from ablate.config.schema import Claim
 from ablate.errors import nearest
 
@@ -61,6 +63,7 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
         return Finding(verdict.replace(sentence=f"Not tested: {reason}.", missing=found.missing))
     verdict = verdict.replace(
         verdict="inconclusive",
+        gates=read_gates(frame, claim.requires, seeds),
         level=look.level(alpha),
         n=len(found.values),
         seeds=list(found.values),
@@ -72,12 +75,31 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
     )
     values = list(found.values.values())
     if claim.metric in STATIC:
-        return _exact(verdict, claim, values)
-    if found.diverged:
+        finding = _exact(verdict, claim, values)
+    elif found.diverged:
         finding = _ranked(verdict, claim, values, look)
     else:
         finding = _averaged(verdict, claim, values, look, alpha)
-    return replace(finding, is_whole=found.to_come == 0)
+    return _gated(replace(finding, is_whole=claim.metric in STATIC or found.to_come == 0))
+
+
+def _gated(finding: Finding) -> Finding:
+    """The finding, taken out of the test where a gate of the claim fails; its figures stay, for people to look at."""
+    verdict = finding.figures
+    if not verdict.n or not (reason := why_not_tested(verdict.gates)):
+        return finding
+    # Open as long as cells of this look are to come: they may bring a mean back to the right side.
+    untested = verdict.replace(
+        verdict=NOT_TESTED,
+        sentence=f"Not tested: {reason}.",
+        look=verdict.look if finding.is_whole else None,
+        open=not finding.is_whole,
+        p=None,
+        p_signflip=None,
+        p_equivalence=None,
+        disagreement=False,
+    )
+    return replace(finding, figures=untested, p=math.nan)
 
 
 def _why_untested(frame: pd.DataFrame, claim: Claim, found: ContrastValues) -> str:
