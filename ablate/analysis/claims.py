@@ -9,13 +9,16 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from ablate.analysis.metrics import EPOCHS_TO, STATIC
+from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of
 from ablate.analysis.selectors import Selector, added_up, alternatives, parse_selector, says_nothing, value_text
+from ablate.analysis.written_gates import as_gates, check_gates
 from ablate.config.schema import EXPECTATIONS, SCALES, Claim, Paper
 from ablate.errors import InputError, unknown
 
 Grid = Mapping[str, Sequence[Any]]
 ClaimLike = Claim | Mapping[str, Any] | DictConfig
+
+MOST_RATIO = 10.0  # a margin of a ratio: 1,000 %
 
 
 def as_claim(claim: ClaimLike) -> Claim:
@@ -37,7 +40,8 @@ def as_claim(claim: ClaimLike) -> Claim:
             raise InputError(f"{name} has no {key}")
     if not isinstance(given["contrast"], Mapping):
         raise InputError(f"{name}: contrast is {given['contrast']}; write it as {{arm_a: 1, arm_b: -1}}")
-    return Claim(**{**given, "paper": _as_paper(name, given.get("paper") or {})})
+    paper, requires = _as_paper(name, given.get("paper") or {}), as_gates(name, given.get("requires") or [])
+    return Claim(**{**given, "paper": paper, "requires": requires})
 
 
 def _as_paper(name: str, given: Any) -> Paper:
@@ -53,8 +57,9 @@ def _as_paper(name: str, given: Any) -> Paper:
 
 
 def speaks_of(claim: Claim, arm: str, factors: Mapping[str, object]) -> bool:
-    """Whether a claim needs the cells of this arm at this point of the grid."""
-    return any(selector.matches(arm, factors) for selector in added_up(claim.contrast))
+    """Whether a claim needs the cells of this arm at this point of the grid, for its contrast or for a gate."""
+    gates = [parse_selector(gate.cells) for gate in claim.requires]
+    return any(selector.matches(arm, factors) for selector in (*added_up(claim.contrast), *gates))
 
 
 def validate_claims(
@@ -83,15 +88,16 @@ def validate_claims(
 
     Raises:
         InputError: unknown arm, factor, value or metric; weights that do not sum to zero or are all zero; an empty
-            contrast; unknown `expect` or `scale`; a negative margin, or none where zero is expected; a trend over what
-            is no factor or pinned; a threshold that does not fit; two claims of one id.
+            contrast; unknown `expect` or `scale`; a negative margin, none where zero is expected, or one that no
+            difference can reach; a trend over what is no factor or pinned; a threshold that does not fit; a gate that
+            cannot hold; two claims of one id.
     """
     read = [as_claim(claim) for claim in claims]
     for claim in read:
         if sum(other.id == claim.id for other in read) > 1:
             raise InputError(f"two claims have the id '{claim.id}'; give each its own")
         _check_terms(claim)
-        for text in claim.contrast:
+        for text in (*claim.contrast, *(gate.cells for gate in claim.requires)):
             _check_selector(claim, text, arms, grid)
         if claim.trend:
             _check_trend(claim, grid)
@@ -116,13 +122,21 @@ def check_metrics(claims: Iterable[Claim], metrics: Iterable[str], others: Mappi
     """
     recorded = set(metrics)
     for claim in claims:
-        if claim.metric not in recorded:
-            text = claim.metric.removeprefix(EPOCHS_TO)
-            hint = f'record it with trainer.epochs_to=["{text}"]' if text != claim.metric else ""
-            first = claim.metric.partition("/")[0]
-            if not any(name.startswith(f"{first}/") for name in recorded):
-                hint = hint or (others or {}).get(first, "")
-            raise unknown(f"metric of claim '{claim.id}'", claim.metric, recorded, hint)
+        asked = {f"metric of claim '{claim.id}'": claim.metric}
+        asked |= {
+            f"metric of a gate of claim '{claim.id}'": g.metric for g in claim.requires if g.metric not in recorded
+        }
+        for what, metric in asked.items():
+            if metric not in recorded:
+                raise unknown(what, metric, recorded, _how_to_record(metric, recorded, others or {}))
+
+
+def _how_to_record(metric: str, recorded: Collection[str], others: Mapping[str, str]) -> str:
+    """What would record a metric; empty where nothing is known that does."""
+    text, first = metric.removeprefix(EPOCHS_TO), metric.partition("/")[0]
+    if text != metric:
+        return f'record it with trainer.epochs_to=["{text}"]'
+    return "" if any(name.startswith(f"{first}/") for name in recorded) else others.get(first, "")
 
 
 def _check_terms(claim: Claim) -> None:
@@ -138,11 +152,28 @@ def _check_terms(claim: Claim) -> None:
         raise InputError(f"{name}: margin is {claim.margin}; it must be a number of at least 0")
     if claim.expect == "zero" and claim.margin == 0 and claim.metric not in STATIC:
         raise InputError(f"{name}: expect=zero needs a margin above 0, the smallest difference that matters")
+    _check_margin(name, claim)
+    check_gates(name, claim.requires)
     if claim.threshold is not None:
         _check_threshold(name, claim)
     _check_weights(name, claim.contrast, free=claim.threshold is not None or bool(claim.trend))
     if not added_up(claim.contrast):
         raise says_nothing(claim.id)
+
+
+def _check_margin(name: str, claim: Claim) -> None:
+    """A margin that no difference reaches would call every difference equivalent."""
+    if claim.scale == "ratio":
+        if claim.margin >= MOST_RATIO:
+            raise InputError(
+                f"{name}: margin is {claim.margin:g}, which is a change by {100 * claim.margin:,.0f} %; a ratio's must "
+                f"be below {100 * MOST_RATIO:,.0f} % (0.1 is 10 %)"
+            )
+    elif metric_of(claim.metric).is_error and claim.margin >= 1:
+        raise InputError(
+            f"{name}: margin is {claim.margin:g}, which is {100 * claim.margin:,.0f} percentage points of an error "
+            "rate; it must be below 100 (0.01 is one point)"
+        )
 
 
 def _check_threshold(name: str, claim: Claim) -> None:
@@ -204,7 +235,7 @@ def _check_trend(claim: Claim, grid: Grid) -> None:
 
 def _why_untested(claim: Claim, arms: Collection[str], grid: Grid) -> str:
     """The first thing that the claim names and a narrowed run lacks, in words; empty where it lacks nothing."""
-    for selector in map(parse_selector, claim.contrast):
+    for selector in map(parse_selector, (*claim.contrast, *(gate.cells for gate in claim.requires))):
         if reason := _lacks(selector, arms, grid):
             return reason
     if claim.trend and len(grid.get(claim.trend, [])) < 2:

@@ -12,6 +12,8 @@ import pandas as pd
 
 from ablate.analysis.clusters import apart
 from ablate.analysis.contrast import Contrast, ContrastValues
+from ablate.analysis.gate_wording import why_not_tested
+from ablate.analysis.gates import read_gates
 from ablate.analysis.metrics import STATIC
 from ablate.analysis.permutation import balancing_shift, p_above, rank_contrasts, ranked
 from ablate.analysis.ranks import pseudomedian, signed_rank
@@ -25,7 +27,7 @@ from ablate.analysis.statistics import (
     paired_t,
     sign_flip_p,
 )
-from ablate.analysis.verdict import EXACT, PAIRED_T, PERMUTED_RANK, PERMUTED_T, SIGNED_RANK, Verdict
+from ablate.analysis.verdict import EXACT, NOT_TESTED, PAIRED_T, PERMUTED_RANK, PERMUTED_T, SIGNED_RANK, Verdict
 from ablate.config.schema import Claim
 from ablate.errors import nearest
 
@@ -73,6 +75,7 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
         return Finding(verdict.replace(sentence=f"Not tested: {reason}.", missing=found.missing))
     verdict = verdict.replace(
         verdict="inconclusive",
+        gates=read_gates(frame, claim.requires, seeds),
         level=look.level(alpha),
         n=len(found.values),
         seeds=list(found.values),
@@ -84,12 +87,32 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
         look=look.seeds if look.is_one_of_many else None,
     )
     if claim.metric in STATIC:
-        return _exact(verdict, claim, list(found.values.values()))
-    layout = measured.layout
-    cells = Cells(measured.table(found, layout), layout.weights) if layout and not layout.is_even else None
-    test = _ranked if found.diverged or found.perfect else _averaged
-    finding = test(verdict, claim, list(found.values.values()), look, cells)
-    return replace(finding, is_whole=found.to_come == 0, taken=found.taken)
+        finding = _exact(verdict, claim, list(found.values.values()))
+    else:
+        layout = measured.layout
+        cells = Cells(measured.table(found, layout), layout.weights) if layout and not layout.is_even else None
+        test = _ranked if found.diverged or found.perfect else _averaged
+        finding = test(verdict, claim, list(found.values.values()), look, cells)
+    return _gated(replace(finding, is_whole=claim.metric in STATIC or found.to_come == 0, taken=found.taken))
+
+
+def _gated(finding: Finding) -> Finding:
+    """The finding, taken out of the test where a gate of the claim fails; its figures stay, for people to look at."""
+    verdict = finding.figures
+    if not verdict.n or not (reason := why_not_tested(verdict.gates)):
+        return finding
+    # Open as long as cells of this look are to come: they may bring a mean back to the right side.
+    untested = verdict.replace(
+        verdict=NOT_TESTED,
+        sentence=f"Not tested: {reason}.",
+        look=verdict.look if finding.is_whole else None,
+        open=not finding.is_whole,
+        p=None,
+        p_signflip=None,
+        p_equivalence=None,
+        disagreement=False,
+    )
+    return replace(finding, figures=untested, p=math.nan)
 
 
 def _why_untested(frame: pd.DataFrame, claim: Claim, found: ContrastValues) -> str:

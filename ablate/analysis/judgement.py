@@ -47,8 +47,8 @@ def judge(
 
     Args:
         frame: results, one row a cell (see `contrast_values`).
-        claims: the study's claims. Those that name cells which this run has not, or a metric that no finished cell
-            recorded, get the verdict None.
+        claims: the study's claims. Those that name cells which this run has not, a metric that no finished cell
+            recorded, or a gate that fails, are `not tested`, and Holm does not count them.
         alpha: level of the study, and of the intervals (1 - alpha).
         looks: the numbers of seeds at which the study is looked at, rising; one or none: all seeds are judged at once.
         grid: of the study, for trends over values that are no numbers: the order of these.
@@ -103,7 +103,7 @@ def _conclude_all(
 def _conclude(claim: Claim, finding: Finding, adjusted: Adjusted | None, tests: int, alpha: float) -> Verdict:
     """Add the verdict, the seeds that would decide, the sentence, its limits and the notes."""
     verdict = finding.figures
-    if verdict.verdict is None:
+    if not verdict.is_tested:
         return verdict
     criterion = Criterion(claim.expect, tested_margin(claim), alpha, max(1, tests))
     reading = _reading(criterion, finding, adjusted or NOTHING)

@@ -10,7 +10,7 @@ from ablate.analysis.verdict import EXACT, Verdict
 
 def limits_of(verdict: Verdict) -> str:
     """What was not shown, in one sentence; empty where nothing was tested."""
-    if verdict.verdict is None or verdict.n == 0:
+    if not verdict.is_tested or verdict.n == 0:
         return ""
     if verdict.test == EXACT:
         return "This is a property of the networks as they are built; it says nothing of how they train."

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablate.analysis.gates import GateReading
 from ablate.analysis.metrics import RELATIVE
 from ablate.analysis.statistics import ALPHA
 from ablate.config.schema import Claim
@@ -15,6 +16,7 @@ from ablate.config.schema import Claim
 EXACT, PAIRED_T, SIGNED_RANK = "exact", "paired t", "signed rank"
 # The same for contrasts that weigh arms unevenly: arms change places within each seed (`ablate.analysis.permutation`).
 PERMUTED_T, PERMUTED_RANK = "paired t and permutation", "permuted ranks"
+NOT_TESTED = "not tested"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Verdict:
 
     Attributes:
         margin: the smallest difference that matters; NaN where it is not known.
-        verdict: `supported`, `contradicted`, `equivalent` or `inconclusive`; None where the claim was not tested.
+        verdict: `supported`, `contradicted`, `equivalent`, `inconclusive`, or `not tested` where a gate fails or the
+            run lacks what the claim is about.
         effect: mean of the paired values; under a test by ranks the size that would balance them (`pseudomedian`,
             `balancing_shift`), infinite where that is. For a ratio that of the geometric mean.
         low: lower end of the interval of the effect, 1 - `level`; None for one seed or diverged cells.
@@ -63,6 +66,8 @@ class Verdict:
         looks: the planned looks, in seeds; empty where a study is looked at once.
         look: the look that this verdict rests on; None before the first, or where there is one look only.
         open: more looks are planned, and the claim is not decided.
+        margin_because: the reason for the margin.
+        gates: what the results say of each gate of the claim.
         sentence: the verdict for a reader who knows no statistics.
         not_shown: what the verdict does not say, for the same reader.
         notes: cautions.
@@ -78,7 +83,7 @@ class Verdict:
     scale: str = "difference"
     trend: str = ""
     threshold: float | None = None
-    verdict: str | None = None
+    verdict: str = NOT_TESTED
     effect: float | None = None
     low: float | None = None
     high: float | None = None
@@ -108,6 +113,8 @@ class Verdict:
     looks: list[int] = field(default_factory=list)
     look: int | None = None
     open: bool = False
+    margin_because: str = ""
+    gates: list[GateReading] = field(default_factory=list)
     sentence: str = ""
     not_shown: str = ""
     notes: list[str] = field(default_factory=list)
@@ -119,7 +126,7 @@ class Verdict:
         contrast = {text: float(weight) for text, weight in claim.contrast.items()}
         return cls(
             claim.id, claim.says, claim.metric, contrast, claim.expect, float(claim.margin), paper,
-            claim.scale, claim.trend, claim.threshold,
+            claim.scale, claim.trend, claim.threshold, margin_because=claim.margin_because,
         )  # fmt: skip
 
     @classmethod
@@ -133,17 +140,18 @@ class Verdict:
         if isinstance(needed := given.get("seeds_needed"), int):  # as written before it was a range
             given["seeds_needed"] = [needed, needed]
         values = {int(seed): math.nan if x is None else float(x) for seed, x in given.pop("values", {}).items()}
-        return cls(**given, values=values)
+        gates = [GateReading.from_dict(gate) for gate in given.pop("gates", [])]
+        return cls(**given, values=values, gates=gates)
 
     @property
-    def word(self) -> str:
-        """The verdict as a word, also where there is none."""
-        return self.verdict or "not tested"
+    def is_tested(self) -> bool:
+        """Whether it says anything of its claim."""
+        return self.verdict != NOT_TESTED
 
     @property
     def is_measured(self) -> bool:
-        """Whether some seed has a value of the contrast; a verdict of inconclusive may have none."""
-        return self.verdict is not None and self.n > 0
+        """Whether some seed has a value of the contrast; also a claim that a gate keeps from being tested may have."""
+        return self.n > 0
 
     @property
     def is_ranked(self) -> bool:

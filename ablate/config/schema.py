@@ -28,6 +28,17 @@ class Paper:
 
 
 @dataclass
+class Gate:
+    """What must hold of cells before a claim may be judged: of the mean over the seeds of each of them."""
+
+    cells: str = MISSING  # a selector, as in a contrast
+    metric: str = MISSING  # any that these cells record, of probes and measurements too
+    below: float | None = None  # in the metric's unit; a gate has one of the two
+    above: float | None = None
+    because: str = ""  # the reason for this bound
+
+
+@dataclass
 class Claim:
     """A contrast over cells, the sign that a source says it has, and the margin below which it does not matter."""
 
@@ -40,6 +51,8 @@ class Claim:
     scale: str = "difference"  # one of SCALES; ratio: contrast of logarithms, told as a relative change
     trend: str = ""  # a factor: the contrast's rise over its values, from the first to the last, by a fitted line
     threshold: float | None = None  # what the weighted cells are held against, in the metric's unit
+    margin_because: str = ""  # the reason for this margin, chosen before there were results
+    requires: list[Gate] = field(default_factory=list)  # without all of them the claim is not tested
     paper: Paper = field(default_factory=Paper)
 
 

@@ -38,7 +38,7 @@ def results_frame(study: Study, results: Results) -> pd.DataFrame:
     rows = []
     for cell in study.cells:
         result = results.get(cell.id)
-        row = {"cell": cell.id, "arm": cell.arm, **cell.factors, "seed": cell.seed}
+        row = {"cell": cell.id, "arm": cell.arm, **cell.factors, "seed": cell.seed, "stream": cell.stream}
         row["status"] = result["status"] if result else "pending"
         metrics = result["metrics"] if result else {}
         rows.append({**row, **{name: math.nan if value is None else value for name, value in metrics.items()}})

@@ -17,7 +17,8 @@ VERDICTS = {
     "contradicted": "zero is excluded on the other side; where no effect is expected, one beyond the margin is shown",
     "equivalent": "the interval lies within the margin: no difference that matters, in either direction",
     "inconclusive": "none of these is shown; more seeds may decide",
-    "not tested": "the run has no cells, or no measurements, to test the claim with",
+    "not tested": "a gate of the claim fails, such as that its networks have trained at all, or the run has no cells, "
+    "or no measurements, to test it with; it does not count among the tested claims",
 }
 
 
@@ -32,7 +33,7 @@ def headline(inputs: Inputs) -> str:
     """The answer in one line: how many claims have which verdict."""
     if not inputs.verdicts:
         return "This study makes no claim: it measures, and tests nothing."
-    counts = Counter(verdict.word for verdict in inputs.verdicts)
+    counts = Counter(verdict.verdict for verdict in inputs.verdicts)
     parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
     return f"{fmt.plural(len(inputs.verdicts), 'claim')}: {', '.join(parts)}."
 

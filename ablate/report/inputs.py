@@ -18,7 +18,7 @@ from ablate.report.plain import jsonable
 from ablate.study.record import StudyRecord
 
 _CELL_COLUMNS: dict[str, Any] = {
-    "cell": "", "arm": "", "seed": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
+    "cell": "", "arm": "", "seed": 0, "stream": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def _verdicts(inputs: Inputs) -> list[str]:
 def _row(verdict: Verdict) -> list[str]:
     figures = (verdict.measure, verdict.effect, verdict.low, verdict.high)
     return [
-        f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word}",
+        f"{VERDICT_SYMBOLS[verdict.verdict]} {verdict.verdict}",
         verdict.says or verdict.id,
         fmt.effect(*figures, unit=True),
         "exact" if verdict.test == EXACT else _interval(verdict),
@@ -68,7 +68,7 @@ def _interval(verdict: Verdict) -> str:
 
 
 def _details(number: int, verdict: Verdict) -> str:
-    head = f"**{number}. {escape(verdict.id)}: {verdict.word}.** {escape(verdict.sentence)}".rstrip()
+    head = f"**{number}. {escape(verdict.id)}: {verdict.verdict}.** {escape(verdict.sentence)}".rstrip()
     if verdict.not_shown:
         head += f" {escape(verdict.not_shown)}"
     facts = [f"- {name}: {escape(text)}" for name, text in verdict_facts.facts(verdict)]

@@ -85,7 +85,7 @@ def _verdicts(inputs: Inputs) -> Html:
 
 
 def _card(number: int, verdict: Verdict) -> Html:
-    badge = tag("span", f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word}", class_="badge")
+    badge = tag("span", f"{VERDICT_SYMBOLS[verdict.verdict]} {verdict.verdict}", class_="badge")
     notes = [tag("li", prose(note)) for note in verdict_facts.cautions(verdict)]
     facts = [tag("div", tag("dt", name), tag("dd", text)) for name, text in verdict_facts.facts(verdict)]
     words = [
@@ -101,7 +101,7 @@ def _card(number: int, verdict: Verdict) -> Html:
         tag("div", *_effect(verdict), *_paper(verdict), class_="figures"),
         tag("dl", *facts),
         class_="claim",
-        style=f"--verdict: {VERDICT_COLOURS[verdict.word]}",
+        style=f"--verdict: {VERDICT_COLOURS[verdict.verdict]}",
     )
 
 

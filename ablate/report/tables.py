@@ -15,8 +15,7 @@ from ablate.report.inputs import Inputs
 
 def arms(inputs: Inputs) -> Table:
     """What each arm changes."""
-    changes = [" ".join(str(part) for part in inputs.study.arms.get(arm) or []) for arm in inputs.arms]
-    rows = [[arm, text or "the base configuration"] for arm, text in zip(inputs.arms, changes, strict=True)]
+    rows = [[arm, _changes(inputs, arm)] for arm in inputs.arms]
     against = [inputs.baseline(arm) for arm in inputs.arms]
     columns = {
         "baseline": [name or fmt.ABSENT for name in against] if len(set(against) - {None}) > 1 else [],
@@ -25,6 +24,12 @@ def arms(inputs: Inputs) -> Table:
     more = {name: texts for name, texts in columns.items() if texts}
     rows = [[*row, *extra] for row, *extra in zip(rows, *more.values(), strict=True)]
     return Table(["arm", "changes", *more], rows, names=2 + len(more))
+
+
+def _changes(inputs: Inputs, arm: str) -> str:
+    text = " ".join(str(part) for part in inputs.study.arms.get(arm) or []) or "the base configuration"
+    first = inputs.study.seeds_from.get(arm)
+    return text if first is None else f"{text}, on random streams of its own from {first} on"
 
 
 def means(inputs: Inputs) -> Table:

@@ -35,7 +35,7 @@ def terminal_table(console: Console, study: Mapping[str, Any], frame: pd.DataFra
     """
     inputs = gather(study, frame, verdicts=verdicts)
     for verdict in inputs.verdicts:
-        _print_claim(console, verdict, width=max(len(other.word) for other in inputs.verdicts))
+        _print_claim(console, verdict, width=max(len(other.verdict) for other in inputs.verdicts))
     for metric in inputs.headline:
         title = f"{fmt.metric_name(metric)}: mean over the finished seeds ± half of its 95 % interval"
         console.print(_text(console, title))
@@ -46,8 +46,8 @@ def terminal_table(console: Console, study: Mapping[str, Any], frame: pd.DataFra
 
 def _print_claim(console: Console, verdict: Verdict, width: int) -> None:
     """Verdict, claim and figures on one line where it is wide enough, else on two; below it the words."""
-    word = _text(console, f"{VERDICT_SYMBOLS[verdict.word]} {verdict.word:<{width}}")
-    word.stylize(f"bold {VERDICT_TERMINAL[verdict.word]}")
+    word = _text(console, f"{VERDICT_SYMBOLS[verdict.verdict]} {verdict.verdict:<{width}}")
+    word.stylize(f"bold {VERDICT_TERMINAL[verdict.verdict]}")
     head, figures = word + _text(console, f"  {verdict.id}"), _text(console, _figures(verdict))
     fits = head.cell_len + 2 + figures.cell_len <= console.width
     console.print(head + _text(console, "  ") + figures if fits else head)

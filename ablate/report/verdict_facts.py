@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ablate.analysis.gate_wording import requirement, seen
+from ablate.analysis.gates import GateReading
 from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
 from ablate.report import format as fmt
 
@@ -15,6 +17,8 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("contrast", contrast),
         ("expected", expected_text(verdict)),
         ("margin", fmt.margin(verdict.measure, verdict.margin)),
+        ("margin because", verdict.margin_because),
+        ("requires", "; ".join(map(_gate, verdict.gates))),
         ("looked at", looked_at(verdict)),
         (f"p ({verdict.test})", _p(verdict.p)),
         (_holm_name(verdict), _p(verdict.p_holm)),
@@ -96,6 +100,13 @@ def paper(verdict: Verdict) -> str:
     """The paper's figure and where it stands, or empty."""
     value, where = verdict.paper.get("value", ""), verdict.paper.get("where", "")
     return f"{value} ({where})" if value and where else value or where
+
+
+def _gate(gate: GateReading) -> str:
+    """A gate with what was seen, such as "✓ training error of post below 10 % (post: 4 % over 6 seeds)"."""
+    mark = {True: "✓", False: "✗", None: "?"}[gate.holds]
+    reason = f", since {gate.because}" if gate.because else ""
+    return f"{mark} {requirement(gate)}{reason} ({seen(gate)})"
 
 
 def _holm_name(verdict: Verdict) -> str:

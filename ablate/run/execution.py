@@ -104,8 +104,11 @@ def with_data(study: Study, store: Store) -> Study:
         return study
     check_data(cell for cell in study.cells if cell.id in waiting)
     contents.forget()
-    cells = [cell_of(cell.arm, cell.factors, cell.config) if cell.id in waiting else cell for cell in study.cells]
-    return replace(study, cells=cells)
+    return replace(study, cells=[_named_anew(cell) if cell.id in waiting else cell for cell in study.cells])
+
+
+def _named_anew(cell: Cell) -> Cell:
+    return replace(cell_of(cell.arm, cell.factors, cell.config), seed=cell.seed)
 
 
 def _needs_no_data(study: Study, store: Store, cell: Cell) -> bool:

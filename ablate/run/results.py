@@ -144,7 +144,8 @@ def load_versions(folder: str | Path) -> dict[str, str]:
 def columns_of(cell: CellRecord) -> dict[str, Any]:
     """What tells a cell's rows from those of others; a list, such as the places of auxiliary heads, stands as text."""
     factors = {name: str(value) if isinstance(value, list | dict) else value for name, value in cell.factors.items()}
-    return {"cell": cell.id, "arm": cell.arm, **factors, "seed": cell.seed}
+    stream = cell.seed if cell.stream is None else cell.stream
+    return {"cell": cell.id, "arm": cell.arm, **factors, "seed": cell.seed, "stream": stream}
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 KNOB = "width"  # the key that a matched arm adjusts where it names no other
@@ -19,6 +20,9 @@ class Arm:
         match: the cost that is made equal to that of its baseline, `params` or `flops`; None where nothing is matched.
         knob: the numeric key that is adjusted for it, such as `width`; None where nothing is matched.
         design: the part of the study that it comes from: `arms` where it is written there, or the design that made it.
+        seeds_from: where its own random streams begin, of which the k-th goes with the k-th seed of the study; None for
+            an arm that takes the study's seeds, as all do that are compared seed by seed. An arm that changes nothing
+            else is a null arm: whatever it differs by is chance.
     """
 
     name: str
@@ -28,6 +32,11 @@ class Arm:
     match: str | None = None
     knob: str | None = None
     design: str = "arms"
+    seeds_from: int | None = None
+
+    def streams(self, seeds: Sequence[int]) -> list[int]:
+        """The seed that each of its cells draws by, in the order of the study's seeds."""
+        return list(seeds) if self.seeds_from is None else [self.seeds_from + place for place in range(len(seeds))]
 
 
 @dataclass(frozen=True)

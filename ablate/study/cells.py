@@ -22,7 +22,7 @@ class Cell:
         id: its name, with a hash of all that decides its numbers.
         arm: of the study.
         factors: its point in the grid.
-        seed: of all that is drawn.
+        seed: of the study, by which cells of several arms are paired.
         code: the fingerprint of the code that runs it.
         config: frozen.
         earlier: the IDs that it had in earlier versions.
@@ -39,6 +39,11 @@ class Cell:
     earlier: tuple[str, ...] = field(default=(), repr=False)
     contents: dict[str, str] = field(default_factory=dict, repr=False)
     provisional: tuple[str, ...] = ()
+
+    @property
+    def stream(self) -> int:
+        """The seed of all that is drawn: the study's, unless its arm has streams of its own."""
+        return int(self.config["seed"])
 
     @property
     def point(self) -> str:

@@ -126,6 +126,21 @@ def refuse_overruled_preset(compared: Sequence[Typed], grid: Mapping[str, Any], 
             )
 
 
+def refuse_shared_streams(arms: Mapping[str, Arm], seeds: Sequence[int]) -> None:
+    """Streams of its own that the study's seeds take as well would not be its own.
+
+    Raises:
+        InputError: an arm has such streams.
+    """
+    for arm in arms.values():
+        streams = arm.streams(seeds)
+        if arm.seeds_from is not None and (shared := sorted({*streams} & {*seeds})):
+            raise InputError(
+                f"arm '{arm.name}': seeds_from={arm.seeds_from} takes the streams {streams[0]} to {streams[-1]}, and "
+                f"{shared[0]} is a seed of the study; begin elsewhere, such as at {1000 * (1 + max(seeds) // 1000)}"
+            )
+
+
 def refuse_twins(cells: Sequence[Cell], arms: Mapping[str, Arm]) -> None:
     """Two arms with the same config would be compared with themselves.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from omegaconf import MISSING, DictConfig
@@ -56,6 +56,7 @@ def expand(
         try:
             configs = _with_seeds(place["config"], place["others"])
             new = cells_of(place["arm"], read_back(place["factors"], configs[0]), configs)
+            new = [replace(cell, seed=seed) for cell, seed in zip(new, seeds, strict=True)]
         except InputError as error:
             raise _of_arm(place["arm"], arms, error) from error
         cells += new
@@ -83,7 +84,7 @@ def _composed_places(
             for factors in points:
                 if not is_excluded(exclusions, arm.name, factors):
                     config, matched = configs.at(arm, factors)
-                    first, changes = _frozen_with_seeds(config, seeds)
+                    first, changes = _frozen_with_seeds(config, arm.streams(seeds))
                     told = asdict(matched) if matched else None
                     places.append(
                         {"arm": arm.name, "factors": dict(factors), "config": first, "others": changes, "matched": told}

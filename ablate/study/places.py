@@ -72,7 +72,7 @@ def refuse_empty_selectors(claims: Sequence[Claim], designs: Sequence[Places]) -
         InputError: what a selector names is left out, or is no position of the zip.
     """
     for claim in claims:
-        for text in claim.contrast:
+        for text in (*claim.contrast, *(gate.cells for gate in claim.requires)):
             selector = parse_selector(text)
             if not any(places.of(selector, excluded=False) for places in designs):
                 raise InputError(

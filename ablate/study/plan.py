@@ -149,6 +149,7 @@ def _plan(typed: list[Typed]) -> Study:
     pinned = factors.pinned(pins)
     seeds = seeds_of(section, base["seed"], typed, is_open=is_open)
     refuse_many_cells(arms, pinned.sizes, seeds.values)
+    conflicts.refuse_shared_streams(arms, seeds.values)
     points, exclude = pinned.points(), section["exclude"]
     claims = _claims(filed, section)
     places = Places(arms, points, exclude)

@@ -33,10 +33,11 @@ class CellRecord:
         id: of the cell.
         arm: of the study.
         factors: its point in the grid.
-        seed: of the cell.
+        seed: of the study, by which cells are paired.
         code: the fingerprint of the code that was to train it.
         static: what is known of its network without training: `params`, `flops`.
         earlier: the IDs that it had in earlier versions.
+        stream: the seed that it draws by, where that is another one.
     """
 
     id: str
@@ -46,13 +47,15 @@ class CellRecord:
     code: str = ""
     static: dict[str, int] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
+    stream: int | None = None
 
     @classmethod
     def of(cls, cell: Cell, profiles: Mapping[str, Profile]) -> CellRecord:
         """Of a planned cell; what is not known of its network is left out, and a result has it."""
         known = profiles.get(cell.id)
         static = {"params": known.params, "flops": known.flops} if known else {}
-        return cls(cell.id, cell.arm, cell.factors, cell.seed, cell.code, static, cell.earlier)
+        stream = None if cell.stream == cell.seed else cell.stream
+        return cls(cell.id, cell.arm, cell.factors, cell.seed, cell.code, static, cell.earlier, stream)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class StudyRecord:
         arms: name -> overrides.
         baselines: name -> the arm that it is compared with, or None.
         changes: name -> the keys that it declares to change.
+        seeds_from: name -> where its own random streams begin, of arms that have some.
         matched: how near each matched arm came to its baseline, by arm and point.
         grid: factor -> values.
         zip: factors that vary together -> values.
@@ -95,6 +99,7 @@ class StudyRecord:
     arms: dict[str, list[str]] = field(default_factory=dict)
     baselines: dict[str, str | None] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
+    seeds_from: dict[str, int] = field(default_factory=dict)
     matched: list[dict[str, Any]] = field(default_factory=list)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     zip: dict[str, list[Any]] = field(default_factory=dict)
@@ -129,6 +134,7 @@ class StudyRecord:
             arms={name: arm.overrides for name, arm in study.arms.items()},
             baselines={name: arm.baseline for name, arm in study.arms.items()},
             changes={name: arm.changes for name, arm in study.arms.items()},
+            seeds_from={name: arm.seeds_from for name, arm in study.arms.items() if arm.seeds_from is not None},
             matched=_matched(study),
             grid=study.grid,
             zip=study.zipped,
@@ -206,7 +212,8 @@ def shared_settings(cells: Sequence[Cell] | Sequence[Mapping[str, Any]], varied:
 
 def _plain(cell: CellRecord) -> dict[str, Any]:
     plain = {**asdict(cell), "earlier": list(cell.earlier)}
-    return {key: value for key, value in plain.items() if value or key not in ("static", "earlier")}
+    unsaid: dict[str, Any] = {"static": {}, "earlier": [], "stream": None}
+    return {key: value for key, value in plain.items() if key not in unsaid or value != unsaid[key]}
 
 
 def _matched(study: Study) -> list[dict[str, Any]]:

@@ -59,7 +59,18 @@ def _written(name: str, given: Any) -> Arm:
     own = [override.key for override in parse_own(f"arm '{name}'", overrides)]
     default = [*own, *([] if knob is None else [str(knob)])]
     changes = texts(f"{where}.changes", fields.get("changes", default), "[order]")
-    return Arm(name, overrides, fields.get("baseline"), changes, match, None if knob is None else str(knob))
+    return Arm(
+        name, overrides, fields.get("baseline"), changes, match, None if knob is None else str(knob),
+        seeds_from=_first_stream(f"{where}.seeds_from", fields.get("seeds_from")),
+    )  # fmt: skip
+
+
+def _first_stream(where: str, given: Any) -> int | None:
+    if given is None:
+        return None
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise InputError(f"{where}={given}: must be a whole number of at least 0, such as 1000")
+    return given
 
 
 def _default_baseline(named: str | None, written: Sequence[Arm], arms: Mapping[str, Arm]) -> str | None:

@@ -186,7 +186,7 @@ def test_an_untested_claim_lists_what_it_lacks():
     assert verdict.sentence == "Not tested: no cell recorded q."
     places = [f"{arm}@depth=110 seed {seed}" for seed in (0, 1) for arm in ("post", "pre")]
     assert verdict.missing == [f"{place}: no q recorded" for place in places]
-    assert (verdict.verdict, verdict.n, verdict.not_shown) == (None, 0, "")
+    assert (verdict.verdict, verdict.n, verdict.not_shown) == ("not tested", 0, "")
 
 
 def test_every_gap_of_a_narrowed_run_is_named():

@@ -185,13 +185,13 @@ def test_a_pair_that_diverged_while_the_partner_failed_still_turns_to_ranks():
 
 def test_a_narrowed_run_leaves_claims_untested():
     verdict = judge(paired(around(0.3)), [claim(contrast={"post@depth=56": 1, "pre@depth=110": -1})])[0]
-    assert (verdict.verdict, verdict.p_holm, verdict.effect) == (None, None, None)
+    assert (verdict.verdict, verdict.p_holm, verdict.effect) == ("not tested", None, None)
     assert verdict.sentence == "Not tested: this run has no cells of post@depth=56."
 
 
 def test_a_metric_that_was_not_recorded_leaves_the_claim_untested():
     verdict = judge(paired(around(0.3)), [claim(metric="train/los")])[0]
-    assert verdict.verdict is None
+    assert verdict.verdict == "not tested"
     assert verdict.sentence == "Not tested: no cell recorded train/los; the nearest is train/loss."
 
 
@@ -216,7 +216,7 @@ def test_near_no_effect_more_seeds_are_no_advice():
 
 
 def test_an_effect_about_the_margin_may_take_any_number_of_seeds():
-    verdict = verdict_on([0.5, 0.2, 0.9, 0.3, 0.1, -0.1], margin=0.3)
+    verdict = verdict_on([0.5, 0.2, 0.9, 0.3, 0.1, -0.1], margin=0.2)
     assert verdict.seeds_needed[1] == 1000
     assert f"about {verdict.seeds_needed[0]} seeds or many more would probably decide it" in verdict.sentence
 
@@ -259,21 +259,21 @@ def test_a_verdict_is_read_back_from_its_json():
 def test_a_claim_that_nobody_judged_is_a_verdict_that_is_not_tested():
     verdict = Verdict.from_dict({**claim(says="It helps."), "requires": [], "threshold": None, "paper": None})
     assert (verdict.id, verdict.says, verdict.metric, verdict.margin) == ("gap", "It helps.", "train/loss", 0.05)
-    assert (verdict.word, verdict.is_measured, verdict.n, verdict.sentence) == ("not tested", False, 0, "")
+    assert (verdict.verdict, verdict.is_measured, verdict.n, verdict.sentence) == ("not tested", False, 0, "")
     assert (verdict.paper, verdict.threshold, verdict.values) == ({}, None, {})
     bare = Verdict.from_dict({"id": "bare"})
-    assert (bare.metric, bare.contrast, bare.expect, bare.word) == ("test/error", {}, "", "not tested")
+    assert (bare.metric, bare.contrast, bare.expect, bare.verdict) == ("test/error", {}, "", "not tested")
     assert (bare.open, bare.disagreement, bare.n) == (False, False, 0)
     assert bare.to_dict()["margin"] is None
 
 
 def test_a_verdict_says_its_word_and_what_its_effect_is_counted_in():
     (gap, ratio) = judge(paired(around(0.3)), [claim(), claim(id="ratio", scale="ratio", margin=0.1)])
-    assert (gap.word, gap.is_measured, gap.measure) == ("supported", True, "train/loss")
-    assert (ratio.word, ratio.measure) == ("supported", "relative change")
+    assert (gap.verdict, gap.is_measured, gap.measure) == ("supported", True, "train/loss")
+    assert (ratio.verdict, ratio.measure) == ("supported", "relative change")
     assert verdict_on([0.3]).is_measured
     (none,) = judge(with_status(paired([0.3]), "pre", [0], "failed"), [claim()])
-    assert (none.word, none.is_measured) == ("inconclusive", False)
+    assert (none.verdict, none.is_measured) == ("inconclusive", False)
 
 
 def test_claims_come_in_every_form_and_keep_their_words():

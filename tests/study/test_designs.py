@@ -61,7 +61,7 @@ def test_a_pin_keeps_the_positions_with_its_value(typed: list[str], points: list
 
 
 def test_claims_name_zipped_factors_and_the_arms_of_a_design() -> None:
-    claim = "claims: [{id: c, contrast: {no_order@depth=14: 1, full@width=0.5: -1}, expect: positive, margin: 1}]"
+    claim = "claims: [{id: c, contrast: {no_order@depth=14: 1, full@width=0.5: -1}, expect: positive, margin: 0.1}]"
     assert [one.id for one in planned(f"leave_one_out: {{{PARTS}}}, {ZIP}, {claim}").claims] == ["c"]
 
 
@@ -320,7 +320,7 @@ def test_a_typed_part_is_dropped_or_changed_by_its_own_key() -> None:
     assert "change the arm with study.leave_one_out.PART=[...], or drop it with ~study.leave_one_out.PART" in error
 
 
-CLAIM = "claims: [{{id: c, contrast: {{{}}}, expect: positive, margin: 1}}]"
+CLAIM = "claims: [{{id: c, contrast: {{{}}}, expect: positive, margin: 0.1}}]"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,9 @@ def test_a_list_as_a_value_is_named_in_a_claim_pinned_and_replaced() -> None:
 
 
 def test_a_claim_that_names_a_list_which_is_not_there_says_which_are() -> None:
-    claim = "claims: [{id: c, contrast: {'a@aux.at=[stage3]': 1, 'v1.5@aux.at=[stage3]': -1}, expect: zero, margin: 1}]"
+    claim = (
+        "claims: [{id: c, contrast: {'a@aux.at=[stage3]': 1, 'v1.5@aux.at=[stage3]': -1}, expect: zero, margin: 0.1}]"
+    )
     line = refusal(f"{LISTS}, {claim}", *AUX)
     assert line.startswith(
         "unknown value of aux.at '[stage3]'; did you mean '[stage1]'?; known: [stage1, stage2], [stage1]"

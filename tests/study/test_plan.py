@@ -228,7 +228,7 @@ def test_claims_about_what_was_taken_away_are_no_error() -> None:
     ],
 )
 def test_a_claim_that_names_what_is_not_there_is_refused(claim: str, reason: str) -> None:
-    claims = f"claims: [{{id: c, margin: 1, {claim}}}]"
+    claims = f"claims: [{{id: c, margin: 0.1, {claim}}}]"
     exp(f"study: {{arms: {{post: [order=post], pre: [order=pre]}}, grid: {{depth: [8, 14]}}, {claims}}}")
     assert reason in refusal("+exp=mine")
 

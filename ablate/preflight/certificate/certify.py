@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,8 @@ def refuse_no_ops(study: Study, certificates: Iterable[Certificate]) -> None:
     for certificate in certificates:
         by_arm.setdefault(certificate.arm, []).append(certificate)
     for arm, of_arm in by_arm.items():
-        if all(one.evidence.is_no_op for one in of_arm):
+        # A null arm is there to change nothing but its streams.
+        if study.arms[arm].seeds_from is None and all(one.evidence.is_no_op for one in of_arm):
             cell = next(cell for cell in study.cells if cell.arm == arm)
             raise InputError(_refusal(of_arm, cell))
 
@@ -117,8 +118,10 @@ def _pairs(study: Study) -> Iterator[Pair]:
         arm = study.arms.get(name)
         baseline = first.get((arm.baseline, point)) if arm and arm.baseline else None
         if baseline is not None:
-            difference = config_difference(baseline.config, cell.config)
-            yield Pair(cell, baseline, difference, _key(baseline, cell))
+            # On one seed, also where the arm has streams of its own: a certificate is about what else it changes.
+            arm_cell = replace(cell, config={**cell.config, "seed": baseline.config["seed"]})
+            difference = config_difference(baseline.config, arm_cell.config)
+            yield Pair(arm_cell, baseline, difference, _key(baseline, arm_cell))
 
 
 def _collect(pairs: list[Pair], settled: set[str]) -> dict[str, Evidence]:

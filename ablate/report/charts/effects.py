@@ -83,7 +83,7 @@ def _by_verdict(looks: dict[str, str]) -> alt.Scale:
 
 
 def _row(number: int, verdict: Verdict) -> dict[str, Any]:
-    k, word = fmt.factor(verdict.measure), verdict.word
+    k, word = fmt.factor(verdict.measure), verdict.verdict
     interval = (verdict.effect, verdict.low, verdict.high)
     effect, low, high = (None if value is None else k * value for value in interval)
     figure = f"{fmt.effect(verdict.measure, *interval)}  {fmt.effect_interval(verdict.measure, *interval)}"
