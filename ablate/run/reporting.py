@@ -42,7 +42,7 @@ def report_study(
         broken.append(str(error))
     for line in broken:
         console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks)]
+    verdicts = [verdict.to_dict() for verdict in judge(frame, record.claims, looks=record.looks, grid=record.grid)]
     write_report(folder, study, frame, history, verdicts)
     if show:
         with console.capture() as capture:
