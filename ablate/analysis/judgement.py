@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.contrast import contrast
 from ablate.analysis.finding import Finding, gather, tested_margin
 from ablate.analysis.limits import limits_of
+from ablate.analysis.peeking import with_looks_taken
 from ablate.analysis.power_analysis import seeds_to_decide
 from ablate.analysis.rule import Criterion, decide
 from ablate.analysis.sequential import Look, Looks
@@ -19,9 +21,16 @@ from ablate.analysis.verdict import EXACT, Verdict
 from ablate.analysis.wording import notes_of, sentence_of
 from ablate.config.schema import Claim
 
+OTHER_MARGINS = {"half": 0.5, "double": 2.0}  # of a claim's own: how much its verdict hangs on the choice
+
 
 def judge(
-    frame: pd.DataFrame, claims: Sequence[ClaimLike], *, alpha: float = ALPHA, looks: Sequence[int] = ()
+    frame: pd.DataFrame,
+    claims: Sequence[ClaimLike],
+    *,
+    alpha: float = ALPHA,
+    looks: Sequence[int] = (),
+    judged_before: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Verdict]:
     """A verdict on each claim, by one rule for all (`ablate.analysis.rule.decide`).
 
@@ -40,6 +49,8 @@ def judge(
             recorded, or a gate that fails, are `not tested`, and Holm does not count them.
         alpha: level of the study, and of the intervals (1 - alpha).
         looks: the numbers of seeds at which the study is looked at, rising; one or none: all seeds are judged at once.
+        judged_before: by claim the numbers of seeds at which it was judged outside of these looks. Its p does not allow
+            for them; the verdict says so, and what a plan over them would have given.
 
     Raises:
         InputError: a selector cannot be read or names a factor that the results have no column for, or a contrast says
@@ -48,8 +59,26 @@ def judge(
     read = [as_claim(claim) for claim in claims]
     if len(looks) < 2:
         findings = [gather(frame, contrast(frame, claim), Look(), None, alpha) for claim in read]
-        return _conclude_all(read, findings, alpha)
-    return _look_by_look(frame, read, tuple(looks), alpha)
+        verdicts = _conclude_all(read, findings, alpha)
+    else:
+        verdicts = _look_by_look(frame, read, tuple(looks), alpha)
+    if judged_before:
+        return with_looks_taken(frame, read, verdicts, judged_before, alpha, _conclude_all)
+    return verdicts
+
+
+def at_other_margins(
+    frame: pd.DataFrame, claims: Sequence[ClaimLike], verdicts: Sequence[Verdict], *, looks: Sequence[int] = ()
+) -> list[Verdict]:
+    """The verdicts, each with those that half and double the margins would have given (`Verdict.at_margins`)."""
+    read = [as_claim(claim) for claim in claims]
+    found: list[dict[str, str]] = [{} for _ in verdicts]
+    for name, times in OTHER_MARGINS.items():
+        others = judge(frame, [dataclasses.replace(one, margin=times * one.margin) for one in read], looks=looks)
+        for place, other in enumerate(others):
+            if verdicts[place].is_tested and verdicts[place].margin:
+                found[place][name] = other.verdict
+    return [verdict.replace(at_margins=other) for verdict, other in zip(verdicts, found, strict=True)]
 
 
 def _look_by_look(frame: pd.DataFrame, claims: Sequence[Claim], looks: Looks, alpha: float) -> list[Verdict]:

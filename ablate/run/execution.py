@@ -18,6 +18,7 @@ from ablate.preflight.precision import slow_precision
 from ablate.run.current import told_before
 from ablate.run.following import Followers
 from ablate.run.listeners import Several
+from ablate.run.locking import lock_study
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.recovery import known_certificates, set_aside_broken, tidy
@@ -63,6 +64,7 @@ def run_study(study: Study, console: Console) -> None:
     tidy(store.folder)
     store.prepare()
     set_aside_broken(store, study.once, console)
+    lock_study(study, store, len(study.once) - len(candidates), console)
     take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)
     if not console.is_terminal:
         _announce(study, store, checked.engine, console)
