@@ -67,7 +67,7 @@ def test_an_unfinished_last_line_is_left_out_and_any_other_is_told(tmp_path: Pat
     line = json.dumps({"time": "t", "claims": []})
     path.write_text(f'{line}\n{{"time": "2026')
     assert read_ledger(tmp_path) == [Entry("t", [])]
-    for broken in ("{}", "3", "[]", '{"time": 3, "claims": []}', "\0"):
+    for broken in ("{}", "3", "[]", '{"time": 3, "claims": []}', "x"):
         path.write_text(f"{line}\n{broken}\n{line}\n")
         with pytest.raises(BrokenFile, match=r"line 2 of .*ledger\.jsonl is not whole"):
             read_ledger(tmp_path)
