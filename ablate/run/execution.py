@@ -46,8 +46,7 @@ def run_study(study: Study, console: Console) -> None:
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
     store = Store(study.runs, study.folder)
-    for note in study.notes:
-        console.print(note, style="yellow", highlight=False, markup=False)
+    _warn(console, study.notes)
     # Wrong input ends here, before anything is written.
     study = with_data(settled(study), store)
     if study.chosen:
@@ -55,12 +54,12 @@ def run_study(study: Study, console: Console) -> None:
     refuse_other_design(study, store)
     candidates = open_cells(study, store)
     checked = check(study, candidates, known_certificates(store))
+    _warn(console, checked.notes)
     if study.trains:
         check_data(candidates)
     if study.trains and candidates:
         slots = slots_of(checked.engine, len(candidates), study.threads)
-        for line in slow_precision((cell.config for cell in candidates), slots):
-            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _warn(console, slow_precision((cell.config for cell in candidates), slots))
     tidy(store.folder)
     store.prepare()
     set_aside_broken(store, study.once, console)
@@ -76,8 +75,7 @@ def run_study(study: Study, console: Console) -> None:
         if not (store.folder / "study.yaml").exists():  # somebody has removed it since
             store.write_study(study, profiles=checked.profiles)
         failures |= _measure_others(work)
-        for line in other_code(study, store):
-            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _warn(console, other_code(study, store))
         verdicts = told_before(store.folder, console)
         if verdicts is None:
             verdicts = report_study(store.folder, console, remembered=True)
@@ -87,6 +85,11 @@ def run_study(study: Study, console: Console) -> None:
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
+
+
+def _warn(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def with_data(study: Study, store: Store) -> Study:
