@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from ablate.analysis.contrast import contrast
+from ablate.analysis.contrast import Contrast
 from ablate.analysis.finding import Finding, gather
 from ablate.analysis.sequential import Look
 from ablate.analysis.verdict import Verdict
-from ablate.config.schema import Claim
 
-Conclude = Callable[[Sequence[Claim], Sequence[Finding], float], list[Verdict]]
+Conclude = Callable[[Sequence[Contrast], Sequence[Finding], float], list[Verdict]]
 
 
 def with_looks_taken(
     frame: pd.DataFrame,
-    claims: Sequence[Claim],
+    measured: Sequence[Contrast],
     verdicts: Sequence[Verdict],
     judged_before: Mapping[str, Sequence[int]],
     alpha: float,
@@ -31,17 +30,17 @@ def with_looks_taken(
 
     Args:
         frame: results.
-        claims: of the study.
+        measured: the claims of the study.
         verdicts: on them.
         judged_before: by claim the numbers of seeds at which it was judged outside of planned looks.
         alpha: level of the study.
         conclude: adds Holm and verdicts to findings.
     """
     findings = [
-        gather(frame, contrast(frame, claim), _look(verdict, judged_before), verdict.seeds, alpha)
-        for claim, verdict in zip(claims, verdicts, strict=True)
+        gather(frame, one, _look(verdict, judged_before), verdict.seeds, alpha)
+        for one, verdict in zip(measured, verdicts, strict=True)
     ]
-    planned = conclude(claims, findings, alpha)
+    planned = conclude(measured, findings, alpha)
     return [
         verdict.replace(
             judged_before=sorted(judged_before[verdict.id]),
@@ -57,7 +56,7 @@ def with_looks_taken(
 def deciding_p(verdict: Verdict) -> float | None:
     """The p that a verdict rests on: of equivalence where it says that there is no difference that matters."""
     no_difference = verdict.verdict == "equivalent" or (verdict.expect == "zero" and verdict.verdict == "supported")
-    return verdict.p_equivalence if no_difference else verdict.p_holm
+    return verdict.p_equivalence_holm if no_difference else verdict.p_holm
 
 
 def alarms(verdict: Verdict) -> list[str]:

@@ -103,7 +103,7 @@ def sections(inputs: Inputs) -> list[Section]:
 
 def _effects(inputs: Inputs) -> list[Block]:
     caption = (
-        "Each row is a claim: the mean effect over the paired seeds (their median, without an interval, where a cell "
+        "Each row is a claim: the mean effect over the paired seeds (by ranks, without an interval, where a cell "
         "diverged), its interval, and below it the single seeds as dots. Grey: differences within the margin, too "
         "small to matter. A line that reaches the frame goes on beyond it."
     )

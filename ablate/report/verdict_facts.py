@@ -7,7 +7,7 @@ import math
 from ablate.analysis.gate_wording import requirement, seen
 from ablate.analysis.gates import GateReading
 from ablate.analysis.peeking import alarms
-from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
+from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import format as fmt
 
 
@@ -26,6 +26,7 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         (_holm_name(verdict), _p(verdict.p_holm)),
         ("exact sign-flip p", _p(verdict.p_signflip)),
         ("p for equivalence (TOST)", _p(verdict.p_equivalence)),
+        ("p for equivalence after Holm, held against half the level", _p(verdict.p_equivalence_holm)),
         ("standardised effect d", "" if verdict.d is None else fmt.number(verdict.d, 2)),
         ("by seed", by_seed(verdict)),
     ]
@@ -55,8 +56,8 @@ def interval_name(verdict: Verdict) -> str:
 
 
 def kind_of_effect(verdict: Verdict, kind: str) -> str:
-    """What the effect is over the seeds: their mean, which needs no word, or else their median."""
-    return f"median {kind}" if verdict.test == SIGNED_RANK else kind
+    """What the effect is over the seeds: their mean, which needs no word, or the size that balances their ranks."""
+    return f"{kind} by ranks" if verdict.is_ranked else kind
 
 
 def interval(verdict: Verdict) -> str:
@@ -83,8 +84,9 @@ def by_seed(verdict: Verdict) -> str:
     finite = [k * value for value in verdict.values.values() if math.isfinite(value)]
     spread = max(finite, default=0.0) - min(finite, default=0.0)
     places = fmt.decimals(spread) if spread > 0 else None
+    without = "no finite value" if verdict.perfect else "diverged"
     texts = [
-        f"{seed}: " + (fmt.number(k * value, places, sign=True) if math.isfinite(value) else "diverged")
+        f"{seed}: " + (fmt.number(k * value, places, sign=True) if math.isfinite(value) else without)
         for seed, value in verdict.values.items()
     ]
     return ", ".join(texts) + (f" {unit}" if unit and finite else "")

@@ -71,10 +71,10 @@ def _judged(frame: pd.DataFrame, record: StudyRecord, lock: Lock | None, entries
     from ablate.analysis import at_other_margins, judge
     from ablate.analysis.peeking import alarms
 
-    verdicts = judge(frame, record.claims, looks=record.looks)
+    verdicts = judge(frame, record.claims, looks=record.looks, grid=record.grid)
     if before := looks_outside(entries, lock, verdicts):
-        verdicts = judge(frame, record.claims, looks=record.looks, judged_before=before)
-    verdicts = at_other_margins(frame, record.claims, verdicts, looks=record.looks)
+        verdicts = judge(frame, record.claims, looks=record.looks, grid=record.grid, judged_before=before)
+    verdicts = at_other_margins(frame, record.claims, verdicts, looks=record.looks, grid=record.grid)
     changes = lock.changes if lock else {}
     verdicts = [verdict.replace(changed=changes.get(verdict.id, [])) for verdict in verdicts]
     return [verdict.replace(notes=[*alarms(verdict), *verdict.notes]) for verdict in verdicts]
