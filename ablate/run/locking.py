@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ablate.run.store import Store
 from ablate.run.stored_result import has_result
-from ablate.study.lock import FILE, STUDY, Lock, read_lock, write_lock
+from ablate.study.lock import FILE, Lock, read_lock, write_lock
 from ablate.study.plan import Study
 from ablate.system.files import set_aside
 from ablate.system.reading import BrokenFile
@@ -32,13 +32,13 @@ def lock_study(study: Study, store: Store, finished: int, console: Console) -> N
         return
     lock, note = _known(store, console)
     own = sum(has_result(store.cell(cell.id)) for cell in study.once)
-    if lock is not None and own:
-        today = lock.held_against(study)
+    if lock is None or not own:
+        reason = note or "its claims were not locked before"
+        late = f"{reason}: they were written down when {own} cells had results" if own else ""
+        today = replace(Lock.of(study, finished), late=late)
     else:
-        today = Lock.of(study, finished)
-        if own:
-            reason = note or "its claims were not locked before"
-            today = replace(today, changes={STUDY: [f"{reason}: they were written down when {own} cells had results"]})
+        today = lock
+    today = today.held_against(study)
     if today != lock:
         write_lock(store.folder, today)
 

@@ -46,6 +46,7 @@ class Lock:
         locked: when, in UTC.
         code: a hash over the fingerprints of the code that was to train its cells.
         results: cells of the study that had a result then already.
+        late: why it says nothing of what was stated before the first result, where that is so; else empty.
         changes: what is stated otherwise today, as sentences by the claim that they concern.
         version: of this form.
     """
@@ -57,6 +58,7 @@ class Lock:
     locked: str
     code: str = ""
     results: int = 0
+    late: str = ""
     changes: dict[str, list[str]] = field(default_factory=dict)
     version: int = VERSION
 
@@ -133,7 +135,7 @@ def _changes(lock: Lock, study: Study) -> dict[str, list[str]]:
         if lines:
             found[name] = lines
     gone = [f"claim '{name}' was removed {_after(lock)}: {_told(before[name])}" for name in before if name not in now]
-    of_study = [*gone, *_of_seeds(lock, study)]
+    of_study = [*filter(None, [lock.late]), *gone, *_of_seeds(lock, study)]
     return {**found, STUDY: of_study} if of_study else found
 
 

@@ -172,6 +172,7 @@ def test_a_study_that_is_locked_after_results_says_so() -> None:
     (FOLDER / "lock.json").unlink()
     said = " ".join(run().split())
     assert "its claims were not locked before: they were written down when 4 cells had results" in said
+    assert "its claims were not locked before" in run()  # for as long as the study lives
 
 
 @pytest.mark.slow
