@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.analysis.verdict import EXACT
 from ablate.errors import InputError
 from ablate.system.files import append_text, settle
 from ablate.system.reading import BrokenFile, read_text
@@ -91,6 +90,8 @@ def enter(folder: Path, verdicts: Sequence[Verdict], entries: Sequence[Entry]) -
     Raises:
         InputError: the ledger cannot be written.
     """
+    from ablate.analysis.verdict import EXACT  # behind scipy, which a run that finds nothing changed does without
+
     judged = [
         Judged(verdict.id, verdict.seeds, verdict.verdict, verdict.p_holm)
         for verdict in verdicts
