@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ablate.analysis.contrast import contrast_values as contrast_values
     from ablate.analysis.factorial import Anova as Anova
     from ablate.analysis.factorial import anova as anova
+    from ablate.analysis.judgement import at_other_margins as at_other_margins
     from ablate.analysis.judgement import judge as judge
     from ablate.analysis.metrics import COSTS as COSTS
     from ablate.analysis.metrics import STANDARD as STANDARD
@@ -50,7 +51,7 @@ _HOMES = {
     "claims": ["as_claim", "check_metrics", "speaks_of", "validate_claims"],
     "contrast": ["ContrastValues", "contrast_values"],
     "factorial": ["Anova", "anova"],
-    "judgement": ["judge"],
+    "judgement": ["at_other_margins", "judge"],
     "metrics": ["COSTS", "STANDARD", "STATIC", "Metric", "metric_of", "recorded_metrics", "worst_value"],
     "power_analysis": ["decision_power", "power", "seeds_to_decide", "sequential_power", "smallest_detectable_effect"],
     "ranks": ["signed_rank_p"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from ablate.analysis.finding import Finding, gather, tested_margin
 from ablate.analysis.limits import limits_of
 from ablate.analysis.looks import refuse_looks
 from ablate.analysis.notes import notes_of
+from ablate.analysis.peeking import with_looks_taken
 from ablate.analysis.rounding import RELATIVE
 from ablate.analysis.rule import Criterion, Reading, conclude, read
 from ablate.analysis.sequential import Look, Looks
@@ -24,6 +26,8 @@ from ablate.analysis.verdict import EXACT, Verdict
 from ablate.analysis.wording import sentence_of
 from ablate.config.schema import Claim
 
+OTHER_MARGINS = {"half": 0.5, "double": 2.0}  # of a claim's own: how much its verdict hangs on the choice
+
 
 def judge(
     frame: pd.DataFrame,
@@ -31,6 +35,7 @@ def judge(
     *,
     alpha: float = ALPHA,
     looks: Sequence[int] = (),
+    judged_before: Mapping[str, Sequence[int]] | None = None,
     grid: Grid | None = None,
 ) -> list[Verdict]:
     """A verdict on each claim, by one rule for all (`ablate.analysis.rule.decide`).
@@ -51,6 +56,8 @@ def judge(
             recorded, or a gate that fails, are `not tested`, and Holm does not count them.
         alpha: level of the study, and of the intervals (1 - alpha).
         looks: the numbers of seeds at which the study is looked at, rising; one or none: all seeds are judged at once.
+        judged_before: by claim the numbers of seeds at which it was judged outside of these looks. Its p does not allow
+            for them; the verdict says so, and what a plan over them would have given.
         grid: of the study, for trends over values that are no numbers: the order of these.
 
     Raises:
@@ -61,8 +68,32 @@ def judge(
     refuse_looks(looks)
     measured = [contrast(frame, as_claim(claim), grid) for claim in claims]
     if len(looks) < 2:
-        return _conclude_all(measured, [gather(frame, one, Look(), None, alpha) for one in measured], alpha)
-    return _look_by_look(frame, measured, tuple(looks), alpha)
+        verdicts = _conclude_all(measured, [gather(frame, one, Look(), None, alpha) for one in measured], alpha)
+    else:
+        verdicts = _look_by_look(frame, measured, tuple(looks), alpha)
+    if judged_before:
+        return with_looks_taken(frame, measured, verdicts, judged_before, alpha, _conclude_all)
+    return verdicts
+
+
+def at_other_margins(
+    frame: pd.DataFrame,
+    claims: Sequence[ClaimLike],
+    verdicts: Sequence[Verdict],
+    *,
+    looks: Sequence[int] = (),
+    grid: Grid | None = None,
+) -> list[Verdict]:
+    """The verdicts, each with those that half and double the margins would have given (`Verdict.at_margins`)."""
+    read = [as_claim(claim) for claim in claims]
+    found: list[dict[str, str]] = [{} for _ in verdicts]
+    for name, times in OTHER_MARGINS.items():
+        changed = [dataclasses.replace(one, margin=times * one.margin) for one in read]
+        others = judge(frame, changed, looks=looks, grid=grid)
+        for place, other in enumerate(others):
+            if verdicts[place].is_tested and verdicts[place].margin:
+                found[place][name] = other.verdict
+    return [verdict.replace(at_margins=other) for verdict, other in zip(verdicts, found, strict=True)]
 
 
 def _look_by_look(frame: pd.DataFrame, measured: Sequence[Contrast], looks: Looks, alpha: float) -> list[Verdict]:
@@ -143,5 +174,5 @@ def _reading(criterion: Criterion, finding: Finding, adjusted: Adjusted) -> Read
         return read(criterion, finding.effect, p, float(not within))
     # Before the first look is whole, nothing is decided: which seeds have ended by then is no matter of chance alone.
     early = bool(figures.looks) and not finding.is_whole
-    p = NOTHING if early else adjusted
-    return read(criterion, finding.effect, p.p, p.p_equivalence, finding.direction)
+    known = NOTHING if early else adjusted
+    return read(criterion, finding.effect, known.p, known.p_equivalence, finding.direction)

@@ -68,6 +68,11 @@ class Verdict:
         open: more looks are planned, and the claim is not decided.
         margin_because: the reason for the margin.
         gates: what the results say of each gate of the claim.
+        at_margins: the verdicts that other margins would have given, by what they are of this one: `half`, `double`.
+        judged_before: numbers of seeds at which it was judged outside of planned looks.
+        p_over_looks: the p that a plan over those looks and this one would have given, after Holm.
+        verdict_over_looks: the verdict that it would have given.
+        changed: what of the claim was otherwise when the first result came, as sentences.
         sentence: the verdict for a reader who knows no statistics.
         not_shown: what the verdict does not say, for the same reader.
         notes: cautions.
@@ -115,6 +120,11 @@ class Verdict:
     open: bool = False
     margin_because: str = ""
     gates: list[GateReading] = field(default_factory=list)
+    at_margins: dict[str, str] = field(default_factory=dict)
+    judged_before: list[int] = field(default_factory=list)
+    p_over_looks: float | None = None
+    verdict_over_looks: str | None = None
+    changed: list[str] = field(default_factory=list)
     sentence: str = ""
     not_shown: str = ""
     notes: list[str] = field(default_factory=list)

@@ -6,6 +6,7 @@ import math
 
 from ablate.analysis.gate_wording import requirement, seen
 from ablate.analysis.gates import GateReading
+from ablate.analysis.peeking import alarms
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import format as fmt
 
@@ -18,6 +19,7 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("expected", expected_text(verdict)),
         ("margin", fmt.margin(verdict.measure, verdict.margin)),
         ("margin because", verdict.margin_because),
+        ("at other margins", _at_margins(verdict)),
         ("requires", "; ".join(map(_gate, verdict.gates))),
         ("looked at", looked_at(verdict)),
         (f"p ({verdict.test})", _p(verdict.p)),
@@ -91,17 +93,24 @@ def by_seed(verdict: Verdict) -> str:
 
 
 def cautions(verdict: Verdict) -> list[str]:
-    """Notes to a verdict: those of the analysis, and the cells that it lacks and no note names."""
+    """Notes to a verdict besides its alarms: those of the analysis, and the cells that it lacks and no note names."""
     told = " ".join(verdict.notes)
     lacking = {"Diverged, ranked as worst": verdict.diverged, "Without a result": verdict.missing}
     untold = [(how, cells) for how, cells in lacking.items() if cells and cells[0] not in told]
-    return verdict.notes + [f"{how}: {', '.join(cells)}." for how, cells in untold]
+    known = alarms(verdict)
+    notes = [note for note in verdict.notes if note not in known]
+    return notes + [f"{how}: {', '.join(cells)}." for how, cells in untold]
 
 
 def paper(verdict: Verdict) -> str:
     """The paper's figure and where it stands, or empty."""
     value, where = verdict.paper.get("value", ""), verdict.paper.get("where", "")
     return f"{value} ({where})" if value and where else value or where
+
+
+def _at_margins(verdict: Verdict) -> str:
+    """How much the verdict hangs on the choice of the margin."""
+    return ", ".join(f"{times} the margin: {word}" for times, word in verdict.at_margins.items())
 
 
 def _gate(gate: GateReading) -> str:
