@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.finding import Finding
-from ablate.analysis.statistics import holm_both
+from ablate.analysis.step_down import holm_both
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ NOTHING = Adjusted(math.nan, math.nan, math.nan)
 
 def adjust(findings: Sequence[Finding]) -> list[Adjusted]:
     """The adjusted p values of claims that were all tested."""
+    if not findings:
+        return []
     equivalence = [one.p_equivalence for one in findings]
-    different, same = holm_both([one.p for one in findings], equivalence)
-    flipped, _ = holm_both([one.p_signflip for one in findings], equivalence)
+    closes = [one.figures.expect == "zero" or one.figures.margin == 0 for one in findings]
+    different, same = holm_both([one.p for one in findings], equivalence, closes)
+    flipped, _ = holm_both([one.p_signflip for one in findings], equivalence, closes)
     return [Adjusted(*map(float, values)) for values in zip(different, same, flipped, strict=True)]

@@ -2,37 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ablate.analysis.selectors import Selector, parse_selector, value_text
+from ablate.analysis.selectors import Selector, parse_selector, value_text, values_of
 from ablate.errors import InputError
 
 Grid = Mapping[str, Sequence[Any]]
 
 
-def cells_of(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> pd.DataFrame:
-    """The table with factors as comparable text, a label for each cell without its seed, its status and its value."""
+@dataclass(frozen=True)
+class Cells:
+    """The rows of a table of results, and what their labels stand for.
+
+    Attributes:
+        labels: of each row: its cell without the seed, as `arm@factor=value,...`.
+        seeds: of each row.
+        statuses: of each row; all `done` where the table has none.
+        values: of each row, NaN where there is none.
+        places: label -> arm, and the text of each factor.
+    """
+
+    labels: list[str]
+    seeds: list[int]
+    statuses: list[str]
+    values: list[float]
+    places: dict[str, tuple[str, dict[str, str]]]
+
+    def matching(self, selector: Selector) -> list[str]:
+        """The labels that a selector names; none where some arm or value that it names is nowhere in the table."""
+        wanted = {name: set(values_of(value)) for name, value in selector.factors}
+        arms = set(selector.arms)
+        if not arms <= {arm for arm, _ in self.places.values()}:
+            return []
+        if any(not texts <= {at[name] for _, at in self.places.values()} for name, texts in wanted.items()):
+            return []
+        return [
+            label
+            for label, (arm, at) in self.places.items()
+            if (not arms or arm in arms) and all(at[name] in texts for name, texts in wanted.items())
+        ]
+
+    def found(self, labels: Collection[str]) -> dict[tuple[str, int], tuple[str, float]]:
+        """Status and value of the cells with these labels, by label and seed.
+
+        Raises:
+            InputError: one of them stands twice in the table.
+        """
+        found: dict[tuple[str, int], tuple[str, float]] = {}
+        for label, seed, status, value in zip(self.labels, self.seeds, self.statuses, self.values, strict=True):
+            if label in labels:
+                if (label, seed) in found:
+                    raise InputError(
+                        f"the results have two rows for {label} seed {seed}; each cell stands once, and the columns of "
+                        "grid factors stand between 'arm' and 'seed'"
+                    )
+                found[label, seed] = status, value
+        return found
+
+
+def cells_of(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> Cells:
+    """The rows of a table, with factors as comparable text, and a metric.
+
+    Raises:
+        InputError: it lacks a column that is needed, an arm cannot be named, or a seed is no whole number.
+    """
     named = [factor for selector in selectors for factor, _ in selector.factors]
     for column in ("arm", "seed", *named):
         if column not in frame.columns:
             raise no_column(column, frame)
     columns = [str(column) for column in frame.columns]
-    factors = list(dict.fromkeys([*columns[columns.index("arm") + 1 : columns.index("seed")], *named]))
-    factors = [factor for factor in factors if factor != "cell"]
-    cells = pd.DataFrame({"arm": frame["arm"].astype(str), "seed": seeds_of(frame)})
-    _refuse_grammar(cells["arm"].unique())
-    label = cells["arm"]
-    for position, factor in enumerate(factors):
-        cells[f"@{factor}"] = pd.Series(_texts(frame[factor]), index=frame.index)
-        label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
-    cells["label"] = label
-    cells["status"] = frame["status"].astype(str) if "status" in columns else "done"
-    cells["value"] = pd.to_numeric(frame[metric], errors="coerce") if metric in columns else np.nan
-    return cells
+    between = columns[columns.index("arm") + 1 : columns.index("seed")]
+    factors = [factor for factor in dict.fromkeys([*between, *named]) if factor != "cell"]
+    arms = [str(arm) for arm in frame["arm"].tolist()]
+    _refuse_grammar(dict.fromkeys(arms))
+    places: dict[str, tuple[str, dict[str, str]]] = {}
+    labels: list[str] = []
+    known: dict[tuple[str, ...], str] = {}
+    for place in zip(arms, *(_texts(frame[factor]) for factor in factors), strict=True):
+        if place not in known:
+            at = dict(zip(factors, place[1:], strict=True))
+            known[place] = place[0] + ("@" + ",".join(f"{name}={text}" for name, text in at.items()) if at else "")
+            places[known[place]] = place[0], at
+        labels.append(known[place])
+    statuses = [str(status) for status in frame["status"].tolist()] if "status" in columns else ["done"] * len(frame)
+    numbers = pd.to_numeric(frame[metric], errors="coerce").tolist() if metric in columns else [math.nan] * len(frame)
+    return Cells(labels, seeds_of(frame), statuses, [float(number) for number in numbers], places)
 
 
 def _refuse_grammar(arms: Iterable[str]) -> None:
@@ -51,7 +110,7 @@ def _refuse_grammar(arms: Iterable[str]) -> None:
 
 def _texts(column: pd.Series) -> list[str]:
     """The values of a factor as comparable text, each of them read once; to Python 1 and true are one value."""
-    values = [(type(value), value if isinstance(value, str | float | int) else str(value)) for value in column]
+    values = [(type(value), value if isinstance(value, str | float | int) else str(value)) for value in column.tolist()]
     known = {(kind, value): value_text(_plain(kind, value)) for kind, value in dict.fromkeys(values)}
     return [known[one] for one in values]
 
@@ -65,15 +124,13 @@ def no_column(column: str, frame: pd.DataFrame) -> InputError:
     return InputError(f"the results have no column '{column}'; columns: {', '.join(map(str, frame.columns))}")
 
 
-def seeds_of(frame: pd.DataFrame) -> pd.Series:
+def seeds_of(frame: pd.DataFrame) -> list[int]:
     """The seeds of a table's rows.
 
     Raises:
         InputError: one is no whole number.
     """
-    if pd.api.types.is_integer_dtype(frame["seed"]):
-        return frame["seed"].astype(int)
-    return pd.Series([_seed_of(value) for value in frame["seed"]], index=frame.index, dtype=int)
+    return [seed if type(seed) is int else _seed_of(seed) for seed in frame["seed"].tolist()]
 
 
 def _seed_of(value: Any) -> int:
@@ -111,21 +168,6 @@ def levels_in_order(frame: pd.DataFrame, factor: str, grid: Grid | None) -> list
 
 def _is_number(text: str) -> bool:
     try:
-        return bool(np.isfinite(float(text)))
+        return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def refuse_duplicates(cells: pd.DataFrame) -> None:
-    """Each cell stands once in a table.
-
-    Raises:
-        InputError: one stands twice.
-    """
-    twice = cells[cells.duplicated(["label", "seed"])]
-    if len(twice):
-        row = twice.iloc[0]
-        raise InputError(
-            f"the results have two rows for {row['label']} seed {row['seed']}; "
-            "each cell stands once, and the columns of grid factors stand between 'arm' and 'seed'"
-        )

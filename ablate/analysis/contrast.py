@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ablate.analysis.cells import Grid, cells_of, levels_in_order, refuse_duplicates
+from ablate.analysis.cells import Cells, Grid, cells_of, levels_in_order
 from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
 from ablate.analysis.permutation import Layout, layout_of
 from ablate.analysis.rounding import rounding_of, settled
-from ablate.analysis.selectors import ROUNDING, Selector, added_up, says_nothing, values_of
+from ablate.analysis.selectors import ROUNDING, Selector, added_up, says_nothing
 from ablate.analysis.statistics import FloatArray
 from ablate.config.schema import Claim
 
@@ -125,13 +125,7 @@ def contrast(frame: pd.DataFrame, claim: ClaimLike, grid: Grid | None = None) ->
         return Contrast(claim, {}, {}, absent or [f"two values of {claim.trend}"])
     if not any(weights.values()):
         raise says_nothing(claim.id)
-    cells = cells[cells["label"].isin(list(weights))]
-    refuse_duplicates(cells)
-    found = {
-        (str(label), int(seed)): (str(status), float(value))
-        for label, seed, status, value in cells[["label", "seed", "status", "value"]].itertuples(index=False)
-    }
-    return Contrast(claim, weights, found, [])
+    return Contrast(claim, weights, cells.found(weights), [])
 
 
 def trend_weights(values: int) -> list[float]:
@@ -164,22 +158,15 @@ def _terms(frame: pd.DataFrame, claim: Claim, grid: Grid | None) -> list[_Term]:
     return [_Term(s.at(claim.trend, value), w * step, w) for s, w in selectors.items() for value, step in steps]
 
 
-def _weights(cells: pd.DataFrame, terms: Sequence[_Term]) -> tuple[dict[str, float], list[str]]:
+def _weights(cells: Cells, terms: Sequence[_Term]) -> tuple[dict[str, float], list[str]]:
     """The weight of each needed cell label in the contrast, and the selectors of which something is not there."""
     weights: dict[str, float] = {}
     stated: dict[str, float] = {}
     absent: list[str] = []
     for term in terms:
-        selector = term.selector
-        match = pd.Series(True, index=cells.index)
-        whole = True
-        names = [("arm", selector.arms)] if selector.arms else []
-        for column, wanted in [*names, *((f"@{name}", values_of(value)) for name, value in selector.factors)]:
-            match &= cells[column].isin(wanted)
-            whole = whole and set(wanted) <= set(cells[column])
-        labels = [str(label) for label in cells.loc[match, "label"].unique()]
-        if not labels or not whole:
-            absent.append(str(selector))
+        labels = cells.matching(term.selector)
+        if not labels:
+            absent.append(str(term.selector))
         for label in labels:
             weights[label] = weights.get(label, 0.0) + term.weight / len(labels)
             stated[label] = stated.get(label, 0.0) + term.stated / len(labels)

@@ -15,13 +15,12 @@ from ablate.analysis.contrast import Contrast, ContrastValues
 from ablate.analysis.gate_wording import why_not_tested
 from ablate.analysis.gates import read_gates
 from ablate.analysis.metrics import STATIC
-from ablate.analysis.permutation import balancing_shift, p_above, rank_contrasts, ranked
+from ablate.analysis.permutation import Uneven, balancing_shift
 from ablate.analysis.ranks import pseudomedian, signed_rank
 from ablate.analysis.rule import Criterion
 from ablate.analysis.sequential import Look
 from ablate.analysis.statistics import (
     SIGN_FLIP_MOST,
-    FloatArray,
     difference_p,
     equivalence_p,
     paired_t,
@@ -90,7 +89,7 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
         finding = _exact(verdict, claim, list(found.values.values()))
     else:
         layout = measured.layout
-        cells = Cells(measured.table(found, layout), layout.weights) if layout and not layout.is_even else None
+        cells = Uneven(measured.table(found, layout), layout.weights) if layout and not layout.is_even else None
         test = _ranked if found.diverged or found.perfect else _averaged
         finding = test(verdict, claim, list(found.values.values()), look, cells)
     return _gated(replace(finding, is_whole=claim.metric in STATIC or found.to_come == 0, taken=found.taken))
@@ -137,31 +136,7 @@ def _exact(verdict: Verdict, claim: Claim, values: list[float]) -> Finding:
     return Finding(figures, values[0])
 
 
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a contrast that weighs arms unevenly: values (seeds, units, points), weights (units, points)."""
-
-    values: FloatArray
-    weights: FloatArray
-
-    def p_above(self, bound: float) -> float:
-        """One-sided p of a contrast of at most `bound`."""
-        return p_above(self.values, self.weights, bound)
-
-    def p_below(self, bound: float) -> float:
-        """One-sided p of a contrast of at least `bound`."""
-        return p_above(-self.values, self.weights, -bound)
-
-    def difference_p(self, margin: float) -> float:
-        """Two-sided p of a contrast within ±margin."""
-        return min(1.0, 2 * min(self.p_above(margin), self.p_below(-margin)))
-
-    def equivalence_p(self, margin: float) -> float:
-        """The p of a contrast outside ±margin."""
-        return max(self.p_above(-margin), self.p_below(margin))
-
-
-def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Cells | None) -> Finding:
+def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Uneven | None) -> Finding:
     """Figures by the paired t test; of an uneven contrast the larger p of that and of arms that change places."""
     t = paired_t(values, verdict.level)
     criterion = Criterion(claim.expect, tested_margin(claim))
@@ -200,7 +175,7 @@ def _sign_flip_beyond(values: list[float], margin: float) -> float:
     return float(sign_flip_p([value - math.copysign(margin, mean) for value in values]))
 
 
-def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Cells | None) -> Finding:
+def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Uneven | None) -> Finding:
     """Figures by ranks, for values some of which are infinite or ties of diverged cells."""
     margin = Criterion(claim.expect, tested_margin(claim)).tested_margin
     if cells is None:
@@ -208,8 +183,8 @@ def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cel
         zero, tested = signed_rank(values), signed_rank(values, margin)
     else:
         effect = balancing_shift(cells.values, cells.weights) if values else None
-        sides = np.sign(np.round(rank_contrasts(cells.values, cells.weights), 9))
-        zero, tested = (ranked(cells.values, cells.weights, bound) for bound in (0.0, margin))
+        sides = np.sign(np.round(cells.rank_contrasts(), 9))
+        zero, tested = (cells.ranked(bound) for bound in (0.0, margin))
     figures = verdict.replace(
         effect=None if effect is None else _told(claim, effect),
         test=SIGNED_RANK if cells is None else PERMUTED_RANK,

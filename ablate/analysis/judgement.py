@@ -100,7 +100,7 @@ def _look_by_look(frame: pd.DataFrame, measured: Sequence[Contrast], looks: Look
     findings: dict[int, Finding] = {}
     settled: dict[int, Verdict] = {}
     verdicts: list[Verdict] = []
-    seeds = sorted(seeds_of(frame).unique().tolist()) if len(frame) else []
+    seeds = sorted(set(seeds_of(frame)))
     # The seeds of a study count from 0, and those of a look that has not been run are not in the table.
     seeds = [*seeds, *(seed for seed in range(looks[-1]) if seed not in seeds)]
     for number in looks:

@@ -106,7 +106,7 @@ def decide(
     - else `inconclusive`.
 
     In at most alpha of studies any claim gets a false `supported`, `contradicted` or `equivalent`
-    (`ablate.analysis.statistics.holm_both`).
+    (`ablate.analysis.step_down.holm_both`).
     """
     return conclude(criterion, read(criterion, effect, p_difference, p_equivalence, direction))
 

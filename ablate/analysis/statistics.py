@@ -148,29 +148,3 @@ def holm(p: ArrayLike) -> FloatArray:
     result = np.empty_like(raw)
     np.put_along_axis(result, order, adjusted, axis=-1)
     return result
-
-
-def holm_both(p_difference: ArrayLike, p_equivalence: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Holm over all that a study can say: of each claim the p of a difference, and that of no difference that matters.
-
-    A claim takes part once, with the clearer of its two statements: both rest on one interval, whose ends are crossed
-    by chance in alpha of studies, whichever side the truth lies on, so together they err as often as one. So in at most
-    alpha of studies any claim has a false verdict other than `inconclusive`.
-
-    Args:
-        p_difference: two-sided, shape (..., claims).
-        p_equivalence: one-sided (`equivalence_p`); NaN where a test can show no such thing.
-
-    Returns:
-        Both adjusted: the one to compare with alpha, and the other with alpha / 2.
-    """
-    different, twice = np.asarray(p_difference, dtype=np.float64), 2 * np.asarray(p_equivalence, dtype=np.float64)
-    clearer = np.fmin(different, twice)
-    order = np.argsort(clearer, axis=-1)
-    count = clearer.shape[-1]
-    factors = np.empty_like(clearer)
-    np.put_along_axis(factors, order, np.broadcast_to(np.arange(count, 0.0, -1.0), clearer.shape), axis=-1)
-    least = holm(clearer)
-    return np.minimum(1.0, np.maximum(least, factors * different)), np.minimum(
-        1.0, np.maximum(least, factors * twice)
-    ) / 2

@@ -245,7 +245,7 @@ def test_a_decided_claim_outlives_what_would_undecide_it() -> None:
     """At six seeds both p values are small. Later the other claim's is not, and Holm would ask more of this one."""
     noise = np.array([0.1, -0.1, 0.05, -0.05, 0.02, -0.02])
     late = np.array([-0.6, 0.7, -0.5])
-    gaps = {"kept": np.concatenate([0.17 + 1.7 * noise, late * 0]), "lost": np.concatenate([0.04 + 0.22 * noise, late])}
+    gaps = {"kept": np.concatenate([0.18 + 1.7 * noise, late * 0]), "lost": np.concatenate([0.04 + 0.22 * noise, late])}
     frame, claims = claims_of(gaps)
     early = judge(frame[frame["seed"] < 6], claims, looks=(6, 9))
     whole = judge(frame, claims, looks=(6, 9))
