@@ -9,8 +9,10 @@ from ablate.analysis.statistics import FloatArray
 
 
 def holm_once(p_difference: ArrayLike, p_equivalence: ArrayLike, is_zero: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Both p values of each claim, adjusted over the claims (Holm 1979, "A simple sequentially rejective multiple test
-    procedure").
+    """Both p values of each claim, adjusted over the claims of a study by Holm's steps.
+
+    Holm (1979, "A simple sequentially rejective multiple test procedure") multiplies the smallest p by the number of
+    claims, the next one by one less, and so on; no p gets less than one before it.
 
     A claim that expects a sign is tested for a difference. One that expects zero is tested both ways, for an effect
     within the margin and for one beyond it. Only one of these two hypotheses can be true, so such a claim counts once,
