@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablate.analysis.finding import Finding
-from ablate.analysis.step_down import holm_both
+from ablate.analysis.step_down import holm_once
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def adjust(findings: Sequence[Finding]) -> list[Adjusted]:
     if not findings:
         return []
     equivalence = [one.p_equivalence for one in findings]
-    closes = [one.figures.expect == "zero" or one.figures.margin == 0 for one in findings]
-    different, same = holm_both([one.p for one in findings], equivalence, closes)
-    flipped, _ = holm_both([one.p_signflip for one in findings], equivalence, closes)
+    is_zero = [one.figures.expect == "zero" for one in findings]
+    different, same = holm_once([one.p for one in findings], equivalence, is_zero)
+    flipped, _ = holm_once([one.p_signflip for one in findings], equivalence, is_zero)
     return [Adjusted(*map(float, values)) for values in zip(different, same, flipped, strict=True)]

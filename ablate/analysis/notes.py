@@ -16,6 +16,7 @@ def notes_of(verdict: Verdict, alpha: float) -> list[str]:
         *_of_looks(verdict, alpha),
         *_of_few_seeds(verdict, alpha),
         *_of_the_sign_flip(verdict, alpha),
+        *_of_equivalence(verdict, alpha),
         *_of_the_spread(verdict),
         *_of_the_contrast(verdict),
         *_of_cells(verdict),
@@ -53,6 +54,15 @@ def _of_the_sign_flip(verdict: Verdict, alpha: float) -> list[str]:
     return [
         f"The t test ({t}) and the exact sign-flip ({flip}) lie on different sides of {alpha:g}: "
         "more seeds would make this firmer."
+    ]
+
+
+def _of_equivalence(verdict: Verdict, alpha: float) -> list[str]:
+    if verdict.verdict != "equivalent" or verdict.test == EXACT or verdict.tests < 2:
+        return []
+    return [
+        f"That the difference does not matter is shown for this claim by itself: false in at most "
+        f"{100 * alpha / 2:g} % of claims, and not adjusted for the {verdict.tests} claims of the study."
     ]
 
 

@@ -95,7 +95,8 @@ def decide(
     """The verdict on a claim, elementwise over studies; `read` has the arguments.
 
     In this order, where "inside" is `p_equivalence < alpha / 2` (so the 1 - alpha interval lies within ±margin) and
-    "excluded" is `p_difference < alpha`, both adjusted by Holm over all that the study's claims could say:
+    "excluded" is `p_difference < alpha`; both are adjusted by Holm over the study's claims where zero is expected, and
+    the latter alone where a sign is:
 
     - sign expected, inside: `equivalent`. This comes first, also where zero is excluded on either side: a difference
       proven to be smaller than what matters supports nobody.
@@ -105,8 +106,9 @@ def decide(
       but "within ±margin".
     - else `inconclusive`.
 
-    In at most alpha of studies any claim gets a false `supported`, `contradicted` or `equivalent`
-    (`ablate.analysis.step_down.holm_both`).
+    In at most alpha of studies any claim gets a false `supported` or `contradicted`
+    (`ablate.analysis.step_down.holm_once`). `equivalent` errs in at most alpha / 2 of claims whose true effect is at
+    the margin or beyond; this is per claim.
     """
     return conclude(criterion, read(criterion, effect, p_difference, p_equivalence, direction))
 

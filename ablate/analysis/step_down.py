@@ -1,4 +1,4 @@
-"""Holm's steps over all that a study can say: of each claim a difference, or none that matters."""
+"""Holm's steps over the claims of a study, each of which counts once."""
 
 from __future__ import annotations
 
@@ -7,64 +7,38 @@ from numpy.typing import ArrayLike
 
 from ablate.analysis.statistics import FloatArray
 
-HALF = (
-    0.5  # what a claim counts whose difference is shown: it could still be called equivalent, which errs half as often
-)
 
+def holm_once(p_difference: ArrayLike, p_equivalence: ArrayLike, is_zero: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Both p values of each claim, adjusted over the claims of a study by Holm's steps.
 
-def holm_both(p_difference: ArrayLike, p_equivalence: ArrayLike, closes: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Both p values of each claim, adjusted so that at most alpha of studies say anything false.
+    Holm (1979, "A simple sequentially rejective multiple test procedure") multiplies the smallest p by the number of
+    claims, the next one by one less, and so on; no p gets less than one before it.
 
-    Holm (1979, "A simple sequentially rejective multiple test procedure") takes the hypotheses from the smallest p on
-    and multiplies each by the number of those that may still be true. A claim has two of them, of which only one can be
-    true (Shaffer 1986, "Modified sequentially rejective multiple test procedures", JASA 81): so it counts once. Where a
-    difference is shown, the claim may still be called equivalent: that errs in alpha / 2 of studies, so it counts one
-    half. Where no difference that matters is shown, nothing more is said of it, and it counts no longer.
+    A claim that expects a sign is tested for a difference. One that expects zero is tested both ways, for an effect
+    within the margin and for one beyond it. Only one of these two hypotheses can be true, so such a claim counts once,
+    by the smaller of its p values, as logically related hypotheses do (Shaffer 1986, "Modified sequentially rejective
+    multiple test procedures", JASA 81). So in at most alpha of studies any `supported` or `contradicted` is false.
+
+    That a difference which is expected does not matter (`equivalent`) is shown for each claim by itself: its interval
+    lies within the margin, whatever the other claims say. Its p is returned as it came.
 
     Args:
         p_difference: two-sided, shape (..., claims).
         p_equivalence: one-sided (`equivalence_p`); NaN where a test can show no such thing.
-        closes: whether nothing more is said of a claim whose difference is shown: where none is expected, or where it
-            has no margin, within which a difference could lie.
+        is_zero: whether the claim expects zero.
 
     Returns:
         The adjusted p of a difference, to compare with alpha, and that of equivalence, with alpha / 2.
     """
     different = np.asarray(p_difference, dtype=np.float64)
-    twice = 2 * np.asarray(p_equivalence, dtype=np.float64)
-    shape = different.shape
-    steps = _Steps(different.reshape(-1, shape[-1]), twice.reshape(-1, shape[-1]), np.broadcast_to(closes, shape[-1:]))
-    for _ in range(2 * shape[-1]):
-        steps.take_one()
-    same = np.where(np.isnan(twice), np.nan, steps.adjusted[1].reshape(shape) / 2)
-    return np.where(np.isnan(different), np.nan, steps.adjusted[0].reshape(shape)), same
-
-
-class _Steps:
-    """The state of many studies, each with its claims: shape (studies, claims)."""
-
-    def __init__(self, different: FloatArray, twice: FloatArray, closes: np.ndarray) -> None:
-        self.p = np.nan_to_num(np.stack([different, twice]), nan=np.inf)
-        self.is_open = np.isfinite(self.p)
-        self.closes = closes
-        self.adjusted = np.ones_like(self.p)
-        self.least = np.zeros(len(different))
-        self.studies = np.arange(len(different))
-
-    def take_one(self) -> None:
-        """The smallest p that is left of each study, times what its claims count before that."""
-        counts = np.where(self.is_open[0], 1.0, HALF * self.is_open[1]).sum(axis=-1).clip(1.0)
-        left = np.where(self.is_open, self.p, np.inf)
-        claims = left.shape[-1]
-        place = np.argmin(np.concatenate([left[0], left[1]], axis=-1), axis=-1)
-        claim, is_same = place % claims, (place >= claims).astype(int)
-        smallest = left[is_same, self.studies, claim]
-        any_left = np.isfinite(smallest)
-        self.least = np.where(any_left, np.maximum(self.least, np.where(any_left, smallest, 0) * counts), self.least)
-        ends = any_left & ((is_same == 1) | self.closes[claim])
-        for kind in (0, 1):
-            now = self.is_open[kind, self.studies, claim] & any_left & ((is_same == kind) | ends)
-            rows, columns = self.studies[now], claim[now]
-            found = np.maximum(self.least[now], self.p[kind, rows, columns] * counts[now])
-            self.adjusted[kind, rows, columns] = np.minimum(1.0, found)
-            self.is_open[kind, rows, columns] = False
+    same = np.asarray(p_equivalence, dtype=np.float64)
+    smaller = np.where(is_zero, np.fmin(different, 2 * same), different)
+    order = np.argsort(smaller, axis=-1)
+    steps = np.arange(different.shape[-1], 0, -1)
+    times, least = np.empty_like(smaller), np.empty_like(smaller)
+    np.put_along_axis(times, order, np.broadcast_to(steps, smaller.shape).astype(np.float64), axis=-1)
+    raised = np.maximum.accumulate(np.take_along_axis(smaller, order, axis=-1) * steps, axis=-1)
+    np.put_along_axis(least, order, raised, axis=-1)
+    adjusted = np.minimum(1.0, np.maximum(least, times * different))
+    adjusted_same = np.minimum(1.0, np.maximum(least, times * 2 * same)) / 2
+    return adjusted, np.where(is_zero, adjusted_same, same)

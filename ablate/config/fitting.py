@@ -76,16 +76,17 @@ def fitted_scale(overrides: Sequence[str], files: Files) -> list[str]:
     Raises:
         InputError: a value is typed for what a plugin has fixed.
     """
-    chosen = _chosen(overrides, files)
+    named = _named(overrides, files)
+    chosen = {group: _plugin_of(group, name, files) for group, name in named.items()}
     if chosen["scale"] not in files.names("scale"):
         return []
     refuse_fixed(overrides, chosen)
     settings = files.settings("scale", chosen["scale"])
-    unfit = unfit_options(settings, chosen)
+    unfit = unfit_options(settings, chosen, named)
     return [f"scale={store_without('scale', chosen['scale'], settings, unfit)}"] if unfit else []
 
 
-def _chosen(overrides: Sequence[str], files: Files) -> dict[str, str]:
+def _named(overrides: Sequence[str], files: Files) -> dict[str, str]:
     """The plugin or file of each group: by what is typed, else by the files that are chosen, else by default."""
     typed = {one.key: one.value for one in parse(overrides) if isinstance(one.value, str) and not one.deletes}
     chosen = {kind.group: kind.default for kind in KINDS.values() if kind.default}
@@ -97,7 +98,7 @@ def _chosen(overrides: Sequence[str], files: Files) -> dict[str, str]:
         name = str(typed.get(group) or study.get(group) or chosen.get(group))
         if name in files.names(group):
             chosen |= {**files.settings(group, name), group: name}
-    return {group: _plugin_of(group, str(name), files) for group, name in {**chosen, **study, **typed}.items()}
+    return {group: str(name) for group, name in {**chosen, **study, **typed}.items()}
 
 
 def _plugin_of(group: str, name: str, files: Files) -> str:

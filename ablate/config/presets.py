@@ -1,6 +1,7 @@
 """Presets (arch, scale) beside other choices: the options that a preset gives to a part go with that part.
 
-A scale gives its batch size to whatever data set is chosen, but to one whose batch size is fixed.
+A scale gives its batch size to whatever data set is chosen, but to one whose batch size is fixed; of other options the
+kind says which are a scale's (`Kind.scaled`).
 """
 
 from __future__ import annotations
@@ -36,23 +37,29 @@ def replaced_parts(overrides: Sequence[str], settings: Settings) -> list[str]:
     ]
 
 
-def unfit_options(settings: Settings, chosen: Mapping[str, str]) -> list[str]:
-    """The options that a scale sets and a chosen plugin does not have: dotted keys.
+def unfit_options(settings: Settings, chosen: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
+    """The options that a scale sets and that do not fit a chosen plugin: dotted keys.
 
     Those that go with another plugin, which is the scale's own choice, and those that the plugin has as a plain
-    attribute. Any other is a mistake in the file, and left for Hydra to refuse.
+    attribute. Any other that it lacks is a mistake in the file, and left for Hydra to refuse.
 
     Args:
         settings: what the scale sets: key or group -> value.
         chosen: plugin by group.
+        named: plugin or file by group, as it is chosen: a file that builds on a plugin has values of its own.
     """
     unfit = []
     for key in settings:
         group, _, option = key.partition(".")
         kind = kind_of_key(group)
-        if kind and option and group in chosen and not _has_option(kind, chosen[group], option):
-            is_replaced = settings.get(group, chosen[group]) != chosen[group]
-            unfit += [key] if is_replaced or option in kind.attributes else []
+        if not kind or not option or group not in chosen:
+            continue
+        lacks = not _has_option(kind, chosen[group], option)
+        if settings.get(group, named[group]) != named[group]:
+            # A rate that suits SGD is none for Adam; how many images a scale takes is for any data set that says.
+            unfit += [key] if lacks or option not in kind.scaled else []
+        elif lacks and option in kind.attributes:
+            unfit.append(key)
     return unfit
 
 

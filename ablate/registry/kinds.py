@@ -37,6 +37,8 @@ class Kind:
         comparable: arms and grids may set it.
         attributes: what its plugins have as an option or, where it is fixed, as a plain attribute. Scales set such an
             option; a plugin that has none keeps its own value.
+        scaled: options that a scale sets for whatever plugin is chosen, where that has them: how much is trained on,
+            and how training begins. Any other goes with the plugin that the scale chose it for.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Kind:
     sets_pace: Literal["nothing", "name", "options"] = "nothing"
     comparable: bool = True
     attributes: tuple[str, ...] = ()
+    scaled: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -127,14 +130,14 @@ def _declare_built_in() -> None:
              passed=("parts",), base=f"{parts}:Act"),
         Kind("init", "initial values of the parameters", Role.TRAINING, default="he", base=f"{parts}:Init"),
         Kind("data", "a data set and its split", Role.TRAINING, default="digits", base=f"{data}:DataSet",
-             gives_shape=True, sets_pace="options", attributes=("batch_size",)),
+             gives_shape=True, sets_pace="options", attributes=("batch_size",), scaled=("batch_size", "train", "test")),
         Kind("augment", "random changes to training images", Role.TRAINING, default="shift", base=f"{data}:Augment",
              sets_pace="options"),
         Kind("evaluation", "what of an image the network is shown when it is measured", Role.MEASURING,
              default="center_crop", base=f"{data}:Evaluation", sets_pace="options"),
         Kind("optim", "the optimiser", Role.TRAINING, default="sgd", base=f"{training}:Optim", sets_pace="name"),
         Kind("schedule", "the learning rate over the steps of training", Role.TRAINING, default="step",
-             base=f"{training}:Schedule"),
+             base=f"{training}:Schedule", scaled=("warmup_epochs", "warmup_factor", "warmup_linear")),
         Kind("callback", "code of the user's own that Lightning calls while a cell trains", Role.TRAINING,
              key="callbacks", several=True),
         Kind("probe", "what is looked at while a cell trains", Role.MEASURING, key="probes", several=True,

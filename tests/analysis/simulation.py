@@ -24,7 +24,7 @@ from ablate.analysis import (
     power,
     sequential_power,
 )
-from ablate.analysis.step_down import holm_both
+from ablate.analysis.step_down import holm_once
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -73,7 +73,7 @@ def verdicts(values: Array, criteria: Sequence[Criterion], looks: tuple[int, ...
     studies, claims, n = values.shape
     found = np.full((studies, claims), "inconclusive", dtype="<U12")
     p_kept, inside_kept = np.ones((studies, claims)), np.ones((studies, claims))
-    closes = [criterion.expect == "zero" or criterion.margin == 0 for criterion in criteria]
+    is_zero = [criterion.expect == "zero" for criterion in criteria]
     margins = np.array([criterion.tested_margin for criterion in criteria])
     for look in [Look(seeds, looks) for seeds in looks] or [Look(n)]:
         t = paired_t(values[..., : look.seeds])
@@ -82,7 +82,7 @@ def verdicts(values: Array, criteria: Sequence[Criterion], looks: tuple[int, ...
         p_kept = np.where(is_open, p, p_kept)
         inside = look.adjusted_one_sided(equivalence_p(t.effect, t.sd, t.n, np.array([c.margin for c in criteria])))
         inside_kept = np.where(is_open, inside, inside_kept)
-        adjusted, inside = holm_both(p_kept, inside_kept, closes)
+        adjusted, inside = holm_once(p_kept, inside_kept, is_zero)
         for i, criterion in enumerate(criteria):
             now = decide(criterion, t.effect[:, i], adjusted[:, i], inside[:, i])
             found[:, i] = np.where(is_open[:, i], now, found[:, i])

@@ -80,7 +80,7 @@ def test_it_says_what_is_compared_and_what_that_costs(plan: Run, here: Path) -> 
 
 
 def test_marks_stand_below_the_certificates(plan: Run) -> None:
-    out = plan("+study.arms.a=[order=post,optim.lr=0.05]", "+study.arms.b=[order=pre]")
+    out = plan("+study.arms.a=[order=post,optim.lr=0.02]", "+study.arms.b=[order=pre]")
     assert "Arm b changes more than it declares: optim.lr, against baseline a." in out
 
 
