@@ -315,7 +315,8 @@ def _nothing(verdict: Verdict, clause: str) -> None:
 
 
 REASON = (
-    r"(?:Holm asks more over \d+ claims|\d+ equal values are too few|arms that change places come as far by chance)"
+    r"(?:Holm asks more over \d+ claims|\d+ equal values are too few|only just|"
+    r"arms that change places come as far by chance)"
 )
 SIGN = r"(?:positive|negative)"
 CLAUSES: dict[str, Callable[[Verdict, str], None]] = {
