@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ablate.analysis.contrast import contrast_values as contrast_values
     from ablate.analysis.factorial import Anova as Anova
     from ablate.analysis.factorial import anova as anova
+    from ablate.analysis.judgement import at_other_margins as at_other_margins
     from ablate.analysis.judgement import judge as judge
     from ablate.analysis.metrics import COSTS as COSTS
     from ablate.analysis.metrics import STANDARD as STANDARD
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ablate.analysis.power_analysis import seeds_to_decide as seeds_to_decide
     from ablate.analysis.power_analysis import sequential_power as sequential_power
     from ablate.analysis.power_analysis import smallest_detectable_effect as smallest_detectable_effect
+    from ablate.analysis.ranks import signed_rank_p as signed_rank_p
     from ablate.analysis.rule import Criterion as Criterion
     from ablate.analysis.rule import decide as decide
     from ablate.analysis.selectors import Selector as Selector
@@ -43,20 +45,20 @@ if TYPE_CHECKING:
     from ablate.analysis.statistics import holm as holm
     from ablate.analysis.statistics import paired_t as paired_t
     from ablate.analysis.statistics import sign_flip_p as sign_flip_p
-    from ablate.analysis.statistics import signed_rank_p as signed_rank_p
     from ablate.analysis.verdict import Verdict as Verdict
 
 _HOMES = {
     "claims": ["as_claim", "check_metrics", "speaks_of", "validate_claims"],
     "contrast": ["ContrastValues", "contrast_values"],
     "factorial": ["Anova", "anova"],
-    "judgement": ["judge"],
+    "judgement": ["at_other_margins", "judge"],
     "metrics": ["COSTS", "STANDARD", "STATIC", "Metric", "metric_of", "recorded_metrics", "worst_value"],
     "power_analysis": ["decision_power", "power", "seeds_to_decide", "sequential_power", "smallest_detectable_effect"],
+    "ranks": ["signed_rank_p"],
     "rule": ["Criterion", "decide"],
     "selectors": ["Selector", "parse_selector", "value_text"],
     "sequential": ["Look", "planned_looks"],
-    "statistics": ["PairedT", "difference_p", "equivalence_p", "holm", "paired_t", "sign_flip_p", "signed_rank_p"],
+    "statistics": ["PairedT", "difference_p", "equivalence_p", "holm", "paired_t", "sign_flip_p"],
     "verdict": ["Verdict"],
 }
 __getattr__, __all__ = lazy_names(__name__, _HOMES)

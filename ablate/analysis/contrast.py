@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from ablate.analysis.cells import Cells, Grid, cells_of, levels_in_order
 from ablate.analysis.claims import ClaimLike, as_claim
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
-from ablate.analysis.selectors import ROUNDING, Selector, added_up, parse_selector, says_nothing, value_text, values_of
+from ablate.analysis.permutation import Layout, layout_of
+from ablate.analysis.rounding import rounding_of, settled
+from ablate.analysis.selectors import ROUNDING, Selector, added_up, says_nothing
+from ablate.analysis.statistics import FloatArray
 from ablate.config.schema import Claim
-from ablate.errors import InputError
 
 ABSENT = "not in the results"
 TO_COME = ("pending", ABSENT)
@@ -21,24 +25,30 @@ TO_COME = ("pending", ABSENT)
 Found = Mapping[tuple[str, int], tuple[str, float]]  # (cell label, seed) -> status, value
 
 
-@dataclass(frozen=True)
+@dataclass
 class ContrastValues:
     """A claim's contrast, measured.
 
     Attributes:
-        values: the contrast by seed, for seeds with every needed cell; infinite where diverged cells decide it; for
-            `scale: ratio` the natural logarithm of the ratio.
+        values: the contrast by seed, for seeds with every needed cell; infinite where diverged or perfect cells decide
+            it; for `scale: ratio` the natural logarithm of the ratio. Values that differ by rounding alone are equal.
         diverged: the diverged cells, as `pre@depth=110 seed 3`, of seeds left out too.
+        perfect: the cells whose value is 0 and counts on the scale of logarithms, likewise.
         missing: the cells that have no value, with the reason, as `pre@depth=110 seed 3: failed`.
         to_come: how many of those are pending, and so may still get one.
         absent: the selectors that match no cell at all, as in a narrowed run.
+        cells: what the values are made of: by seed, a value of each cell in the order of the contrast's weights.
+        taken: the number of seeds that were asked for.
     """
 
     values: dict[int, float] = field(default_factory=dict)
     diverged: list[str] = field(default_factory=list)
+    perfect: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     to_come: int = 0
     absent: list[str] = field(default_factory=list)
+    cells: dict[int, list[float]] = field(default_factory=dict)
+    taken: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,51 +71,61 @@ class Contrast:
         """The values of these seeds, or of all that the table has."""
         if self.absent:
             return ContrastValues(absent=self.absent)
-        taken = sorted({seed for _, seed in self.found}) if seeds is None else seeds
+        taken = sorted({seed for _, seed in self.found}) if seeds is None else list(seeds)
         return _measure(self.claim, self.weights, self.found, taken)
 
+    @functools.cached_property
+    def layout(self) -> Layout | None:
+        """How its cells can change places; None where it is held against a threshold, or by a metric without chance."""
+        is_fixed = self.claim.threshold is not None or self.claim.metric in STATIC
+        return None if is_fixed or not self.weights else layout_of(self.weights)
 
-def contrast_values(frame: pd.DataFrame, claim: ClaimLike) -> ContrastValues:
+    def table(self, measured: ContrastValues, layout: Layout) -> FloatArray:
+        """The cells of the seeds that have a value: shape (seeds, units, points)."""
+        place = {label: number for number, label in enumerate(self.weights)}
+        columns = np.vectorize(place.__getitem__, otypes=[int])(layout.cells)
+        rows = np.array(list(measured.cells.values())).reshape(-1, len(place))
+        return np.asarray(rows[:, columns])
+
+
+def contrast_values(frame: pd.DataFrame, claim: ClaimLike, grid: Grid | None = None) -> ContrastValues:
     """Measure a claim's contrast: one value a seed, from seeds with every needed cell.
 
     A selector that leaves a factor open stands for the mean over that factor's cells, within the seed. With a `trend`
     the contrast is taken at every value of that factor, and its value is the rise of the least-squares line over the
-    values in order, equally spaced, from the first to the last. With `scale: ratio` it is taken of logarithms. A
+    values in order, equally spaced, from the first to the last (`levels_in_order`); of an odd number of values the
+    middle one has no weight in that line, and is needed all the same. With `scale: ratio` it is taken of logarithms. A
     `threshold` is subtracted.
 
     All diverged cells count as one same value, worse than any other: the contrast is infinite with the sign of their
     summed weights, and where these cancel (both arms of a pair diverged: a tie) the other cells decide. A cell that
-    never reached an `epochs_to/` threshold is treated alike. Parameters and FLOPs belong to the network, so neither
-    divergence nor failure changes them.
+    never reached an `epochs_to/` threshold is treated alike, and so is, on the scale of logarithms, one whose value is
+    0: less than any other. Parameters and FLOPs belong to the network, so neither divergence nor failure changes them.
 
     Args:
         frame: results, one row a cell: `arm`, `seed`, the factors, the metric, and `status` (all `done` without it).
         claim: what to measure.
+        grid: of the study: the order of values that are no numbers, which a trend over them needs.
 
     Raises:
-        InputError: the table lacks a needed column, has two rows for one cell, or the contrast says nothing: its
-            weights cancel on every cell; or an arm has a name that no selector can name.
+        InputError: the table lacks a needed column, has two rows for one cell, or a seed that is no whole number; or
+            the contrast says nothing: its weights cancel on every cell; or an arm has a name that no selector can
+            name; or the order of a trend's values is not known.
     """
-    return contrast(frame, claim).of()
+    return contrast(frame, claim, grid).of()
 
 
-def contrast(frame: pd.DataFrame, claim: ClaimLike) -> Contrast:
+def contrast(frame: pd.DataFrame, claim: ClaimLike, grid: Grid | None = None) -> Contrast:
     """`contrast_values`, with the choice of seeds left open."""
     claim = as_claim(claim)
-    selectors = _terms(frame, claim)
-    cells = _cells(frame, selectors, claim.metric)
-    weights, absent = _weights(cells, selectors)
-    if absent or not selectors:
+    terms = _terms(frame, claim, grid)
+    cells = cells_of(frame, (term.selector for term in terms), claim.metric)
+    weights, absent = _weights(cells, terms)
+    if absent or not terms:
         return Contrast(claim, {}, {}, absent or [f"two values of {claim.trend}"])
-    if not weights:
+    if not any(weights.values()):
         raise says_nothing(claim.id)
-    cells = cells[cells["label"].isin(list(weights))]
-    _refuse_duplicates(cells)
-    found = {
-        (str(label), int(seed)): (str(status), float(value))
-        for label, seed, status, value in cells[["label", "seed", "status", "value"]].itertuples(index=False)
-    }
-    return Contrast(claim, weights, found, [])
+    return Contrast(claim, weights, cells.found(weights), [])
 
 
 def trend_weights(values: int) -> list[float]:
@@ -115,128 +135,73 @@ def trend_weights(values: int) -> list[float]:
     return [place * (values - 1) / square for place in places]
 
 
-def _terms(frame: pd.DataFrame, claim: Claim) -> dict[Selector, float]:
+@dataclass(frozen=True)
+class _Term:
+    """A selector with its weight in the contrast, and the one stated, by which a cell without weight is needed too."""
+
+    selector: Selector
+    weight: float
+    stated: float
+
+
+def _terms(frame: pd.DataFrame, claim: Claim, grid: Grid | None) -> list[_Term]:
     """The selectors of a claim with their weights, a trend written out over the values of its factor."""
     selectors = added_up(claim.contrast)
     if not selectors:
         raise says_nothing(claim.id)
     if not claim.trend:
-        return selectors
-    if claim.trend not in frame.columns:
-        raise _no_column(claim.trend, frame)
-    values = _in_order(frame[claim.trend])
+        return [_Term(selector, weight, weight) for selector, weight in selectors.items()]
+    values = levels_in_order(frame, claim.trend, grid)
     if len(values) < 2:
-        return {}
+        return []
     steps = list(zip(values, trend_weights(len(values)), strict=True))
-    return {s.at(claim.trend, value): w * step for s, w in selectors.items() for value, step in steps if step != 0}
+    return [_Term(s.at(claim.trend, value), w * step, w) for s, w in selectors.items() for value, step in steps]
 
 
-def _in_order(column: pd.Series) -> list[object]:
-    """The values of a factor: numbers by size, others in the order of the table."""
-    values = list(dict.fromkeys(column.tolist()))
-    return sorted(values) if all(isinstance(value, int | float) for value in values) else values
-
-
-def _cells(frame: pd.DataFrame, selectors: Iterable[Selector], metric: str) -> pd.DataFrame:
-    """The table with factors as comparable text, a label for each cell without its seed, its status and its value."""
-    named = [factor for selector in selectors for factor, _ in selector.factors]
-    for column in ("arm", "seed", *named):
-        if column not in frame.columns:
-            raise _no_column(column, frame)
-    columns = [str(column) for column in frame.columns]
-    factors = list(dict.fromkeys([*columns[columns.index("arm") + 1 : columns.index("seed")], *named]))
-    factors = [factor for factor in factors if factor != "cell"]
-    cells = pd.DataFrame({"arm": frame["arm"].astype(str), "seed": frame["seed"]})
-    _refuse_grammar(cells["arm"].unique())
-    label = cells["arm"]
-    for position, factor in enumerate(factors):
-        cells[f"@{factor}"] = pd.Series(_texts(frame[factor]), index=frame.index)
-        label = label + ("," if position else "@") + factor + "=" + cells[f"@{factor}"]
-    cells["label"] = label
-    cells["status"] = frame["status"].astype(str) if "status" in columns else "done"
-    cells["value"] = pd.to_numeric(frame[metric], errors="coerce") if metric in columns else np.nan
-    return cells
-
-
-def _refuse_grammar(arms: Iterable[str]) -> None:
-    """An arm whose name a selector reads as something else could be meant by none."""
-    for arm in arms:
-        try:
-            named = parse_selector(arm).arms
-        except InputError:
-            named = []
-        if named != [arm]:
-            raise InputError(
-                f"the results have an arm '{arm}', which no selector can name: '|', '@' and '*' mean something else "
-                "there, and blanks at the ends do not count; rename it"
-            )
-
-
-def _texts(column: pd.Series) -> list[str]:
-    """The values of a factor as comparable text, each of them read once."""
-    values = [str(value) if isinstance(value, list | dict) else value for value in column]
-    known = {value: value_text(value) for value in dict.fromkeys(values)}
-    return [known[value] for value in values]
-
-
-def _no_column(column: str, frame: pd.DataFrame) -> InputError:
-    return InputError(f"the results have no column '{column}'; columns: {', '.join(map(str, frame.columns))}")
-
-
-def _weights(cells: pd.DataFrame, selectors: Mapping[Selector, float]) -> tuple[dict[str, float], list[str]]:
-    """The weight of each cell label in the contrast, and the selectors of which something is not there."""
+def _weights(cells: Cells, terms: Sequence[_Term]) -> tuple[dict[str, float], list[str]]:
+    """The weight of each needed cell label in the contrast, and the selectors of which something is not there."""
     weights: dict[str, float] = {}
+    stated: dict[str, float] = {}
     absent: list[str] = []
-    for selector, weight in selectors.items():
-        match = pd.Series(True, index=cells.index)
-        whole = True
-        names = [("arm", selector.arms)] if selector.arms else []
-        for column, wanted in [*names, *((f"@{name}", values_of(value)) for name, value in selector.factors)]:
-            match &= cells[column].isin(wanted)
-            whole = whole and set(wanted) <= set(cells[column])
-        labels = [str(label) for label in cells.loc[match, "label"].unique()]
-        if not labels or not whole:
-            absent.append(str(selector))
+    for term in terms:
+        labels = cells.matching(term.selector)
+        if not labels:
+            absent.append(str(term.selector))
         for label in labels:
-            weights[label] = weights.get(label, 0.0) + weight / len(labels)
+            weights[label] = weights.get(label, 0.0) + term.weight / len(labels)
+            stated[label] = stated.get(label, 0.0) + term.stated / len(labels)
     # A cell whose terms cancel is not needed; what rounding leaves of its weight would still let it rank as worst.
-    largest = max(map(abs, selectors.values()), default=0.0)
-    return {label: weight for label, weight in weights.items() if abs(weight) > ROUNDING * largest}, absent
+    largest = max((abs(term.stated) for term in terms), default=0.0)
+    needed = [label for label, weight in stated.items() if abs(weight) > ROUNDING * largest]
+    return {label: weights[label] if abs(weights[label]) > ROUNDING * largest else 0.0 for label in needed}, absent
 
 
-def _refuse_duplicates(cells: pd.DataFrame) -> None:
-    twice = cells[cells.duplicated(["label", "seed"])]
-    if len(twice):
-        row = twice.iloc[0]
-        raise InputError(
-            f"the results have two rows for {row['label']} seed {row['seed']}; "
-            "each cell stands once, and the columns of grid factors stand between 'arm' and 'seed'"
-        )
-
-
-def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: Iterable[int]) -> ContrastValues:
-    values: dict[int, float] = {}
-    diverged: list[str] = []
-    missing: list[str] = []
-    to_come = 0
+def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: Collection[int]) -> ContrastValues:
+    measured = ContrastValues(taken=len(seeds))
+    sums: dict[int, float] = {}
+    errors: dict[int, float] = {}
     for seed in seeds:
-        terms = [] if claim.threshold is None else [-_scaled(claim, claim.threshold)]
-        worst: dict[str, float] = {}
+        cells: list[float] = []
         lacking: list[str] = []
-        for label, weight in weights.items():
+        for label in weights:
             status, value = found.get((label, seed), (ABSENT, math.nan))
+            place = f"{label} seed {seed}"
+            if reason := _why_missing(claim, status, value):
+                lacking.append(f"{place}: {reason}")
+                measured.to_come += status in TO_COME
+                continue
+            cells.append(_scaled(claim, status, value))
             if _ranks_worst(claim.metric, status, value):
-                worst[f"{label} seed {seed}"] = weight
-            elif reason := _why_missing(claim, status, value):
-                lacking.append(f"{label} seed {seed}: {reason}")
-                to_come += status in TO_COME
-            else:
-                terms.append(weight * _scaled(claim, value))
-        missing.extend(lacking)
-        diverged.extend(worst)
+                measured.diverged.append(place)
+            elif math.isinf(cells[-1]):
+                measured.perfect.append(place)
+        measured.missing.extend(lacking)
         if not lacking:
-            values[seed] = _combine(terms, list(worst.values()), worst_value(claim.metric))
-    return ContrastValues(values, diverged, missing, to_come)
+            measured.cells[seed] = cells
+            sums[seed], errors[seed] = _combined(claim, list(weights.values()), cells)
+    told = settled(list(sums.values()), list(errors.values())).tolist()
+    measured.values.update(zip(sums, told, strict=True))
+    return measured
 
 
 def _ranks_worst(metric: str, status: str, value: float) -> bool:
@@ -247,21 +212,38 @@ def _ranks_worst(metric: str, status: str, value: float) -> bool:
 
 
 def _why_missing(claim: Claim, status: str, value: float) -> str:
-    """Why a cell has no value on the claim's scale; empty where it has one."""
+    """Why a cell has no value on the claim's scale, where infinity is one; empty where it has one."""
+    if _ranks_worst(claim.metric, status, value):
+        return ""
     if not math.isfinite(value) or (status != "done" and claim.metric not in STATIC):
         return f"no {claim.metric} recorded" if status == "done" else status
-    if claim.scale == "ratio" and value <= 0:
+    if claim.scale == "ratio" and (value < 0 or (value == 0 and claim.metric in STATIC)):
         return f"{claim.metric} {value:g} has no logarithm"
     return ""
 
 
-def _scaled(claim: Claim, value: float) -> float:
-    return math.log(value) if claim.scale == "ratio" else value
+def _scaled(claim: Claim, status: str, value: float) -> float:
+    """A cell's value on the scale of the claim; infinite for a diverged cell, and for the logarithm of 0."""
+    if _ranks_worst(claim.metric, status, value):
+        return worst_value(claim.metric)
+    return _on_scale(claim, value)
 
 
-def _combine(terms: list[float], worst_weights: list[float], worst: float) -> float:
-    net = math.fsum(worst_weights)
-    if abs(net) > ROUNDING * sum(map(abs, worst_weights)):
-        return math.copysign(1.0, net) * worst
-    total = math.fsum(terms)
-    return total if abs(total) > ROUNDING * math.fsum(map(abs, terms)) else 0.0
+def _on_scale(claim: Claim, value: float) -> float:
+    if claim.scale != "ratio":
+        return value
+    return math.log(value) if value > 0 else -math.inf
+
+
+def _combined(claim: Claim, weights: Sequence[float], cells: Sequence[float]) -> tuple[float, float]:
+    """The contrast of one seed's cells, and by how much rounding may have moved it."""
+    pairs = list(zip(weights, cells, strict=True))
+    infinite = [math.copysign(weight, weight * cell) for weight, cell in pairs if weight and math.isinf(cell)]
+    net = math.fsum(infinite)
+    if abs(net) > ROUNDING * math.fsum(map(abs, infinite)):
+        return math.copysign(math.inf, net), 0.0
+    terms = [weight * cell for weight, cell in pairs if math.isfinite(cell)]
+    terms += [] if claim.threshold is None else [-_on_scale(claim, claim.threshold)]
+    # A logarithm moves by what its value moves, in parts of that, however near to zero it is itself.
+    logs = weights if claim.scale == "ratio" else []
+    return math.fsum(terms), rounding_of([*terms, *logs])

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ablate.analysis.clusters import apart
 from ablate.analysis.contrast import Contrast, ContrastValues
 from ablate.analysis.gate_wording import why_not_tested
 from ablate.analysis.gates import read_gates
 from ablate.analysis.metrics import STATIC
+from ablate.analysis.permutation import Uneven, balancing_shift
+from ablate.analysis.ranks import pseudomedian, signed_rank
 from ablate.analysis.rule import Criterion
 from ablate.analysis.sequential import Look
 from ablate.analysis.statistics import (
@@ -21,9 +25,8 @@ from ablate.analysis.statistics import (
     equivalence_p,
     paired_t,
     sign_flip_p,
-    signed_rank_p,
 )
-from ablate.analysis.verdict import EXACT, NOT_TESTED, SIGNED_RANK, Verdict
+from ablate.analysis.verdict import EXACT, NOT_TESTED, PAIRED_T, PERMUTED_RANK, PERMUTED_T, SIGNED_RANK, Verdict
 from ablate.config.schema import Claim
 from ablate.errors import nearest
 
@@ -36,13 +39,21 @@ class Finding:
         figures: the verdict's figures, without Holm, verdict and words.
         effect: on the scale that is tested: of logarithms for a ratio; NaN where there is none.
         p: the p that goes into Holm, adjusted over the looks; NaN where nothing was tested.
+        p_equivalence: likewise, one-sided, of no difference that matters; NaN where ranks decide.
+        p_signflip: of the hypothesis of `p`; that p itself where there is no sign-flip.
+        direction: 1 or -1, the side of zero on which the test lies; 0 for neither.
         is_whole: no cell of this look is still to come.
+        taken: the number of seeds that were looked at.
     """
 
     figures: Verdict
     effect: float = math.nan
     p: float = math.nan
+    p_equivalence: float = math.nan
+    p_signflip: float = math.nan
+    direction: int = 0
     is_whole: bool = True
+    taken: int = 0
 
     @property
     def is_tested(self) -> bool:
@@ -69,18 +80,19 @@ def gather(frame: pd.DataFrame, measured: Contrast, look: Look, seeds: Sequence[
         seeds=list(found.values),
         values={seed: _told(claim, value) for seed, value in found.values.items()},
         diverged=found.diverged,
+        perfect=found.perfect,
         missing=found.missing,
         looks=list(look.looks) if look.is_one_of_many else [],
         look=look.seeds if look.is_one_of_many else None,
     )
-    values = list(found.values.values())
     if claim.metric in STATIC:
-        finding = _exact(verdict, claim, values)
-    elif found.diverged:
-        finding = _ranked(verdict, claim, values, look)
+        finding = _exact(verdict, claim, list(found.values.values()))
     else:
-        finding = _averaged(verdict, claim, values, look, alpha)
-    return _gated(replace(finding, is_whole=claim.metric in STATIC or found.to_come == 0))
+        layout = measured.layout
+        cells = Uneven(measured.table(found, layout), layout.weights) if layout and not layout.is_even else None
+        test = _ranked if found.diverged or found.perfect else _averaged
+        finding = test(verdict, claim, list(found.values.values()), look, cells)
+    return _gated(replace(finding, is_whole=claim.metric in STATIC or found.to_come == 0, taken=found.taken))
 
 
 def _gated(finding: Finding) -> Finding:
@@ -124,49 +136,77 @@ def _exact(verdict: Verdict, claim: Claim, values: list[float]) -> Finding:
     return Finding(figures, values[0])
 
 
-def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, alpha: float) -> Finding:
-    """Figures by the paired t test."""
+def _averaged(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Uneven | None) -> Finding:
+    """Figures by the paired t test; of an uneven contrast the larger p of that and of arms that change places."""
     t = paired_t(values, verdict.level)
     criterion = Criterion(claim.expect, tested_margin(claim))
-    p_tested = float(look.adjusted(difference_p(t.effect, t.sd, t.n, criterion.tested_margin)))
-    p = _or_none(t.p)
-    p_signflip = _or_none(sign_flip_p(values)) if 2 <= t.n <= SIGN_FLIP_MOST else None
+    margin, p = criterion.tested_margin, float(t.p)
+    p_difference = float(difference_p(t.effect, t.sd, t.n, margin))
+    p_equivalence = float(equivalence_p(t.effect, t.sd, t.n, criterion.margin))
+    if cells is not None and t.n > 1:
+        p = max(p, cells.difference_p(0.0))
+        p_difference = max(p_difference, cells.difference_p(margin))
+        p_equivalence = max(p_equivalence, cells.equivalence_p(criterion.margin))
+    p_difference = float(look.adjusted(p_difference))
+    p_equivalence = float(look.adjusted_one_sided(p_equivalence))
+    has_flip = cells is None and 2 <= t.n <= SIGN_FLIP_MOST
     figures = verdict.replace(
         effect=_if_finite(claim, t.effect),
         low=_if_finite(claim, t.low),
         high=_if_finite(claim, t.high),
         sd=_or_none(t.sd),
         d=_or_none(t.effect / t.sd) if t.sd > 0 else None,
-        p=p,
-        p_signflip=p_signflip,
-        p_equivalence=_or_none(look.adjusted_one_sided(equivalence_p(t.effect, t.sd, t.n, criterion.margin))),
-        disagreement=p is not None and p_signflip is not None and (p < alpha) != (p_signflip < alpha),
+        p=_or_none(p),
+        p_signflip=_or_none(sign_flip_p(values)) if has_flip else None,
+        p_equivalence=_or_none(p_equivalence),
+        test=PAIRED_T if cells is None else PERMUTED_T,
+        apart=[verdict.seeds[place] for place in apart(values)],
     )
-    return Finding(figures, float(t.effect), p_tested)
+    flip = float(look.adjusted(_sign_flip_beyond(values, margin))) if has_flip else p_difference
+    effect = float(t.effect)
+    return Finding(figures, effect, p_difference, p_equivalence, flip, _sign(effect))
 
 
-def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look) -> Finding:
-    """Figures by the signed-rank test, for values some of which are infinite or ties of diverged cells."""
-    median = _median(sorted(values))
-    verdict = verdict.replace(effect=None if median is None else _told(claim, median), test=SIGNED_RANK)
+def _sign_flip_beyond(values: list[float], margin: float) -> float:
+    """The exact sign-flip p of a mean within ±margin, held against its near end."""
+    mean = math.fsum(values) / len(values)
+    if abs(mean) <= margin:
+        return float(sign_flip_p(values)) if margin == 0 else 1.0
+    return float(sign_flip_p([value - math.copysign(margin, mean) for value in values]))
+
+
+def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cells: Uneven | None) -> Finding:
+    """Figures by ranks, for values some of which are infinite or ties of diverged cells."""
+    margin = Criterion(claim.expect, tested_margin(claim)).tested_margin
+    if cells is None:
+        effect, sides = pseudomedian(values), np.sign(values)
+        zero, tested = signed_rank(values), signed_rank(values, margin)
+    else:
+        effect = balancing_shift(cells.values, cells.weights) if values else None
+        sides = np.sign(np.round(cells.rank_contrasts(), 9))
+        zero, tested = (cells.ranked(bound) for bound in (0.0, margin))
+    figures = verdict.replace(
+        effect=None if effect is None else _told(claim, effect),
+        test=SIGNED_RANK if cells is None else PERMUTED_RANK,
+        above=int(np.sum(sides > 0)),
+        below=int(np.sum(sides < 0)),
+    )
+    size = math.nan if effect is None else effect
     if len(values) < 2:
-        return Finding(verdict)
-    criterion = Criterion(claim.expect, tested_margin(claim))
-    p_tested = float(look.adjusted(signed_rank_p(values, criterion.tested_margin)))
-    return Finding(verdict.replace(p=signed_rank_p(values)), math.nan if median is None else median, p_tested)
+        return Finding(figures, size)
+    p = float(look.adjusted(tested.p))
+    return Finding(figures.replace(p=zero.p), size, p, p_signflip=p, direction=zero.direction)
 
 
-def _median(ordered: list[float]) -> float | None:
-    """The median; None where it would lie between minus and plus infinity, or there are no values."""
-    if not ordered:
-        return None
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return None if low == -math.inf and high == math.inf else (low + high) / 2
+def _sign(effect: float) -> int:
+    return int(effect > 0) - int(effect < 0)
 
 
 def _told(claim: Claim, value: float) -> float:
     """A value of the tested scale as it is told: a ratio's logarithm as relative change."""
-    return math.expm1(value) if claim.scale == "ratio" else value
+    if claim.scale != "ratio":
+        return value
+    return math.expm1(value) if value < 700 else math.inf  # beyond 1e304
 
 
 def _if_finite(claim: Claim, value: Any) -> float | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
+from ablate.analysis.clusters import COLLAPSE, unseen
+from ablate.analysis.notes import RARE, says_no_difference
+from ablate.analysis.rounding import RELATIVE
+from ablate.analysis.verdict import EXACT, Verdict
 
 
 def limits_of(verdict: Verdict) -> str:
@@ -11,7 +14,7 @@ def limits_of(verdict: Verdict) -> str:
         return ""
     if verdict.test == EXACT:
         return "This is a property of the networks as they are built; it says nothing of how they train."
-    return {
+    text = {
         "supported": _of_supported,
         "contradicted": _of_contradicted,
         "equivalent": lambda _: (
@@ -19,15 +22,28 @@ def limits_of(verdict: Verdict) -> str:
         ),
         "inconclusive": _of_inconclusive,
     }[verdict.verdict](verdict)
+    return f"{text}{_of_the_unseen(verdict)}"
+
+
+def _of_the_unseen(verdict: Verdict) -> str:
+    """What few seeds may not have met, for verdicts that rest on a mean; where none is said, a note says it."""
+    chance = unseen(verdict.n)
+    if verdict.is_ranked or verdict.verdict == "inconclusive" or says_no_difference(verdict) or chance <= RARE:
+        return ""
+    return (
+        f" Nor what a collapse of training would do to the mean: one that befalls {100 * COLLAPSE:g} % of the seeds of "
+        f"an arm stays unseen in {100 * chance:.0f} % of studies with {verdict.n}."
+    )
 
 
 def _of_supported(verdict: Verdict) -> str:
     if verdict.expect == "zero":
         return "Not shown: that the difference is exactly zero, or stays this small under other conditions."
-    if verdict.test == SIGNED_RANK:
-        return "Not shown: how large the difference is, as a diverged cell has no figure."
+    if verdict.is_ranked:
+        return "Not shown: how large the difference is, as ranks have no interval."
     end = _near_end(verdict)
-    if end is not None and verdict.margin and end < verdict.margin:
+    needed = verdict.bounds[1] if verdict.expect == "positive" else -verdict.bounds[0]
+    if end is not None and end < needed * (1 - RELATIVE):
         return "Not shown: that the true difference is as large as the margin; the interval admits smaller ones."
     return "Not shown: that it holds for other data, sizes, depths or training than those that were run."
 
@@ -59,4 +75,4 @@ def _near_end(verdict: Verdict) -> float | None:
 def _far_end(verdict: Verdict) -> float | None:
     """For a difference of the other sign whose interval reaches into the margin: its end there; None beyond it."""
     end = verdict.high if verdict.expect == "positive" else verdict.low
-    return end if end is not None and abs(end) < verdict.margin else None
+    return end if end is not None and verdict.bounds[0] < end < verdict.bounds[1] else None

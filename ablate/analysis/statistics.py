@@ -11,15 +11,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+
+from ablate.analysis.rounding import RELATIVE
 
 FloatArray = NDArray[np.float64]
 
 ALPHA = 0.05
 SIGN_FLIP_MOST = 12  # 2**12 sign patterns
-FLAT = 1e-10  # a spread below this part of the mean is rounding: the values count as equal
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def paired_t(values: ArrayLike, alpha: float = ALPHA) -> PairedT:
         return PairedT(n, np.asarray(effect), nothing, nothing, nothing, nothing)
     effect = np.asarray(data.mean(axis=-1))
     sd = np.asarray(data.std(axis=-1, ddof=1))
-    sd = np.where(sd <= FLAT * np.abs(effect), 0.0, sd)
+    sd = np.where(sd <= RELATIVE * np.abs(effect), 0.0, sd)  # a spread of rounding: the values count as equal
     half = special.stdtrit(n - 1, 1 - alpha / 2) * sd / np.sqrt(n)
     return PairedT(n, effect, sd, effect - half, effect + half, difference_p(effect, sd, n))
 
@@ -95,7 +95,7 @@ def _p_above(effect: ArrayLike, sd: ArrayLike, n: int, bound: ArrayLike) -> Floa
         return np.full(mean.shape, np.nan)
     flat = spread == 0
     t = (mean - limit) / np.where(flat, 1.0, spread / np.sqrt(n))
-    proven = mean - limit > 1e-9 * np.abs(limit)
+    proven = mean - limit > RELATIVE * np.abs(limit)
     return np.where(flat, np.where(proven, 0.5**n, 1.0), special.stdtr(n - 1, -t))
 
 
@@ -115,13 +115,16 @@ def sign_flip_p(values: ArrayLike) -> FloatArray:
     if n == 0:
         return np.full(data.shape[:-1], np.nan)
     seen = np.abs(data.sum(axis=-1, keepdims=True))
-    rounding = 1e-12 * np.abs(data).sum(axis=-1, keepdims=True)
+    rounding = RELATIVE * np.abs(data).sum(axis=-1, keepdims=True)
     return np.asarray(np.mean(np.abs(data @ _signs(n)) >= seen - rounding, axis=-1))
 
 
-def least_seeds(alpha: float = ALPHA) -> int:
-    """The least number of values whose exact sign-flip p can lie below alpha: 6 at 0.05, since 2 / 2**6 = 0.03."""
-    return math.floor(math.log2(2 / alpha)) + 1
+def least_seeds(alpha: float = ALPHA, tests: int = 1) -> int:
+    """The least number of values whose exact sign-flip p can lie below alpha after Holm over so many tested claims.
+
+    6 at 0.05 for one claim, since 2 / 2**6 = 0.03; 8 for five, since Holm asks 0.01 of the clearest.
+    """
+    return math.floor(math.log2(2 * max(1, tests) / alpha)) + 1
 
 
 @functools.cache
@@ -129,36 +132,6 @@ def _signs(n: int) -> FloatArray:
     """Sign patterns as columns, shape (n, 2**(n - 1)); the mirrored half has the same absolute sums."""
     bits = np.arange(2 ** (n - 1)) >> np.arange(n)[:, None] & 1
     return np.asarray(1 - 2 * bits, dtype=np.float64)
-
-
-def signed_rank_p(values: ArrayLike, margin: float = 0.0) -> float:
-    """Exact two-sided p of the signed-rank test that values lie within ±margin (margin 0: that they centre on zero).
-
-    Only order counts, so infinite values (diverged cells) take part as the farthest, tied among themselves. Ties share
-    their mean rank and zeros are dropped; the distribution is exact with ties too, for any n (Wilcoxon 1945,
-    "Individual Comparisons by Ranking Methods", Biometrics Bulletin 1).
-
-    Args:
-        values: shape (n,).
-        margin: values are tested against the near end of ±margin, and the smaller p of the two sides is doubled.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    if data.size == 0:
-        return float("nan")
-    return min(1.0, 2 * min(_rank_p_above(data - margin), _rank_p_above(-data - margin)))
-
-
-def _rank_p_above(values: FloatArray) -> float:
-    """One-sided p: the chance that random signs give a positive rank sum of at least the one seen."""
-    moved = values[values != 0]
-    doubled = np.rint(2 * pd.Series(np.abs(moved)).rank().to_numpy()).astype(int)  # mean ranks are halves
-    chance = np.zeros(int(doubled.sum()) + 1)
-    chance[0] = 1.0
-    for rank in doubled:
-        flipped = np.zeros_like(chance)
-        flipped[rank:] = chance[:-rank]
-        chance = (chance + flipped) / 2
-    return float(chance[int(doubled[moved > 0].sum()) :].sum())
 
 
 def holm(p: ArrayLike) -> FloatArray:

@@ -14,6 +14,8 @@ from ablate.analysis.statistics import ALPHA
 from ablate.config.schema import Claim
 
 EXACT, PAIRED_T, SIGNED_RANK = "exact", "paired t", "signed rank"
+# The same for contrasts that weigh arms unevenly: arms change places within each seed (`ablate.analysis.permutation`).
+PERMUTED_T, PERMUTED_RANK = "paired t and permutation", "permuted ranks"
 NOT_TESTED = "not tested"
 
 
@@ -30,8 +32,8 @@ class Verdict:
         margin: the smallest difference that matters; NaN where it is not known.
         verdict: `supported`, `contradicted`, `equivalent`, `inconclusive`, or `not tested` where a gate fails or the
             run lacks what the claim is about.
-        effect: mean of the paired values; their median under the signed-rank test; infinite where that is. For a ratio
-            that of the geometric mean.
+        effect: mean of the paired values; under a test by ranks the size that would balance them (`pseudomedian`,
+            `balancing_shift`), infinite where that is. For a ratio that of the geometric mean.
         low: lower end of the interval of the effect, 1 - `level`; None for one seed or diverged cells.
         high: its upper end.
         level: 1 - level is the coverage of the interval: alpha, or less at one of several looks.
@@ -43,19 +45,34 @@ class Verdict:
         p: two-sided p of a zero effect, by `test`, at this look.
         p_holm: the p that decides, adjusted over the looks and the study's tested claims: of a zero effect, or for
             `expect: zero` of an effect within ±margin.
-        p_signflip: exact sign-flip p of a zero effect, for at most 12 seeds without diverged cells.
+        p_signflip: exact sign-flip p of a zero effect, for at most 12 seeds of an even contrast without infinite cells.
+        p_signflip_holm: the sign-flip p that stands against `p_holm`: of the same hypothesis, adjusted as that is.
         p_equivalence: p of an effect outside ±margin (two one-sided tests), adjusted over the looks; below alpha / 2
             the interval lies inside.
-        test: `paired t`, `signed rank` where a cell diverged, or `exact` for a static metric.
-        disagreement: the t test and the sign-flip lie on different sides of alpha.
+        p_equivalence_holm: the same adjusted over the tested claims too: below alpha / 2, no difference that matters.
+        tests: tested claims of the study, over which Holm adjusts.
+        test: `paired t`, or `signed rank` where a cell diverged or is perfect; `paired t and permutation` and
+            `permuted ranks` for contrasts that weigh arms unevenly; `exact` for a static metric.
+        disagreement: `p_holm` and `p_signflip_holm` lie on different sides of alpha.
+        above: under a test by ranks, the seeds in which they lie above zero.
+        below: those in which they lie below.
+        apart: seeds whose values lie far from the others (`ablate.analysis.clusters`).
         diverged: the diverged cells among those of the claim.
+        perfect: cells whose value is 0, of a ratio: they rank below all others.
         missing: cells without a value, with the reason; their seeds are not used.
-        seeds_needed: seeds that would probably decide an inconclusive claim (`seeds_to_decide`).
+        seeds_needed: least and most seeds that would probably decide an inconclusive claim (`seeds_to_decide`), by what
+            effect and spread may be; empty where nothing says so.
+        plan: the looks to plan for that (`start`, `step`, `most`), with those so far among them.
         looks: the planned looks, in seeds; empty where a study is looked at once.
         look: the look that this verdict rests on; None before the first, or where there is one look only.
         open: more looks are planned, and the claim is not decided.
         margin_because: the reason for the margin.
         gates: what the results say of each gate of the claim.
+        at_margins: the verdicts that other margins would have given, by what they are of this one: `half`, `double`.
+        judged_before: numbers of seeds at which it was judged outside of planned looks.
+        p_over_looks: the p that a plan over those looks and this one would have given, after Holm.
+        verdict_over_looks: the verdict that it would have given.
+        changed: what of the claim was otherwise when the first result came, as sentences.
         sentence: the verdict for a reader who knows no statistics.
         not_shown: what the verdict does not say, for the same reader.
         notes: cautions.
@@ -84,17 +101,30 @@ class Verdict:
     p: float | None = None
     p_holm: float | None = None
     p_signflip: float | None = None
+    p_signflip_holm: float | None = None
     p_equivalence: float | None = None
+    p_equivalence_holm: float | None = None
+    tests: int = 1
     test: str = PAIRED_T
     disagreement: bool = False
+    above: int = 0
+    below: int = 0
+    apart: list[int] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
+    perfect: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    seeds_needed: int | None = None
+    seeds_needed: list[int] = field(default_factory=list)
+    plan: dict[str, int] = field(default_factory=dict)
     looks: list[int] = field(default_factory=list)
     look: int | None = None
     open: bool = False
     margin_because: str = ""
     gates: list[GateReading] = field(default_factory=list)
+    at_margins: dict[str, str] = field(default_factory=dict)
+    judged_before: list[int] = field(default_factory=list)
+    p_over_looks: float | None = None
+    verdict_over_looks: str | None = None
+    changed: list[str] = field(default_factory=list)
     sentence: str = ""
     not_shown: str = ""
     notes: list[str] = field(default_factory=list)
@@ -117,6 +147,8 @@ class Verdict:
         """
         names = {one.name for one in dataclasses.fields(cls)}
         given = {name: value for name, value in plain.items() if name in names and value is not None}
+        if isinstance(needed := given.get("seeds_needed"), int):  # as written before it was a range
+            given["seeds_needed"] = [needed, needed]
         values = {int(seed): math.nan if x is None else float(x) for seed, x in given.pop("values", {}).items()}
         gates = [GateReading.from_dict(gate) for gate in given.pop("gates", [])]
         return cls(**given, values=values, gates=gates)
@@ -130,6 +162,16 @@ class Verdict:
     def is_measured(self) -> bool:
         """Whether some seed has a value of the contrast; also a claim that a gate keeps from being tested may have."""
         return self.n > 0
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether ranks decide, so that there is no mean and no interval."""
+        return self.test in (SIGNED_RANK, PERMUTED_RANK)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The margin below and above zero, as effects are told: a ratio's is as far down as up on the log scale."""
+        return (-self.margin / (1 + self.margin) if self.scale == "ratio" else -self.margin, self.margin)
 
     @property
     def measure(self) -> str:

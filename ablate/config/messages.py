@@ -163,9 +163,14 @@ def _emptied(error: OmegaConfBaseException) -> str:
 
 def _behind(error: BaseException | None) -> InputError | None:
     """The error of ours that led to one of OmegaConf's, if there is one."""
-    while error is not None and not isinstance(error, InputError):
+    # Under a debugger, coverage or OC_CAUSE=1 OmegaConf makes an error its own cause.
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, InputError):
+            return error
+        seen.append(error)
         error = error.__cause__ or error.__context__
-    return error
+    return None
 
 
 def _how_to_add(error: OmegaConfBaseException, file: str, override: str) -> str:

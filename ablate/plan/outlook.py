@@ -136,8 +136,20 @@ def look_ahead(study: Study) -> Outlook:
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
         powers=claim_powers(study.claims, study.seeds, frame),
-        notes=[*study.notes, *_computed(study, left, slots), *_provisional(study), *timer.notes],
+        notes=[
+            *study.notes,
+            *checked.notes,
+            *_resolution(checked.one_image),
+            *_computed(study, left, slots),
+            *_provisional(study),
+            *timer.notes,
+        ],
     )
+
+
+def _resolution(one_image: Mapping[str, float]) -> list[str]:
+    sizes = " and ".join(f"one {split} image {100 * size:.2g}" for split, size in one_image.items())
+    return [f"of an error rate, {sizes} percentage points"] if sizes else []
 
 
 def _computed(study: Study, left: Sequence[Cell], slots: Sequence[Slot]) -> list[str]:

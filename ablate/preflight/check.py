@@ -17,6 +17,7 @@ from ablate.network.profile import Profile, profile
 from ablate.preflight.capacity import refuse_too_large
 from ablate.preflight.certificate import Certificate
 from ablate.preflight.certificate.certify import certify, refuse_no_ops
+from ablate.preflight.margins import image_sizes, margin_remarks
 from ablate.preflight.unused import refuse_unused
 from ablate.registry.blame import blaming, is_own
 from ablate.registry.kinds import KINDS
@@ -37,12 +38,16 @@ class Checked:
         profiles: of the networks of the cells that were looked at, by cell ID.
         certificates: of the arms that have a baseline.
         trackers: by name; nothing is told yet.
+        one_image: what one image is of an error rate, by split, where that is known of the cells that were looked at.
+        notes: what a reader should know of its claims.
     """
 
     engine: Engine
     profiles: dict[str, Profile]
     certificates: list[Certificate]
     trackers: dict[str, Tracker] = field(default_factory=dict)
+    one_image: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()) -> Checked:
@@ -66,7 +71,8 @@ def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()
     refuse_too_large(cells, profiles, engine)
     certificates = certify(study, known)
     refuse_no_ops(study, certificates)
-    return Checked(engine, profiles, certificates, trackers)
+    one_image = image_sizes(cells) if study.trains else {}
+    return Checked(engine, profiles, certificates, trackers, one_image, margin_remarks(study.claims, one_image))
 
 
 def engine_of(study: Study) -> Engine:

@@ -10,6 +10,7 @@ from ablate.report import format as fmt
 from ablate.report.blocks import Block, Code, Items, Paragraph, Section, Table
 from ablate.report.certificates import certificate_rows, mark_lines
 from ablate.report.inputs import Inputs
+from ablate.study.lock import STUDY
 
 VERDICTS = {
     "supported": "the effect has the expected sign, zero is excluded (p after Holm below 0.05), and it reaches the "
@@ -72,6 +73,7 @@ def warnings(inputs: Inputs) -> list[str]:
     if stale:
         text = "ran with other code than today's (stale); `rerun=stale` runs them again."
         found.append(f"{fmt.plural(stale, 'cell')} {text}")
+    found += _unfixed(inputs)
     odd = ", ".join(verdict.id for verdict in inputs.verdicts if verdict.disagreement)
     if odd:
         found.append(f"The t test and the exact sign-flip test fall on different sides of 0.05: {odd}.")
@@ -92,6 +94,7 @@ def sections(inputs: Inputs) -> list[Section]:
         Section("Size and cost", _costs(inputs)),
         Section("Cells without a result", _lost(inputs)),
         Section("What was compared", _compared(inputs)),
+        Section("What was fixed before the results", _fixed(inputs)),
         Section("How to reproduce", _reproduce(inputs)),
         Section("How to read this", _reading(inputs)),
     ]
@@ -100,7 +103,7 @@ def sections(inputs: Inputs) -> list[Section]:
 
 def _effects(inputs: Inputs) -> list[Block]:
     caption = (
-        "Each row is a claim: the mean effect over the paired seeds (their median, without an interval, where a cell "
+        "Each row is a claim: the mean effect over the paired seeds (by ranks, without an interval, where a cell "
         "diverged), its interval, and below it the single seeds as dots. Grey: differences within the margin, too "
         "small to matter. A line that reaches the frame goes on beyond it."
     )
@@ -207,6 +210,35 @@ def _compared(inputs: Inputs) -> list[Block]:
     header, rows = certificate_rows(found)
     lines = mark_lines(found) or ["No arm changes more than it declares, or its capacity by more than 2 %."]
     return [*blocks, Paragraph(caption), Table(header, rows, names=len(header) - 2), Items(lines)]
+
+
+def _unfixed(inputs: Inputs) -> list[str]:
+    """What was stated otherwise when the first result came, and looks that no plan had."""
+    changed = ", ".join(verdict.id for verdict in inputs.verdicts if verdict.changed)
+    peeked = ", ".join(verdict.id for verdict in inputs.verdicts if verdict.judged_before)
+    lines = [f"Changed after the first result came: {changed}."] if changed else []
+    lines += [f"Since the claims were locked: {text}." for text in _of_study(inputs)]
+    return lines + ([f"Seeds were added outside of planned looks: {peeked}."] if peeked else [])
+
+
+def _of_study(inputs: Inputs) -> list[str]:
+    return inputs.lock.changes.get(STUDY, []) if inputs.lock else []
+
+
+def _fixed(inputs: Inputs) -> list[Block]:
+    lock = inputs.lock
+    if lock is None or not inputs.verdicts:
+        return []
+    known = f", when {fmt.plural(lock.results, 'cell')} of the study had a result already" if lock.results else ""
+    text = (
+        f"Claims, gates, margins and the plan of seeds were locked at {lock.locked}{known} (lock.json, SHA-256 "
+        f"{lock.hash[:16]}…). The verdicts hold for what is stated now."
+    )
+    changes = [f"{name}: {line}." for name, lines in lock.changes.items() if name != STUDY for line in lines]
+    lines = [*changes, *(f"{line}." for line in _of_study(inputs))] or ["Nothing was changed since."]
+    table = tables.looks_taken(inputs)
+    caption = "Every look that was taken at the claims (ledger.jsonl); one that saw nothing new is not listed again."
+    return [Paragraph(text), Items(lines), *_table(caption, table)]
 
 
 def _reproduce(inputs: Inputs) -> list[Block]:

@@ -15,7 +15,10 @@ from ablate.preflight.certificate import Certificate
 from ablate.report import format as fmt
 from ablate.report.certificates import arm_cautions
 from ablate.report.plain import jsonable
+from ablate.study.ledger import Entry
+from ablate.study.lock import Lock
 from ablate.study.record import StudyRecord
+from ablate.system.schema import checked
 
 _CELL_COLUMNS: dict[str, Any] = {
     "cell": "", "arm": "", "seed": 0, "stream": 0, "status": "pending", "reason": "", "reused_from": "", "stale": False,
@@ -34,6 +37,8 @@ class Inputs:
     factors: dict[str, list[str]]
     versions: dict[str, str] = field(default_factory=dict)  # of the packages that the results were made with
     certificates: list[Certificate] = field(default_factory=list)
+    lock: Lock | None = None  # the claims as they stood before the first result
+    ledger: list[Entry] = field(default_factory=list)  # the looks that were taken
 
     @property
     def name(self) -> str:
@@ -115,7 +120,8 @@ def gather(
     """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form.
 
     Args:
-        study: as `study.yaml` holds it, also in part; with `versions`, and `certificates` as plain values.
+        study: as `study.yaml` holds it, also in part; with `versions`, and `certificates`, `lock` and `ledger` as plain
+            values.
         frame: a row a cell.
         history: a row a cell and epoch.
         verdicts: on its claims, or on some of them.
@@ -130,7 +136,9 @@ def gather(
     cells = _in_grid_order(cells, factors, arms)
     told = _of_every_claim(record.claims, certificates, verdicts)
     versions = {str(name): str(version) for name, version in (plain.get("versions") or {}).items()}
-    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates)
+    lock = checked(plain["lock"], Lock) if plain.get("lock") else None
+    ledger = [checked(entry, Entry) for entry in plain.get("ledger") or []]
+    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates, lock, ledger)
 
 
 def _given(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ablate.analysis.peeking import alarms
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import content, verdict_facts
 from ablate.report import format as fmt
@@ -71,6 +72,7 @@ def _details(number: int, verdict: Verdict) -> str:
     head = f"**{number}. {escape(verdict.id)}: {verdict.verdict}.** {escape(verdict.sentence)}".rstrip()
     if verdict.not_shown:
         head += f" {escape(verdict.not_shown)}"
+    head += "".join(f" **{escape(alarm)}**" for alarm in alarms(verdict))
     facts = [f"- {name}: {escape(text)}" for name, text in verdict_facts.facts(verdict)]
     return "\n".join([head, "", *facts, *(f"- note: {escape(note)}" for note in verdict_facts.cautions(verdict))])
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
+from ablate.analysis.peeking import alarms
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import content, verdict_facts
 from ablate.report import format as fmt
@@ -91,6 +92,7 @@ def _card(number: int, verdict: Verdict) -> Html:
     words = [
         tag("p", verdict.says or verdict.id.replace("_", " "), class_="says"),
         tag("p", verdict.sentence, class_="sentence") if verdict.sentence else "",
+        *(tag("p", prose(alarm), class_="alarm") for alarm in alarms(verdict)),
         tag("p", verdict.not_shown, class_="not-shown") if verdict.not_shown else "",
         tag("ul", *notes, class_="notes") if notes else "",
     ]

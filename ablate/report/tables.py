@@ -109,6 +109,16 @@ def without_result(inputs: Inputs) -> Table:
     return Table(["status", "cell", "reason", "ID"], rows, names=4)
 
 
+def looks_taken(inputs: Inputs) -> Table:
+    """Every look at the claims: when, after how many seeds, and the verdict that they gave."""
+    rows = [
+        [entry.time, one.id, str(len(one.seeds)), one.verdict, fmt.p_value(one.p_holm)]
+        for entry in inputs.ledger
+        for one in entry.claims
+    ]
+    return Table(["time (UTC)", "claim", "seeds", "verdict", "p (Holm)"], rows, names=2)
+
+
 def reproduction(inputs: Inputs) -> Table:
     """Seeds, overrides, scale, versions, and where reused cells come from."""
     study = inputs.study

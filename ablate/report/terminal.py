@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ablate.analysis.peeking import alarms
 from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import content, tables, verdict_facts
 from ablate.report import format as fmt
@@ -53,6 +54,9 @@ def _print_claim(console: Console, verdict: Verdict, width: int) -> None:
     console.print(head + _text(console, "  ") + figures if fits else head)
     paper = verdict_facts.paper(verdict)
     below = [*([] if fits else [figures]), _text(console, verdict.sentence or verdict.says)]
+    for alarm in alarms(verdict):
+        below.append(_text(console, alarm))
+        below[-1].stylize("yellow")
     limits = _text(console, verdict.not_shown)
     for text in (*below, limits, _text(console, f"paper: {paper}" if paper else "")):
         if text:

@@ -6,7 +6,8 @@ import math
 
 from ablate.analysis.gate_wording import requirement, seen
 from ablate.analysis.gates import GateReading
-from ablate.analysis.verdict import EXACT, SIGNED_RANK, Verdict
+from ablate.analysis.peeking import alarms
+from ablate.analysis.verdict import EXACT, Verdict
 from ablate.report import format as fmt
 
 
@@ -18,12 +19,14 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("expected", expected_text(verdict)),
         ("margin", fmt.margin(verdict.measure, verdict.margin)),
         ("margin because", verdict.margin_because),
+        ("at other margins", _at_margins(verdict)),
         ("requires", "; ".join(map(_gate, verdict.gates))),
         ("looked at", looked_at(verdict)),
         (f"p ({verdict.test})", _p(verdict.p)),
         (_holm_name(verdict), _p(verdict.p_holm)),
         ("exact sign-flip p", _p(verdict.p_signflip)),
         ("p for equivalence (TOST)", _p(verdict.p_equivalence)),
+        ("p for equivalence after Holm, held against half the level", _p(verdict.p_equivalence_holm)),
         ("standardised effect d", "" if verdict.d is None else fmt.number(verdict.d, 2)),
         ("by seed", by_seed(verdict)),
     ]
@@ -53,8 +56,8 @@ def interval_name(verdict: Verdict) -> str:
 
 
 def kind_of_effect(verdict: Verdict, kind: str) -> str:
-    """What the effect is over the seeds: their mean, which needs no word, or else their median."""
-    return f"median {kind}" if verdict.test == SIGNED_RANK else kind
+    """What the effect is over the seeds: their mean, which needs no word, or the size that balances their ranks."""
+    return f"{kind} by ranks" if verdict.is_ranked else kind
 
 
 def interval(verdict: Verdict) -> str:
@@ -81,25 +84,33 @@ def by_seed(verdict: Verdict) -> str:
     finite = [k * value for value in verdict.values.values() if math.isfinite(value)]
     spread = max(finite, default=0.0) - min(finite, default=0.0)
     places = fmt.decimals(spread) if spread > 0 else None
+    without = "no finite value" if verdict.perfect else "diverged"
     texts = [
-        f"{seed}: " + (fmt.number(k * value, places, sign=True) if math.isfinite(value) else "diverged")
+        f"{seed}: " + (fmt.number(k * value, places, sign=True) if math.isfinite(value) else without)
         for seed, value in verdict.values.items()
     ]
     return ", ".join(texts) + (f" {unit}" if unit and finite else "")
 
 
 def cautions(verdict: Verdict) -> list[str]:
-    """Notes to a verdict: those of the analysis, and the cells that it lacks and no note names."""
+    """Notes to a verdict besides its alarms: those of the analysis, and the cells that it lacks and no note names."""
     told = " ".join(verdict.notes)
     lacking = {"Diverged, ranked as worst": verdict.diverged, "Without a result": verdict.missing}
     untold = [(how, cells) for how, cells in lacking.items() if cells and cells[0] not in told]
-    return verdict.notes + [f"{how}: {', '.join(cells)}." for how, cells in untold]
+    known = alarms(verdict)
+    notes = [note for note in verdict.notes if note not in known]
+    return notes + [f"{how}: {', '.join(cells)}." for how, cells in untold]
 
 
 def paper(verdict: Verdict) -> str:
     """The paper's figure and where it stands, or empty."""
     value, where = verdict.paper.get("value", ""), verdict.paper.get("where", "")
     return f"{value} ({where})" if value and where else value or where
+
+
+def _at_margins(verdict: Verdict) -> str:
+    """How much the verdict hangs on the choice of the margin."""
+    return ", ".join(f"{times} the margin: {word}" for times, word in verdict.at_margins.items())
 
 
 def _gate(gate: GateReading) -> str:

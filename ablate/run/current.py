@@ -18,7 +18,15 @@ from ablate.system.files import read_json, write_text
 from ablate.system.paths import PACKAGE
 
 STAMP = ".report.json"
-INPUTS = ("study.yaml", "certificates.json", "cells/*/result.json", "cells/*/history.csv", "cells/*/failure.json")
+INPUTS = (
+    "study.yaml",
+    "certificates.json",
+    "lock.json",
+    "ledger.jsonl",
+    "cells/*/result.json",
+    "cells/*/history.csv",
+    "cells/*/failure.json",
+)
 OUTPUTS = ("results.csv", "verdicts.json", "report.md", "report.html", "figures/*.svg")
 CODE = ("analysis", "report", "run", "study", "preflight/certificate")  # what judges, tells and draws
 PACKAGES = ("numpy", "pandas", "scipy", "altair", "vl-convert-python", "rich")

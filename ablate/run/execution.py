@@ -18,6 +18,7 @@ from ablate.preflight.precision import slow_precision
 from ablate.run.current import told_before
 from ablate.run.following import Followers
 from ablate.run.listeners import Several
+from ablate.run.locking import lock_study
 from ablate.run.looks import first_cells, next_cells
 from ablate.run.names import left_out, refuse_other_design
 from ablate.run.recovery import known_certificates, set_aside_broken, tidy
@@ -45,8 +46,7 @@ def run_study(study: Study, console: Console) -> None:
         ClaimsNotSupported: `study.strict=true`, and a claim has another verdict than `supported`.
     """
     store = Store(study.runs, study.folder)
-    for note in study.notes:
-        console.print(note, style="yellow", highlight=False, markup=False)
+    _warn(console, study.notes)
     # Wrong input ends here, before anything is written.
     study = with_data(settled(study), store)
     if study.chosen:
@@ -54,15 +54,16 @@ def run_study(study: Study, console: Console) -> None:
     refuse_other_design(study, store)
     candidates = open_cells(study, store)
     checked = check(study, candidates, known_certificates(store))
+    _warn(console, checked.notes)
     if study.trains:
         check_data(candidates)
     if study.trains and candidates:
         slots = slots_of(checked.engine, len(candidates), study.threads)
-        for line in slow_precision((cell.config for cell in candidates), slots):
-            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _warn(console, slow_precision((cell.config for cell in candidates), slots))
     tidy(store.folder)
     store.prepare()
     set_aside_broken(store, study.once, console)
+    lock_study(study, store, len(study.once) - len(candidates), console)
     take_over(store, study.once, same_code=study.rerun == "stale", keep=study.keep)
     if not console.is_terminal:
         _announce(study, store, checked.engine, console)
@@ -74,8 +75,7 @@ def run_study(study: Study, console: Console) -> None:
         if not (store.folder / "study.yaml").exists():  # somebody has removed it since
             store.write_study(study, profiles=checked.profiles)
         failures |= _measure_others(work)
-        for line in other_code(study, store):
-            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        _warn(console, other_code(study, store))
         verdicts = told_before(store.folder, console)
         if verdicts is None:
             verdicts = report_study(store.folder, console, remembered=True)
@@ -85,6 +85,11 @@ def run_study(study: Study, console: Console) -> None:
     wanting = [verdict["id"] for verdict in verdicts if verdict["verdict"] != "supported"]
     if study.strict and wanting:
         raise ClaimsNotSupported(f"study.strict=true, and not supported: {', '.join(wanting)}")
+
+
+def _warn(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def with_data(study: Study, store: Store) -> Study:

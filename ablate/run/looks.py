@@ -33,7 +33,7 @@ def next_cells(study: Study, store: Store, cells: Sequence[Cell], console: Conso
         return list(cells)
     from ablate.analysis import judge  # behind pandas and scipy, which a study with one look does without here
 
-    verdicts = judge(load_results(store.folder), study.claims, looks=study.seeds.looks)
+    verdicts = judge(load_results(store.folder), study.claims, looks=study.seeds.looks, grid=study.grid)
     # With the arm: a cell that two arms share stands in the study once for each.
     places = {(cell.id, cell.arm) for cell in cells}
     for claim, verdict in zip(study.claims, verdicts, strict=True):

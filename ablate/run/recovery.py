@@ -20,6 +20,8 @@ from ablate.run.results import load_study
 from ablate.run.store import RESULT, Store
 from ablate.run.stored_result import read_result
 from ablate.study.cells import Cell
+from ablate.study.ledger import FILE as LEDGER
+from ablate.study.ledger import read_ledger
 from ablate.system.files import set_aside
 from ablate.system.leftovers import is_left, remove_left
 from ablate.system.reading import BrokenFile
@@ -52,8 +54,10 @@ def set_aside_broken(store: Store, cells: Iterable[Cell], console: Console) -> N
         InputError: a file cannot be read or moved.
     """
     files: dict[str, Callable[[], object]] = {
-        STUDY: lambda: load_study(store.folder), CERTIFICATES: lambda: load_certificates(store.folder)
-    }  # fmt: skip
+        STUDY: lambda: load_study(store.folder),
+        CERTIFICATES: lambda: load_certificates(store.folder),
+        LEDGER: lambda: read_ledger(store.folder),
+    }
     for name, read in files.items():
         path = store.folder / name
         if os.path.lexists(path) and not _is_whole(read):

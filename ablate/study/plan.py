@@ -57,6 +57,7 @@ class Study:
         tracker: the trackers that are told how it goes: name -> config node.
         cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
         matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
+        stated: all claims of its file, with those that this run cannot judge.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Study:
     notes: list[str] = field(default_factory=list)
     keep: tuple[str, ...] = ()
     tracker: dict[str, Any] = field(default_factory=dict)
+    stated: list[Claim] = field(default_factory=list)
 
     @property
     def folder(self) -> str:
@@ -151,7 +153,7 @@ def _plan(typed: list[Typed]) -> Study:
     refuse_many_cells(arms, pinned.sizes, seeds.values)
     conflicts.refuse_shared_streams(arms, seeds.values)
     points, exclude = pinned.points(), section["exclude"]
-    claims = _claims(filed, section)
+    claims = stated = _claims(filed, section)
     places = Places(arms, points, exclude)
     refuse_lopsided_averages(claims, places)
     idle = idle_claims(claims, places)
@@ -174,7 +176,7 @@ def _plan(typed: list[Typed]) -> Study:
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
         seeds=seeds, claims=claims, cells=cells, matched=matched, notes=[*overruled(typed), *map(_not_judged, idle)],
-        keep=kept_parts(section["keep"]), tracker=base["tracker"],
+        keep=kept_parts(section["keep"]), tracker=base["tracker"], stated=stated,
     )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.analysis.looks import LEAST_AT_A_LOOK
 from ablate.config.overrides import Typed
 from ablate.errors import InputError, unknown
 from ablate.study.size import MOST_LOOKS, refuse_many_seeds
 
 FORMS = "a number such as 6, a list of different seeds such as [0,1,2], or {start: 6, step: 3, most: 24}"
-LEAST_AT_A_LOOK = 3  # two values have a spread of one degree of freedom, by which nothing is decided
 
 
 @dataclass(frozen=True)

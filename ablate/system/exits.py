@@ -31,7 +31,9 @@ def ended_by_plugin(error: BaseException) -> str:
 def plugin_line(error: BaseException) -> str:
     """The file and line of a plugin that is nearest to where an exception was raised; empty where there is none."""
     one: BaseException | None = error
-    while one is not None:
+    seen: list[BaseException] = []
+    while one is not None and one not in seen:  # a chain may lead back into itself
+        seen.append(one)
         found = [f"{file} line {line}" for file, line, module in _frames(one.__traceback__) if is_plugin(module)]
         if found:
             return found[-1]

@@ -19,12 +19,12 @@ from ablate.analysis import (
     decide,
     difference_p,
     equivalence_p,
-    holm,
     paired_t,
     planned_looks,
     power,
     sequential_power,
 )
+from ablate.analysis.step_down import holm_both
 
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -72,17 +72,19 @@ def verdicts(values: Array, criteria: Sequence[Criterion], looks: tuple[int, ...
     """
     studies, claims, n = values.shape
     found = np.full((studies, claims), "inconclusive", dtype="<U12")
-    p_kept = np.ones((studies, claims))
+    p_kept, inside_kept = np.ones((studies, claims)), np.ones((studies, claims))
+    closes = [criterion.expect == "zero" or criterion.margin == 0 for criterion in criteria]
     margins = np.array([criterion.tested_margin for criterion in criteria])
     for look in [Look(seeds, looks) for seeds in looks] or [Look(n)]:
         t = paired_t(values[..., : look.seeds])
         is_open = found == "inconclusive"
         p = look.adjusted(difference_p(t.effect, t.sd, t.n, margins))
         p_kept = np.where(is_open, p, p_kept)
-        adjusted = holm(p_kept)
+        inside = look.adjusted_one_sided(equivalence_p(t.effect, t.sd, t.n, np.array([c.margin for c in criteria])))
+        inside_kept = np.where(is_open, inside, inside_kept)
+        adjusted, inside = holm_both(p_kept, inside_kept, closes)
         for i, criterion in enumerate(criteria):
-            inside = look.adjusted_one_sided(equivalence_p(t.effect[:, i], t.sd[:, i], t.n, criterion.margin))
-            now = decide(criterion, t.effect[:, i], adjusted[:, i], inside)
+            now = decide(criterion, t.effect[:, i], adjusted[:, i], inside[:, i])
             found[:, i] = np.where(is_open[:, i], now, found[:, i])
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.analysis import contrast_values, worst_value
+from ablate.analysis import contrast_values, judge, worst_value
 from ablate.analysis.contrast import contrast
 from ablate.errors import InputError
 
@@ -212,17 +212,111 @@ def test_two_rows_for_one_cell_are_an_error_though_their_values_differ():
     ("values", "rise"),
     [
         ([110, 20, 56], (4.0 - 2.0)),  # numbers by size: 20, 56, 110
-        (["small", "medium", "large"], (3.0 - 4.0)),  # names in the order of the table
+        (["small", "medium", "large"], (3.0 - 4.0)),  # words in the order of the grid
         (["b", "c", "a"], (3.0 - 4.0)),
+        ([None, 12, 24], (3.0 - 4.0)),
+        ([12, None, 24], (3.0 - 4.0)),
+        ([[1, 2], [3], []], (3.0 - 4.0)),
+        ([True, False, None], (3.0 - 4.0)),
     ],
 )
-def test_a_trend_takes_numbers_by_size_and_names_as_they_come(values, rise):
-    """Of three values the least-squares line rises by the last minus the first."""
+def test_a_trend_takes_numbers_by_size_and_others_as_the_grid_lists_them(values, rise):
+    """Of three values the least-squares line rises by the last minus the first; rows may come in any order."""
+    frame = pd.DataFrame({"arm": "a", "depth": values, "seed": 0, "train/loss": [4.0, 2.0, 3.0]})
+    one = claim(contrast={"a": 1}, trend="depth")
+    for table in (frame, frame[::-1], frame.sample(frac=1, random_state=2)):
+        assert contrast_values(table, one, {"depth": values}).values == {0: pytest.approx(rise)}
+    read = pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+    assert contrast_values(read, one, {"depth": values}).values == {0: pytest.approx(rise)}
+    if not all(isinstance(value, int) for value in values):
+        with pytest.raises(InputError, match="a trend over depth needs an order of its values"):
+            contrast_values(frame, one)
+
+
+def test_null_is_one_value_of_a_trend_however_many_rows_have_it():
+    """A rise of one a step, whatever the seed: 2.0 from the first to the last, as the verdict says too."""
     frame = pd.DataFrame(
-        {"arm": "a", "depth": values, "seed": 0, "train/loss": [4.0, 2.0, 3.0]},
+        [
+            {
+                "arm": "a",
+                "backbone.stem_channels": value,
+                "seed": seed,
+                "status": "done",
+                "train/loss": step + 0.01 * seed,
+            }
+            for step, value in enumerate([math.nan, 12.0, 24.0])
+            for seed in range(6)
+        ]
     )
+    one = claim(contrast={"a": 1}, trend="backbone.stem_channels", margin=0.5)
+    grid = {"backbone.stem_channels": [None, 12, 24]}
+    assert contrast_values(frame, one, grid).values == pytest.approx(dict.fromkeys(range(6), 2.0))
+    (verdict,) = judge(frame, [one], grid=grid)
+    assert (verdict.verdict, verdict.effect) == ("supported", pytest.approx(2.0))
+    assert verdict.n == 6
+
+
+def test_booleans_rise_from_false_to_true():
+    frame = pd.DataFrame({"arm": "a", "bias": [True, False], "seed": 0, "train/loss": [4.0, 2.0]})
+    assert contrast_values(frame, claim(contrast={"a": 1}, trend="bias")).values == {0: pytest.approx(2.0)}
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_the_middle_of_a_trend_counts_though_it_has_no_weight(status):
+    frame = pd.DataFrame(
+        [
+            {"arm": "a", "depth": depth, "seed": seed, "status": "done", "train/loss": depth + 0.1 * seed}
+            for depth in (1, 2, 3)
+            for seed in range(6)
+        ]
+    )
+    frame.loc[(frame["depth"] == 2) & (frame["seed"] == 4), ["status", "train/loss"]] = [status, np.nan]
     found = contrast_values(frame, claim(contrast={"a": 1}, trend="depth"))
-    assert found.values == {0: pytest.approx(rise)}
+    if status == "failed":
+        assert (found.missing, list(found.values)) == (["a@depth=2 seed 4: failed"], [0, 1, 2, 3, 5])
+    else:
+        assert (found.diverged, found.values[4]) == (["a@depth=2 seed 4"], pytest.approx(2.0))
+        (verdict,) = judge(frame, [claim(contrast={"a": 1}, trend="depth")])
+        assert (verdict.test, verdict.n) == ("signed rank", 6)
+
+
+@pytest.mark.parametrize("seeds", [["one", "two"], [0.1, 0.2], [0, math.nan], [True, False], [[0], [1]]])
+def test_seeds_that_are_no_whole_numbers_are_refused_in_one_line(seeds):
+    frame = pd.DataFrame({"arm": ["post", "pre"], "depth": 110, "seed": seeds, "train/loss": [0.5, 0.4]})
+    for looks in ((), (3, 6)):
+        with pytest.raises(InputError, match=r"the results have a seed '.*'; seeds are whole numbers"):
+            judge(frame, [claim()], looks=looks)
+
+
+def test_whole_seeds_of_any_type_are_the_same():
+    frame = paired([0.1, 0.2])
+    for kind in (float, str, object):
+        assert contrast_values(frame.astype({"seed": kind}), claim()).values == pytest.approx({0: 0.1, 1: 0.2})
+
+
+def test_a_difference_of_one_on_a_million_millions_is_one():
+    frame = results({("post", 110): [1e12 + 1, 1e12 + 2, 1e12], ("pre", 110): [1e12] * 3}, "flops")
+    assert list(contrast_values(frame, claim(metric="flops")).values.values()) == [1, 2, 0]
+
+
+def test_differences_of_whole_images_are_tied_whatever_their_rounding():
+    b = [20, 17, 5, 3, 26, 23, 25]
+    gaps = [0, 2, 1, 1, 2, -1, 1]
+    frame = results({("post", 110): [(x + g) / 360 for x, g in zip(b, gaps, strict=True)],
+                     ("pre", 110): [x / 360 for x in b]}, "test/error")  # fmt: skip
+    found = contrast_values(frame, claim(metric="test/error")).values
+    assert len({abs(value) for value in found.values()}) == 3
+    (verdict,) = judge(with_status(frame, "post", [0], "diverged"), [claim(metric="test/error")])
+    assert verdict.p == pytest.approx(0.078125)
+
+
+def test_arms_of_a_table_may_have_lists_for_values():
+    frame = pd.DataFrame({"arm": ["a", "b"] * 2, "stages": [[1, 2]] * 2 + [[3]] * 2, "seed": 0, "train/loss": range(4)})
+    assert contrast_values(frame, claim(contrast={"a@stages=[1,2]": 1, "b@stages=[1,2]": -1})).values == {0: -1.0}
+    rising = claim(contrast={"a": 1}, trend="stages")
+    assert contrast_values(frame, rising, {"stages": [[1, 2], [3]]}).values == {0: pytest.approx(2.0)}
+    with pytest.raises(InputError, match="needs an order of its values"):
+        judge(frame, [rising])
 
 
 def test_a_trend_over_no_column_is_an_error():

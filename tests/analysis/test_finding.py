@@ -98,7 +98,7 @@ def test_a_ratio_of_one_seed_has_no_interval():
 def test_one_seed_that_diverged_shows_nothing():
     verdict = diverged([0.3], post=[0])
     assert (verdict.verdict, verdict.test, verdict.n, verdict.effect) == ("inconclusive", "signed rank", 1, math.inf)
-    assert (verdict.p, verdict.p_holm, verdict.seeds_needed) == (None, None, None)
+    assert (verdict.p, verdict.p_holm, verdict.seeds_needed) == (None, None, [])
     assert verdict.diverged == ["post@depth=110 seed 0"]
 
 
@@ -108,23 +108,42 @@ def test_two_seeds_are_enough_for_ranks():
 
 
 @pytest.mark.parametrize(
-    ("gaps", "median"),
+    ("gaps", "effect"),
     [
-        ([0, 0.1, 0.2, 0.3, 0.4], 0.3),  # inf, 0.1, 0.2, 0.3, 0.4
+        ([0, 0.1, 0.2, 0.3, 0.4], 0.3),  # 15 means of pairs: 0.1, 0.15, 0.2 (twice), 0.25 (twice), 0.3 (twice), ...
         ([0, 0.6, 0.2, 0.5, 0.1, 0.4], 0.45),
         ([0, 0.2], math.inf),
-        ([0, 0.7, 0.2], 0.7),
+        ([0, 0.7, 0.2], math.inf),
     ],
 )
-def test_the_median_counts_a_diverged_cell_as_farthest(gaps, median):
-    assert diverged(gaps, post=[0]).effect == pytest.approx(median)
+def test_the_effect_by_ranks_counts_a_diverged_cell_as_farthest(gaps, effect):
+    assert diverged(gaps, post=[0]).effect == pytest.approx(effect)
 
 
-def test_a_median_between_the_two_infinities_is_none():
+def test_an_effect_between_the_two_infinities_is_none():
     gaps = [0.3] * 6
     for scale in ("difference", "ratio"):
         assert diverged(gaps, post=[0, 1, 2], pre=[3, 4, 5], scale=scale, margin=0.1).effect is None
-    assert diverged(gaps, post=[0, 1, 2], pre=[3, 4]).effect == pytest.approx(math.inf)
+    assert diverged(gaps, post=[0, 1, 2], pre=[3]).effect == pytest.approx(math.inf)
+
+
+def test_ranks_have_the_direction_and_the_median_has_not():
+    """14 seeds a little above, and 13 in which the other arm diverged: the ranks lie below zero."""
+    verdict = diverged([0.01] * 27, pre=range(13), margin=0)
+    assert verdict.p < 0.05
+    assert (verdict.verdict, verdict.effect, verdict.above, verdict.below) == ("contradicted", -math.inf, 14, 13)
+    assert "of the other sign" in verdict.sentence
+    assert diverged([0.01] * 27, pre=range(13), margin=0, expect="negative").verdict == "supported"
+
+
+def test_a_difference_is_shown_only_on_the_side_of_the_ranks():
+    """Four ties, three above and six below."""
+    gaps = [0, 0, 0, 0, 0.01, 0.02, 0.015, -0.5, -0.6, -0.7, -0.8, -0.9, -1.0]
+    frame = with_status(with_status(paired(gaps), "post", [0], "diverged"), "pre", [0], "diverged")
+    for margin in (0.0, 0.005, 0.5):
+        verdict = judge(frame, [claim(margin=margin)])[0]
+        assert (verdict.above, verdict.below, verdict.n) == (3, 6, 13)
+        assert "positive difference is shown" not in verdict.sentence
 
 
 def test_ranks_are_tested_against_the_margin_where_none_is_expected():
@@ -154,10 +173,12 @@ def test_the_seeds_needed_allow_for_the_other_claims():
     alone = judge(frame, [claim(margin=0)])[0]
     among = judge(frame, [claim(id=str(k), margin=0) for k in range(5)])[0]
     t = paired_t(values)
+    error = float(t.sd) / math.sqrt(6)
     for verdict, tests in ((alone, 1), (among, 5)):
-        expected = seeds_to_decide(6, float(t.effect), float(t.sd), Criterion("positive", tests=tests))
-        assert verdict.seeds_needed == expected
-    assert among.seeds_needed > alone.seeds_needed
+        strict = Criterion("positive", alpha=0.025, tests=tests)  # as the last of several looks is
+        ends = [seeds_to_decide(6, float(t.effect) + k * error, float(t.sd), strict) for k in (1, -1)]
+        assert verdict.seeds_needed == ends
+    assert among.seeds_needed[0] > alone.seeds_needed[0]
 
 
 def test_an_untested_claim_lists_what_it_lacks():

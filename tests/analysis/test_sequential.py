@@ -149,7 +149,19 @@ def test_an_undecided_claim_stays_open_until_the_cap() -> None:
         assert (verdict.verdict, verdict.look, verdict.open) == ("inconclusive", seeds, True)
     (verdict,) = judge(grown(24), [claim(margin=0.001)], looks=LOOKS)
     assert (verdict.look, verdict.open) == (24, False)
-    assert verdict.seeds_needed
+
+
+def test_the_plan_that_would_decide_has_all_looks_so_far() -> None:
+    (verdict,) = judge(grown(24, effect=0.1), [claim(margin=0.001)], looks=LOOKS)
+    assert (verdict.verdict, verdict.plan["start"], verdict.plan["step"]) == ("inconclusive", 6, 3)
+    assert verdict.plan["most"] > 24
+    assert set(LOOKS) < set(planned_looks(*verdict.plan.values()))
+
+
+@pytest.mark.parametrize("looks", [(2, 6), (6, 6), (9, 6), (0, 3), (3.5, 6)])
+def test_looks_that_make_no_sense_are_refused(looks) -> None:
+    with pytest.raises(InputError, match=r"looks at .* seeds"):
+        judge(grown(9), [claim()], looks=looks)
 
 
 def test_seeds_between_two_looks_are_not_looked_at() -> None:
@@ -233,7 +245,7 @@ def test_a_decided_claim_outlives_what_would_undecide_it() -> None:
     """At six seeds both p values are small. Later the other claim's is not, and Holm would ask more of this one."""
     noise = np.array([0.1, -0.1, 0.05, -0.05, 0.02, -0.02])
     late = np.array([-0.6, 0.7, -0.5])
-    gaps = {"kept": np.concatenate([0.17 + 1.7 * noise, late * 0]), "lost": np.concatenate([0.04 + 0.22 * noise, late])}
+    gaps = {"kept": np.concatenate([0.18 + 1.7 * noise, late * 0]), "lost": np.concatenate([0.04 + 0.22 * noise, late])}
     frame, claims = claims_of(gaps)
     early = judge(frame[frame["seed"] < 6], claims, looks=(6, 9))
     whole = judge(frame, claims, looks=(6, 9))

@@ -95,11 +95,12 @@ def test_ranking_finds_what_is_there():
     assert np.mean([signed_rank_p(study) < 0.05 for study in values]) > 0.8
 
 
-MIXED = (Criterion("positive", 0.1), Criterion("negative", 0.1), Criterion("zero", 0.3))
+MIXED = (Criterion("positive", 0.4), Criterion("negative", 0.1), Criterion("zero", 0.3))
 
 
 def test_judge_follows_the_rule_that_is_simulated():
-    values = np.random.default_rng(4).normal(0.15, 0.15, (40, 3, 6))
+    values = np.random.default_rng(4).normal(0.15, 0.12, (60, 3, 6))
+    values[:20] += 0.3
     found = verdicts(values, MIXED)
     assert set(found.ravel()) == {"supported", "contradicted", "equivalent", "inconclusive"}
     for study, expected in zip(values, found, strict=True):

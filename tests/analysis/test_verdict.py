@@ -61,7 +61,7 @@ def test_the_figures_are_those_of_the_paired_t():
     assert (verdict.n, verdict.seeds, verdict.test) == (6, [0, 1, 2, 3, 4, 5], "paired t")
     assert verdict.values == pytest.approx(dict(enumerate(around(0.3))))
     assert verdict.p_signflip == pytest.approx(2 / 64)
-    assert (verdict.notes, verdict.seeds_needed) == ([], None)
+    assert (verdict.notes, verdict.seeds_needed, verdict.plan, verdict.apart) == ([], [], {}, [])
 
 
 def test_an_effect_of_exactly_the_margin_reaches_it():
@@ -103,7 +103,8 @@ def test_beyond_twelve_seeds_there_is_no_exact_sign_flip():
 def test_one_seed_has_an_effect_and_no_interval():
     verdict = verdict_on([0.3])
     assert (verdict.verdict, verdict.n, verdict.effect) == ("inconclusive", 1, pytest.approx(0.3))
-    assert (verdict.low, verdict.sd, verdict.d, verdict.p, verdict.p_holm, verdict.seeds_needed) == (None,) * 6
+    assert (verdict.low, verdict.sd, verdict.d, verdict.p, verdict.p_holm) == (None,) * 5
+    assert verdict.seeds_needed == []
     assert "one seed has no interval" in verdict.sentence
 
 
@@ -123,7 +124,7 @@ def test_a_study_not_yet_run_is_inconclusive():
 def test_equal_values_decide_only_as_far_as_the_sign_flip_can(n, expected):
     verdict = verdict_on([0.25] * n)
     assert (verdict.verdict, verdict.low, verdict.high, verdict.sd, verdict.d) == (expected, 0.25, 0.25, 0, None)
-    assert verdict.seeds_needed == (6 if expected == "inconclusive" else None)
+    assert verdict.seeds_needed == ([6, 6] if expected == "inconclusive" else [])
     assert any("values are equal" in note for note in verdict.notes)
 
 
@@ -145,7 +146,7 @@ def test_diverged_cells_rank_as_worst():
     verdict = judge(with_status(paired(around(0.3)), "post", [0, 1], "diverged"), [claim()])[0]
     assert (verdict.verdict, verdict.test, verdict.n) == ("supported", "signed rank", 6)
     assert verdict.p == pytest.approx(2 / 64)
-    assert (verdict.low, verdict.sd, verdict.p_signflip, verdict.seeds_needed) == (None,) * 4
+    assert (verdict.low, verdict.sd, verdict.p_signflip, verdict.seeds_needed) == (None, None, None, [])
     assert verdict.diverged == ["post@depth=110 seed 0", "post@depth=110 seed 1"]
     assert "2 diverged cells ranked as worst, signed-rank test" in verdict.sentence
     assert any("diverged and ranked as worst" in note for note in verdict.notes)
@@ -171,7 +172,7 @@ def test_a_zero_is_contradicted_by_divergence():
     ("post", "pre", "effect"),
     [(range(6), range(6), 0), (range(3), range(3, 6), None), ([], [0], 0.295)],
 )
-def test_the_effect_beside_diverged_cells_is_the_median(post, pre, effect):
+def test_the_effect_beside_diverged_cells_is_that_of_the_ranks(post, pre, effect):
     frame = with_status(with_status(paired(around(0.3)), "post", post, "diverged"), "pre", pre, "diverged")
     assert judge(frame, [claim()])[0].effect == (None if effect is None else pytest.approx(effect, abs=0.01))
 
@@ -194,17 +195,40 @@ def test_a_metric_that_was_not_recorded_leaves_the_claim_untested():
     assert verdict.sentence == "Not tested: no cell recorded train/los; the nearest is train/loss."
 
 
-def test_seeds_needed_are_named_for_what_is_open():
-    verdict = verdict_on([0.3, -0.1, 0.2], margin=0.05)
+def test_what_would_decide_is_a_range_of_seeds_with_the_looks_to_type():
+    verdict = verdict_on([0.5, 0.2, 0.9, 0.3, 0.1, -0.1], margin=0)
     assert verdict.verdict == "inconclusive"
-    assert 3 < verdict.seeds_needed < 100
-    assert f"about {verdict.seeds_needed} seeds would probably decide it" in verdict.sentence
+    assert verdict.seeds_needed == [9, 41]
+    assert verdict.plan == {"start": 6, "step": 4, "most": 30}
+    assert verdict.sentence.endswith(
+        "; about 9 to 41 seeds would probably decide it, as with study.seeds={start: 6, step: 4, most: 30}."
+    )
 
 
-def test_seeds_beyond_a_thousand_are_told_as_such():
-    verdict = verdict_on([0.05, 0.15, -0.05])
-    assert verdict.seeds_needed == 1000
-    assert "would take 1000 seeds or more" in verdict.sentence
+def test_near_no_effect_more_seeds_are_no_advice():
+    verdict = verdict_on([0.3, -0.2, 0.1, -0.25, 0.2, -0.1])
+    assert (verdict.verdict, verdict.seeds_needed, verdict.plan) == ("inconclusive", [], {})
+    assert "seeds would" not in verdict.sentence
+    assert verdict_on([0.3, -0.2, 0.1, -0.25, 0.2, -0.1], margin=0.4).verdict == "equivalent"
+    near = verdict_on([0.3, -0.2, 0.1, -0.25, 0.2, -0.1], margin=0.2)  # equivalence is in reach
+    assert near.verdict == "inconclusive"
+    assert 6 < near.seeds_needed[0] < near.seeds_needed[1]
+
+
+def test_an_effect_about_the_margin_may_take_any_number_of_seeds():
+    verdict = verdict_on([0.5, 0.2, 0.9, 0.3, 0.1, -0.1], margin=0.2)
+    assert verdict.seeds_needed[1] == 1000
+    assert f"about {verdict.seeds_needed[0]} seeds or many more would probably decide it" in verdict.sentence
+
+
+def test_a_plan_begins_where_a_look_may_be():
+    assert verdict_on([0.5, 0.4]).plan["start"] == 3
+
+
+def test_seeds_that_failed_are_of_the_looks_to_plan_all_the_same():
+    """Judged at seven seeds, of which six count."""
+    frame = with_status(paired([0.5, 0.2, 0.9, 0.3, 0.1, -0.1, 0.4]), "post", [6], "failed")
+    assert judge(frame, [claim(margin=0)])[0].plan["start"] == 7
 
 
 def test_a_verdict_is_json_without_nan():
@@ -220,7 +244,7 @@ def test_a_verdict_is_json_without_nan():
 
 
 def test_a_verdict_is_read_back_from_its_json():
-    frame = with_status(paired(around(0.3)), "post", [0, 1], "diverged")
+    frame = with_status(paired(around(0.3)), "post", [0], "diverged")
     given = [claim(), claim(id="none", contrast={"a": 1, "b": -1}), claim(id="zero", expect="zero")]
     for verdict in judge(frame, given) + judge(paired(around(0.3)), given):
         plain = json.loads(json.dumps(verdict.to_dict()))

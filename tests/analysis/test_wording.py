@@ -30,7 +30,7 @@ def sentence(effect, noise=NOISE, **changes):
         (
             0.31, {"margin": 0.25},
             f"Supported: {WHAT} +0.31 (95 % interval 0.16 to 0.46, 6 paired seeds, "
-            "Holm p = 0.0029); the estimate reaches the 0.25 that matters, but a smaller difference is not ruled out.",
+            "Holm p = 0.0029); the estimate reaches the 0.25 that matters, but a smaller one is not ruled out.",
         ),
         (
             -0.31, {},
@@ -40,18 +40,19 @@ def sentence(effect, noise=NOISE, **changes):
         (
             0.01, {"margin": 0.2},
             f"Equivalent: {WHAT} +0.01 (95 % interval -0.14 to 0.16, 6 paired seeds, "
-            "equivalence p = 0.01); the difference is smaller than the 0.2 that matters.",
+            "equivalence p = 0.01, level 0.025); the difference is smaller than the 0.2 that matters.",
         ),
         (
             0.31, {"margin": 0.5},
             f"Equivalent: {WHAT} +0.31 (95 % interval 0.16 to 0.46, 6 paired seeds, "
-            "equivalence p = 0.01); the difference is smaller than the 0.5 that matters, although it is not zero.",
+            "equivalence p = 0.01, level 0.025); the difference is smaller than the 0.5 that matters, "
+            "although it is not zero.",
         ),
         (
             0.1, {},
-            f"Inconclusive: {WHAT} +0.10 (95 % interval -0.05 to 0.25, 6 paired seeds, "
+            f"Inconclusive: {WHAT} +0.100 (95 % interval -0.047 to 0.247, 6 paired seeds, "
             "Holm p = 0.14); a positive difference is neither shown nor ruled out; "
-            "about 18 seeds would probably decide it.",
+            "about 11 seeds or many more would probably decide it, as with study.seeds={start: 6, step: 7, most: 48}.",
         ),
         (
             0.31, {"expect": "zero"},
@@ -62,7 +63,8 @@ def sentence(effect, noise=NOISE, **changes):
         (
             0.01, {"expect": "zero", "margin": 0.2},
             f"Supported: {WHAT} +0.01 (95 % interval -0.14 to 0.16, 6 paired seeds, "
-            "equivalence p = 0.01); the difference is smaller than the 0.2 that matters, as the claim says.",
+            "equivalence p = 0.01, level 0.025); the difference is smaller than the 0.2 that matters, "
+            "as the claim says.",
         ),
     ],
 )  # fmt: skip
@@ -90,8 +92,8 @@ def test_divergence_is_told_in_counts():
     frame = with_status(paired([0.3] * 6), "post", range(5), "diverged")
     assert judge(frame, [claim()])[0].sentence == (
         f"Supported: {WHAT} above zero in 6 and below zero in 0 of 6 paired seeds (5 diverged cells ranked as worst, "
-        "signed-rank test, Holm p = 0.031); the median reaches the 0.05 that matters, but the size of the difference "
-        "has no interval."
+        "signed-rank test, Holm p = 0.031); the size that would balance the ranks reaches the 0.05 that matters, "
+        "but it has no interval."
     )
 
 

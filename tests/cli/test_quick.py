@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "pytorch_lightning", "lightning", "sklearn", "altair")
+HEAVY = ("torch", "pytorch_lightning", "lightning", "sklearn", "altair", "scipy", "pandas")
 WATCHED = f"""
 import sys
 from ablate.__main__ import main

@@ -123,6 +123,23 @@ def test_a_wrong_override_is_one_line(overrides: list[str], line: str, refused: 
 @pytest.mark.parametrize(
     ("override", "line"),
     [
+        ("data.batch_size=abc", "data.batch_size=abc: Value 'abc' of type 'str' could not be converted to Integer"),
+        ("trainer.epochs_to=3", "trainer.epochs_to=3: must be a list, such as [a,b]"),
+        ("dept=3", "unknown key 'dept'; did you mean 'depth'?; known: act, "),
+        ("study.claims=[a]", "study.claims=[a]: a claim has an id, metric, contrast, expect and margin; write claims "),
+    ],
+)
+def test_it_is_the_same_line_where_omegaconf_keeps_the_causes_of_its_errors(
+    override: str, line: str, refused: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does under a debugger: then an error may be its own cause, and a chain of causes never ends."""
+    monkeypatch.setenv("OC_CAUSE", "1")
+    assert refused(override).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
         ("study.arms.new=['order=pre']", "unknown key 'study.arms.new'; known: none; +study.arms.new=[...] adds one"),
         ("study.grid.depth=[8,14]", "unknown key 'study.grid.depth'; known: none; +study.grid.depth=[...] adds one"),
         ("study.armz.new=[pre]", "unknown key 'study.armz'; did you mean 'study.arms'?; known: "),

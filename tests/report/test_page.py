@@ -140,9 +140,9 @@ def test_a_p_for_equivalence_is_named_so(fake: Any) -> None:
     assert "p of an effect beyond the margin, after Holm" in text  # of the claim that expects no effect
 
 
-def test_effect_of_the_signed_rank_test_is_called_a_median(fake: Any) -> None:
+def test_effect_of_the_signed_rank_test_is_by_ranks(fake: Any) -> None:
     fake.verdicts[0] |= {"test": "signed rank", "low": None, "high": None, "n": 5}
-    assert "no interval median difference in training loss; n = 5" in words(fake)
+    assert "no interval difference by ranks in training loss; n = 5" in words(fake)
 
 
 def test_reproduction_shows_command_scale_seeds_and_versions(fake: Any) -> None:

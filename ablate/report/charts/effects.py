@@ -88,13 +88,13 @@ def _row(number: int, verdict: Verdict) -> dict[str, Any]:
     effect, low, high = (None if value is None else k * value for value in interval)
     figure = f"{fmt.effect(verdict.measure, *interval)}  {fmt.effect_interval(verdict.measure, *interval)}"
     if effect is None:
-        figure = f"no finite effect: {fmt.plural(len(verdict.diverged), 'cell')} diverged"
-    margin = 0.0 if math.isnan(verdict.margin) else verdict.margin
-    below = margin / (1 + margin) if verdict.scale == "ratio" else margin  # a tenth more, and its inverse
+        perfect = f", {fmt.plural(len(verdict.perfect), 'cell')} of value 0" if verdict.perfect else ""
+        figure = f"no finite effect: {fmt.plural(len(verdict.diverged), 'cell')} diverged{perfect}"
+    below, above = (0.0 if math.isnan(bound) else bound for bound in verdict.bounds)
     return {
         "claim": f"{number} · {verdict.id.replace('_', ' ')}  (expected {expected_text(verdict)})",
         "verdict": word, "word": f"{VERDICT_SYMBOLS[word]} {word}", "figure": figure, "p": verdict.p,
-        "effect": effect, "low": low, "high": high, "below": -k * below, "above": k * margin,
+        "effect": effect, "low": low, "high": high, "below": k * below, "above": k * above,
     }  # fmt: skip
 
 
