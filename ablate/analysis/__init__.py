@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from ablate.analysis.metrics import recorded_metrics as recorded_metrics
     from ablate.analysis.metrics import worst_value as worst_value
     from ablate.analysis.power_analysis import decision_power as decision_power
+    from ablate.analysis.power_analysis import margin_for_zero as margin_for_zero
     from ablate.analysis.power_analysis import power as power
     from ablate.analysis.power_analysis import seeds_to_decide as seeds_to_decide
     from ablate.analysis.power_analysis import sequential_power as sequential_power
     from ablate.analysis.power_analysis import smallest_detectable_effect as smallest_detectable_effect
+    from ablate.analysis.power_analysis import supported_power as supported_power
     from ablate.analysis.ranks import signed_rank_p as signed_rank_p
     from ablate.analysis.rule import Criterion as Criterion
     from ablate.analysis.rule import decide as decide
@@ -53,7 +55,15 @@ _HOMES = {
     "factorial": ["Anova", "anova"],
     "judgement": ["at_other_margins", "judge"],
     "metrics": ["COSTS", "STANDARD", "STATIC", "Metric", "metric_of", "recorded_metrics", "worst_value"],
-    "power_analysis": ["decision_power", "power", "seeds_to_decide", "sequential_power", "smallest_detectable_effect"],
+    "power_analysis": [
+        "decision_power",
+        "margin_for_zero",
+        "power",
+        "seeds_to_decide",
+        "sequential_power",
+        "smallest_detectable_effect",
+        "supported_power",
+    ],
     "ranks": ["signed_rank_p"],
     "rule": ["Criterion", "decide"],
     "selectors": ["Selector", "parse_selector", "value_text"],

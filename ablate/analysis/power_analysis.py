@@ -8,9 +8,9 @@ import math
 import numpy as np
 from scipy import special
 
-from ablate.analysis.rule import SIGNS, Criterion
+from ablate.analysis.rule import SIGNS, Criterion, decide
 from ablate.analysis.sequential import Look, Looks
-from ablate.analysis.statistics import ALPHA, FloatArray, difference_p
+from ablate.analysis.statistics import ALPHA, FloatArray, difference_p, equivalence_p
 
 POWER = 0.8
 MOST_SEEDS = 1000  # beyond this, "more seeds" is no advice
@@ -71,7 +71,7 @@ def smallest_detectable_effect(
 def decision_power(n: int, effect: float, sd: float, criterion: Criterion) -> float:
     """Chance that n seeds end in a verdict other than `inconclusive`, for a true effect and spread (normal values).
 
-    The rule is that of `ablate.analysis.rule.decide`, with differences tested at alpha / tests, the strictest that Holm
+    The rule is that of `ablate.analysis.rule.decide`, with everything tested at alpha / tests, the strictest that Holm
     can ask. Given the observed spread the verdicts are ranges of the observed mean; their chances are averaged over the
     distribution of that spread.
 
@@ -83,22 +83,69 @@ def decision_power(n: int, effect: float, sd: float, criterion: Criterion) -> fl
     """
     if n < 2:
         return 0.0
-    alpha, margin = criterion.alpha, criterion.margin
+    return float(sum(_chances(n, effect, sd, criterion)))
+
+
+def supported_power(n: int, effect: float, sd: float, criterion: Criterion, looks: Looks = ()) -> float:
+    """Chance that a claim ends as `supported`, for a true effect and spread (normal values).
+
+    An expected sign needs an effect that reaches the margin: of a true effect that is just the margin, half of the
+    studies see less.
+
+    Args:
+        n: paired seeds; with several looks those of the last.
+        effect: true mean of the paired values.
+        sd: their true standard deviation, above 0.
+        criterion: what the claim is held against, at the strictest level that Holm can ask.
+        looks: of a study that is looked at several times; the chance is then read off simulated studies.
+    """
+    if n < 2:
+        return 0.0
+    if len(looks) < 2:
+        return _chances(n, effect, sd, criterion)[0]
+    found = np.full(SIMULATED, "inconclusive", dtype="<U12")
+    for look, (mean, spread) in zip([Look(seeds, looks) for seeds in looks], _simulated(looks), strict=True):
+        seen, error = effect + sd * mean, sd * spread
+        beyond = criterion.tests * look.adjusted(difference_p(seen, error, look.seeds, criterion.tested_margin))
+        inside = criterion.tests * look.adjusted_one_sided(equivalence_p(seen, error, look.seeds, criterion.margin))
+        found = np.where(found == "inconclusive", decide(criterion, seen, beyond, inside), found)
+    return float(np.mean(found == "supported"))
+
+
+def margin_for_zero(n: int, *, alpha: float = ALPHA, target: float = POWER, looks: Looks = ()) -> float:
+    """The smallest margin, in standard deviations, at which a true zero is `supported` with `target` power.
+
+    Infinity for fewer than two seeds.
+    """
+    if n < 2:
+        return math.inf
+    from scipy import optimize  # a third of a second that only plans need
+
+    def lacking(margin: float) -> float:
+        return supported_power(n, 0.0, 1.0, Criterion("zero", margin, alpha), looks) - target
+
+    upper = (4 * float(special.stdtrit(n - 1, 1 - Look(n, looks).level(alpha) / 2)) + 5) / math.sqrt(n)
+    return float(optimize.brentq(lacking, 0.0, upper, xtol=1e-3 if len(looks) > 1 else 1e-9))
+
+
+def _chances(n: int, effect: float, sd: float, criterion: Criterion) -> tuple[float, float, float]:
+    """Of `supported`, `contradicted` and `equivalent`: the observed spread given, each is a range of observed means."""
+    margin = criterion.margin
     error = sd / math.sqrt(n)
     spread = error * _observed_spreads(n)
-    inside = margin - float(special.stdtrit(n - 1, 1 - alpha / 2)) * spread
-    excluded = float(special.stdtrit(n - 1, 1 - alpha / criterion.tests / 2)) * spread
+    excluded = float(special.stdtrit(n - 1, 1 - criterion.alpha / criterion.tests / 2)) * spread
+    inside = margin - excluded
 
     def above(bound: FloatArray, mean: float) -> FloatArray:
         return np.asarray(special.ndtr((mean - bound) / error))
 
-    decided = np.maximum(0.0, above(-inside, effect) - above(inside, effect))
+    none = float(np.maximum(0.0, above(-inside, effect) - above(inside, effect)).mean())
     if criterion.expect == "zero":
-        decided += above(margin + excluded, effect) + above(margin + excluded, -effect)
-    else:
-        toward = SIGNS[criterion.expect] * effect
-        decided += above(np.maximum(margin, excluded), toward) + above(np.maximum(inside, excluded), -toward)
-    return float(decided.mean())
+        beyond = above(margin + excluded, effect) + above(margin + excluded, -effect)
+        return none, float(beyond.mean()), 0.0
+    toward = SIGNS[criterion.expect] * effect
+    expected, other = above(np.maximum(margin, excluded), toward), above(np.maximum(inside, excluded), -toward)
+    return float(expected.mean()), float(other.mean()), none
 
 
 def seeds_to_decide(n: int, effect: float, sd: float, criterion: Criterion) -> int | None:
@@ -136,7 +183,7 @@ def _seeds_without_spread(n: int, effect: float, criterion: Criterion) -> int | 
     within = abs(effect) < margin * (1 - 1e-9)
     if not within and abs(effect) <= criterion.tested_margin * (1 + 1e-9):
         return None
-    level = criterion.alpha / 2 if within else criterion.alpha / criterion.tests / 2
+    level = criterion.alpha / criterion.tests / 2
     return max(n + 1, math.floor(math.log2(1 / level)) + 1)
 
 

@@ -135,7 +135,7 @@ def look_ahead(study: Study) -> Outlook:
         stored=sum(cell.id in results for cell in study.once),
         disk=disk_of([(cell, networks[cell.id]) for cell in left], len(slots)),
         certificates=certificates,
-        powers=claim_powers(study.claims, study.seeds, frame),
+        powers=claim_powers(study.claims, study.seeds, frame, study.grid),
         notes=[
             *study.notes,
             *checked.notes,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ablate.analysis.metrics import RELATIVE
 from ablate.plan.outlook import Outlook, Point
-from ablate.plan.power import LEAST_SIGN_FLIP, ClaimPower
+from ablate.plan.power import ClaimPower
 from ablate.plan.times import EXTRAPOLATED, STORED, UNKNOWN
 from ablate.report import format as fmt
 from ablate.report.certificates import certificate_rows, mark_lines
@@ -114,22 +114,35 @@ def _modules(outlook: Outlook) -> list[str]:
 
 def _powers(outlook: Outlook) -> list[str]:
     lines = [_power(power) for power in outlook.powers]
-    seeds = len(outlook.study.seeds.values)
-    if seeds < LEAST_SIGN_FLIP:
-        lines.append(f"fewer than {LEAST_SIGN_FLIP} paired seeds: an exact sign-flip test cannot reach 0.05")
+    tested = [power for power in outlook.powers if not power.static]
+    if any(power.margin and power.expect != "zero" and power.supported is not None for power in tested):
+        lines.append(
+            "where the true effect is just the margin, `supported` has a chance of about one half at most, "
+            "with any number of seeds"
+        )
+    least = max((power.least for power in tested), default=0)
+    if len(outlook.study.seeds.values) < least:
+        holm = f" after Holm over {len(tested)} claims" if len(tested) > 1 else ""
+        look = " at the last look" if outlook.study.seeds.looks else ""
+        lines.append(f"fewer than {least} paired seeds: an exact sign-flip test cannot reach 0.05{look}{holm}")
     return lines
 
 
 def _power(power: ClaimPower) -> str:
     if power.static:
         return f"{power.claim}: no seeds are needed for {fmt.metric_name(power.metric)}"
-    if power.effect is None:
+    if power.effect is None or power.supported is None:
         return f"{power.claim}: nothing, with {fmt.plural(power.seeds, 'seed')}; at least two are needed"
-    text = f"{power.claim}: effects from {fmt.number(power.effect, 2)} standard deviations of the paired differences"
+    sizes = f"{fmt.number(power.effect, 2)} standard deviations of the paired differences"
+    what = f"no effect within a margin from {sizes}" if power.expect == "zero" else f"effects from {sizes}"
+    text = f"{power.claim}: {what}"
     measure = RELATIVE.name if power.scale == "ratio" else power.metric
     if power.in_unit is not None:
         text += f", by the spread stored so far {fmt.effect(measure, power.in_unit, None, None, unit=True)}"
         text += f" in {fmt.metric_name(power.metric)}"
+    text += f"; `supported` in {100 * power.supported:.0f} % of studies of {power.truth}"
+    if power.at_margin is not None:
+        text += f", in {100 * power.at_margin:.0f} % where it is just the margin"
     level = f"level {power.level:.3g}" + (" (Holm's strictest)" if power.level < 0.05 else "")
     return f"{text}; {power.seeds} seeds, {level}, margin {fmt.margin(measure, power.margin)}"
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ablate.analysis import Criterion, judge, power, sign_flip_p, signed_rank_p, smallest_detectable_effect
+from ablate.analysis import (
+    Criterion,
+    judge,
+    power,
+    sign_flip_p,
+    signed_rank_p,
+    smallest_detectable_effect,
+    supported_power,
+)
 
 from .simulation import (
     DRAWS,
+    LOOKS,
     PAGE,
     SEEDS,
     STUDIES,
@@ -60,6 +69,24 @@ def test_the_planned_power_is_what_studies_have(n, effect):
     values[:, 0] += effect
     found = np.mean(verdicts(values, [Criterion("positive")] * 5)[:, 0] == "supported")
     assert found == pytest.approx(power(n, effect, alpha=0.05 / 5), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("n", "effect", "criterion"),
+    [
+        (6, 0.0, Criterion("zero", 1.0)),
+        (10, 0.3, Criterion("zero", 1.0)),
+        (6, 1.0, Criterion("positive", 1.0)),
+        (10, -1.0, Criterion("negative", 0.5)),
+        (10, 0.2, Criterion("positive", 0.1)),
+    ],
+)
+@pytest.mark.parametrize("looks", [(), LOOKS])
+def test_the_chance_of_supported_is_what_studies_have(n, effect, criterion, looks):
+    n = looks[-1] if looks else n
+    values = np.random.default_rng(n).normal(effect, 1.0, (STUDIES, 1, n))
+    found = np.mean(verdicts(values, [criterion], looks) == "supported")
+    assert supported_power(n, effect, 1.0, criterion, looks) == pytest.approx(found, abs=0.03)
 
 
 @pytest.mark.parametrize("n", SEEDS)

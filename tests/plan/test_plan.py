@@ -133,10 +133,35 @@ def test_the_power_of_each_claim_is_said_at_the_level_that_holm_may_ask(plan: Ru
     assert (bet["seeds"], bet["level"], bet["sd"]) == (6, 0.05, None)  # the other claim needs no test
     assert bet["effect"] == pytest.approx(1.435, abs=0.001)  # of a paired t test of 6, with 80 % power
     assert sizes["static"]
-    out = plan("+exp=bet", "study.seeds=6")
+    out = " ".join(plan("+exp=bet", "study.seeds=6").split())
     assert "bet: effects from 1.43 standard deviations of the paired differences" in out
     assert "sizes: no seeds are needed for parameters" in out
     assert "sign-flip" not in out
+    assert "`supported` in 51 % of studies of a true effect of one standard deviation, if far beyond the margin" in out
+    assert "where the true effect is just the margin, `supported` has a chance of about one half at most" in out
+    assert (bet["supported"], bet["at_margin"]) == (pytest.approx(0.507, abs=0.001), None)
+
+
+@pytest.mark.usefixtures("bet")
+def test_the_chance_of_a_true_zero_is_said_as_well(plan: Run) -> None:
+    path = Path("conf/exp/bet.yaml")
+    path.write_text(path.read_text().replace("expect: positive, margin: 0.01", "expect: zero, margin: 0.01"))
+    bet, _ = in_json(plan, "+exp=bet", "study.seeds=6")["claims"]
+    assert bet["supported"] == pytest.approx(0.22, abs=0.005)
+    out = " ".join(plan("+exp=bet", "study.seeds=6").split())
+    assert "bet: no effect within a margin from 1.66 standard deviations of the paired differences" in out
+    assert "`supported` in 22 % of studies of a true zero, were the margin one standard deviation" in out
+    assert "one half" not in out
+
+
+@pytest.mark.usefixtures("bet")
+def test_several_claims_ask_for_more_seeds_than_one(plan: Run) -> None:
+    path = Path("conf/exp/bet.yaml")
+    (one,) = [line for line in path.read_text().splitlines(keepends=True) if "id: bet" in line]
+    path.write_text(path.read_text() + "".join(one.replace("id: bet", f"id: bet{number}") for number in range(4)))
+    said = " ".join(plan("+exp=bet", "study.seeds=7").split())
+    assert "fewer than 8 paired seeds: an exact sign-flip test cannot reach 0.05 after Holm over 5 claims" in said
+    assert "sign-flip" not in plan("+exp=bet", "study.seeds=8")
 
 
 @pytest.mark.usefixtures("bet")
@@ -161,6 +186,9 @@ def test_stored_cells_give_the_effect_in_the_metrics_unit(plan: Run) -> None:
     bet, _ = in_json(plan, "+exp=bet", "study.seeds=6")["claims"]
     assert bet["sd"] is not None
     assert bet["effect_in_unit"] == pytest.approx(bet["effect"] * bet["sd"])
+    assert 0 < bet["at_margin"] <= 0.5
+    assert bet["at_margin"] < bet["supported"]
+    assert bet["truth"] == "a true effect of twice the margin"
 
 
 # time
