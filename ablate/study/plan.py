@@ -7,11 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ablate import registry
-from ablate.analysis import STATIC, as_claim, check_metrics, recorded_metrics, speaks_of, validate_claims
+from ablate.analysis import (
+    STATIC,
+    as_claim,
+    check_metrics,
+    parse_selector,
+    recorded_metrics,
+    speaks_of,
+    validate_claims,
+)
 from ablate.config.compose import hydra_context, prepare
 from ablate.config.overrides import Typed, overruled, parse
 from ablate.config.roles import decides_numbers, is_comparable
 from ablate.config.schema import Claim
+from ablate.errors import InputError
 from ablate.measure.asked import columns_of, kept_parts
 from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
@@ -164,6 +173,7 @@ def _plan(typed: list[Typed]) -> Study:
     fixed = [*_scaled(section, base["scale"], typed), *for_hydra(typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells), _would_record())
+    _refuse_blind_gates(claims, cells)
     if is_open:
         # Typed overrides name a single run: those that share a folder must not share an arm.
         label = ",".join({o.key: o.text for o in compared if decides_numbers(o.key)}.values()) or NO_ARM
@@ -234,6 +244,25 @@ def _recorded(cells: Sequence[Cell]) -> set[str]:
         *recorded_metrics(map(threshold_name, thresholds)),
         *(one for c in places.values() for one in columns_of(c)),
     }
+
+
+def _refuse_blind_gates(claims: Sequence[Claim], cells: Sequence[Cell]) -> None:
+    """A gate is about every cell that it names, so each of them must record its metric.
+
+    Raises:
+        InputError: one does not.
+    """
+    places = {(cell.arm, cell.point): cell for cell in cells}.values()
+    for claim in claims:
+        for gate in claim.requires:
+            selector = parse_selector(gate.cells)
+            for cell in places:
+                if selector.matches(cell.arm, cell.factors) and gate.metric not in _recorded([cell]):
+                    place = f"{cell.arm}@{cell.point}" if cell.point else cell.arm
+                    raise InputError(
+                        f"a gate of claim '{claim.id}' is about {gate.metric} of {gate.cells}, and {place} does not "
+                        "record it; name the cells that do, or record it in all of them"
+                    )
 
 
 def _would_record() -> dict[str, str]:

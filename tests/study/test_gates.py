@@ -45,6 +45,20 @@ def test_a_gate_is_planned_with_its_claim(tmp_path: Path, monkeypatch: pytest.Mo
     }  # fmt: skip
 
 
+def test_a_gate_on_what_only_some_of_its_cells_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = '[{cells: "*@depth=8", metric: "epochs_to/train/loss<0.5", below: 3}]'
+    (tmp_path / "conf" / "exp").mkdir(parents=True)
+    text = STUDY.format(requires=gate).replace(
+        "b: [shortcut=none]", "b: [shortcut=none, 'trainer.epochs_to=[\"train/loss<0.5\"]']"
+    )
+    (tmp_path / "conf" / "exp" / "gated.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"a gate of claim 'c' is about .* and a@depth=8 does not record it"):
+        plan_study(["+exp=gated", "scale=tiny", "width=0.1"])
+
+
 @pytest.mark.parametrize(
     ("requires", "message"),
     [
