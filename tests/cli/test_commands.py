@@ -88,9 +88,9 @@ def test_a_study_is_planned_without_training_or_writing(ablate: Run, jobs: list[
     code, out, err = ablate("plan", "+exp=preact_vs_postact", "study.seeds=2")
     assert (code, err, jobs, list(here.iterdir())) == (0, "", [], [])
     assert "preact_vs_postact" in out
-    assert "12 cells, 0 stored already; 2 seeds" in out
+    assert "20 cells, 0 stored already; 2 seeds" in out
     assert "fewer than 6 paired seeds" in out
-    assert len([line for line in out.splitlines() if "order=p" in line]) == 6
+    assert len([line for line in out.splitlines() if "order=p" in line]) == 10
 
 
 def test_the_built_in_studies_plan_at_the_papers_scale_without_its_data(ablate: Run, jobs: list[str]) -> None:
@@ -131,13 +131,13 @@ def test_a_description_of_several_lines_is_listed_to_the_end_of_its_first_senten
 ) -> None:
     monkeypatch.setattr(commands.CONSOLE, "width", 300)
     lines = {
-        line.split()[0]: line.split(maxsplit=1)[1].strip() for line in ablate("list", "scale")[1].splitlines()[2:4]
+        line.split()[0]: line.split(maxsplit=1)[1].strip() for line in ablate("list", "scale")[1].splitlines()[2:5]
     }
     assert lines["paper"].startswith(
         "CIFAR-10 as in He et al. 2015 (arXiv 1512.03385), section 4.2, and He et al. 2016 "
     )
     assert lines["paper"].endswith("appendix.")
-    assert lines["quick"].endswith("ten epochs.")
+    assert lines["quick"].endswith("six epochs with a warm-up.")
 
 
 def test_experiments_of_the_working_directory_are_listed(ablate: Run) -> None:
@@ -200,7 +200,7 @@ def test_help_says_what_can_be_typed_and_shows_the_options_of_a_choice(ablate: R
     for usage in ("+exp=NAME", "-m key=a,b", *(f"python -m ablate {verb}" for verb in commands.VERBS)):
         assert usage in out
     assert "order: bn_after_add, post, pre" in out
-    assert "exp: degradation, preact_vs_postact" in out
+    assert "exp: controls, degradation, preact_limit, preact_vs_postact" in out
     assert "shortcut:\n  name: projection\n  norm: null\n  bias: false\n" in out
 
 
@@ -258,7 +258,7 @@ def test_a_defect_in_a_job_is_not_taken_for_wrong_input(monkeypatch: pytest.Monk
 
 def test_studies_of_a_multirun_are_studies(ablate: Run, jobs: list[str]) -> None:
     code, _, err = ablate("-m", "+exp=preact_vs_postact,degradation", "depth=8", "study.seeds=1")
-    assert (code, err, len(jobs)) == (0, "", 4)
+    assert (code, err, len(jobs)) == (0, "", 8)
     assert sorted(path.parent.name for path in Path("runs").glob("*/study.yaml")) == [
         "degradation",
         "preact_vs_postact",

@@ -126,7 +126,11 @@ echo "${COMPREPLY[*]}"
         ("python -m ablate pl", ["python", "-m", "ablate", "pl"], "plan"),
         # Where '=' parts words, only what stands behind it is replaced.
         ("python -m ablate order=pr", ["python", "-m", "ablate", "order", "=", "pr"], "pre"),
-        ("python -m ablate +exp=", ["python", "-m", "ablate", "+exp", "="], "degradation preact_vs_postact"),
+        (
+            "python -m ablate +exp=",
+            ["python", "-m", "ablate", "+exp", "="],
+            "controls degradation preact_limit preact_vs_postact",
+        ),
         ("python x.py pl", ["python", "x.py", "pl"], ""),
     ],
 )

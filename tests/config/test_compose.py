@@ -54,11 +54,11 @@ def exp(text: str, name: str = "mine") -> Path:
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["+exp=nope"], "unknown exp 'nope'; known: degradation, preact_vs_postact"),
+        (["+exp=nope"], "unknown exp 'nope'; known: controls, degradation, preact_limit, preact_vs_postact"),
         (["+exp=degradatoin"], "unknown exp 'degradatoin'; did you mean 'degradation'?"),
         (["exp=degradation"], "write it with a plus: +exp=degradation"),
         (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: conv1x1, dropout, "),
-        (["scale=quik"], "unknown scale 'quik'; did you mean 'quick'?; known: paper, quick"),
+        (["scale=quik"], "unknown scale 'quik'; did you mean 'quick'?; known: medium, paper, quick"),
         (["arch=resnet5"], "unknown arch 'resnet5'; did you mean 'resnet"),
         (["arch=5"], "'arch=5': arch is chosen by a name; python -m ablate list arch shows them"),
         (["arch={depth:5}"], "'arch={depth:5}': arch is chosen by a name; python -m ablate list arch shows them"),
@@ -282,7 +282,7 @@ def test_values_are_set_in_a_copy_and_checked_as_typed_ones_are() -> None:
     with hydra_context():
         config = compose_in_context([])
     other = with_values(config, {"depth": 8, "trainer.epochs": 3})
-    assert (other.depth, other.trainer.epochs, config.depth, config.trainer.epochs) == (8, 3, 20, 10)
+    assert (other.depth, other.trainer.epochs, config.depth, config.trainer.epochs) == (8, 3, 20, 6)
     for key, value, reason in [
         ("dept", 8, "unknown key 'dept'; did you mean 'depth'?"),
         ("depth", "deep", "depth: Value 'deep' of type 'str' could not be converted to Integer"),

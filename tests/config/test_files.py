@@ -66,7 +66,10 @@ def test_a_file_that_cannot_be_read_is_named(content: bytes | str, reason: str, 
         ("defaults: [{'': pre}]\n", ": defaults holds {'': 'pre'}; it is a list"),
         ("defaults: [{override /: pre}]\n", ": defaults holds {'override /': 'pre'}; it is a list"),
         ("defaults: [optional x]\n", ": unknown exp 'optional x'; known: "),
-        ("defaults: [nothing]\n", ": unknown exp 'nothing'; known: degradation, mine, preact_vs_postact"),
+        (
+            "defaults: [nothing]\n",
+            ": unknown exp 'nothing'; known: controls, degradation, mine, preact_limit, preact_vs_postact",
+        ),
     ],
 )
 def test_a_file_of_another_form_is_named(content: str, reason: str, refused: Refused) -> None:

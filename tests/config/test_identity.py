@@ -17,18 +17,13 @@ from ablate.config.roles import declared_keys
 from ablate.registry.kinds import KINDS, Kind, declare
 from ablate.registry.roles import Role
 from ablate.study.plan import plan_study
-from tests.cells import last_wins, planned
+from tests.cells import FORMER_QUICK, last_wins, planned
 
 pytestmark = pytest.mark.usefixtures("here")
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_ids.json").read_text(encoding="utf-8"))
-# What `scale=quick` set when they were recorded: an ID follows from what is trained, and not from who says so.
-FORMER_QUICK = (
-    "augment=shift", "optim=he2015", "schedule=step", "schedule.warmup_epochs=0", "schedule.warmup_linear=false",
-    "trainer.epochs=10",
-)  # fmt: skip
 USES = ("backbone", "block", "order", "shortcut", "depth")
 NOTHING = Contents()
 
@@ -41,7 +36,7 @@ def name(config: dict[str, Any]) -> str:
 
 
 def recorded(typed: str) -> list[str]:
-    """The overrides that what was typed then stands for now."""
+    """The overrides that what was typed then stands for now: an ID follows from what is trained."""
     words = typed.split(" ")
     return words if any(word.startswith("scale=") for word in words) else last_wins(*FORMER_QUICK, *words)
 

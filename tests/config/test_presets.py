@@ -71,7 +71,7 @@ def fixed(here: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("scale", ["quick", "tiny", "paper"])
+@pytest.mark.parametrize("scale", ["quick", "tiny", "medium", "paper"])
 def test_no_scale_changes_what_a_set_has_fixed(fixed: Path, scale: str) -> None:
     config = ablate.compose(["data=fixed", f"scale={scale}"])
     assert dict(config.data) == {"name": "fixed"}
@@ -125,6 +125,23 @@ def test_a_scales_options_for_its_own_set_go_with_it() -> None:
     assert ablate.compose(["scale=tiny"]).data.train == 128
     assert ablate.compose(["scale=tiny", "data=cluttered_digits"]).data.train == 128
     assert ablate.compose(["scale=tiny", "data=mnist"]).data.batch_size == 32
+
+
+def test_a_scales_rate_is_that_of_its_own_optimiser() -> None:
+    """A rate that suits SGD is none for Adam, and a file that is typed has its own."""
+    quick = ablate.compose([]).optim
+    assert (quick.name, quick.lr) == ("sgd", 0.05)
+    assert ablate.compose(["optim=adamw"]).optim.lr == 0.001
+    assert ablate.compose(["optim=he2015"]).optim.lr == 0.1
+    assert ablate.compose(["optim=adamw", "optim.lr=0.01"]).optim.lr == 0.01
+    (cell,) = plan_study(["+study.arms.adam=[optim=adamw]", "depth=8", "seed=0"]).cells
+    assert cell.config["optim"]["lr"] == 0.001
+
+
+def test_a_scales_warm_up_is_for_any_schedule() -> None:
+    for schedule in ("step", "constant", "cosine"):
+        config = ablate.compose([f"schedule={schedule}"]).schedule
+        assert (config.name, config.warmup_epochs, config.warmup_linear) == (schedule, 2.0, True)
 
 
 def test_a_mistake_in_a_scale_of_ones_own_is_named(here: Path) -> None:

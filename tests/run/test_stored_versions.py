@@ -12,13 +12,15 @@ import pytest
 from ablate import load_results, registry
 from ablate.__main__ import main
 from ablate.run.results import load_history
+from tests.cells import FORMER_QUICK, last_wins
 from tests.stores import tree
 
 STORED = Path(__file__).resolve().parents[1] / "stored" / "version_0_1"
-ORDERS = [
+ORDERS = last_wins(
+    *FORMER_QUICK,
     "+study.arms.post=[order=post]", "+study.arms.pre=[order=pre]", "+study.grid.depth=[8,14]", "study.name=orders",
     "study.seeds=2", "width=0.25", "trainer.epochs=2",
-]  # fmt: skip
+)  # fmt: skip
 SINGLE = [
     ["depth=8", "width=0.25", "trainer.epochs=1"],
     ["depth=8", "width=0.25", "trainer.epochs=1", "order=pre", "seed=1"],
@@ -81,7 +83,7 @@ def test_its_study_run_again_trains_nothing_and_marks_the_cells_stale(
 @pytest.mark.parametrize("command", SINGLE, ids=lambda command: command[0])
 def test_a_single_run_finds_its_result(command: list[str], store: Path) -> None:
     before = results("single")
-    assert main(["runs=store", *command]) == 0
+    assert main(["runs=store", *last_wins(*FORMER_QUICK, *command)]) == 0
     frame = load_results("store/single")
     assert frame["status"].tolist() == ["done"] * 5
     assert frame["stale"].sum() == 1
