@@ -138,17 +138,6 @@ def peeking_rate(looks: tuple[int, ...] = LOOKS) -> float:
     return float(np.any([paired_t(values[:, :seeds]).p < 0.05 for seeds in looks], axis=0).mean())
 
 
-def document(text: str) -> str:
-    """The page of documentation with its figures as they come out now."""
-    figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}", "judged": f"{JUDGED:,}"}
-    for name, value in figures.items():
-        text = re.sub(rf"(<!-- figure: {name} -->).*?(<!-- end -->)", rf"\g<1>{value}\g<2>", text)
-    for name, lines in (("table", _figures()), ("judged", judged_figures())):
-        table = "\n".join([f"<!-- {name} -->", *_rows(lines), "<!-- end -->"])
-        text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, new=table: new, text, flags=re.DOTALL)
-    return text
-
-
 def _rows(lines: Sequence[Sequence[str]]) -> list[str]:
     head = ["what", "should be", *(f"n = {n}" for n in SEEDS), f"looks at {LOOKS[0]}, {LOOKS[1]} … {LOOKS[-1]}"]
     return [_row(head), _row(["---", "---", *["---:"] * (len(SEEDS) + 1)]), *map(_row, lines)]
@@ -195,6 +184,27 @@ def _figures() -> list[list[str]]:
 
 def _equivalence(expect: str, n: int, looks: tuple[int, ...]) -> float:
     return equivalence_rate(n, expect, looks)
+
+
+TABLES: dict[str, Callable[[], list[list[str]]]] = {"table": _figures, "judged": judged_figures}
+
+
+def document(text: str, tables: Sequence[str] = tuple(TABLES)) -> str:
+    """The page of documentation with its figures as they come out now, in these of its tables."""
+    figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}", "judged": f"{JUDGED:,}"}
+    for name, value in figures.items():
+        text = re.sub(rf"(<!-- figure: {name} -->).*?(<!-- end -->)", rf"\g<1>{value}\g<2>", text)
+    for name in tables:
+        table = "\n".join([f"<!-- {name} -->", *_rows(TABLES[name]()), "<!-- end -->"])
+        text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, new=table: new, text, flags=re.DOTALL)
+    return text
+
+
+def documented(text: str) -> dict[str, list[float]]:
+    """The rates of studies judged one by one, as the page of documentation has them."""
+    rows = re.findall(r"^\| (.+?) \| .+? \| (.+) \|$", text.partition("<!-- judged -->")[2], flags=re.MULTILINE)
+    found = {name: re.findall(r"([\d.]+) %", rates) for name, rates in rows}
+    return {name: [float(rate) / 100 for rate in rates] for name, rates in found.items() if rates}
 
 
 def _row(cells: Sequence[str]) -> str:

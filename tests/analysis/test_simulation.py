@@ -20,12 +20,14 @@ from ablate.analysis import (
 from .judged import CASES, GAP_BY_COLLAPSE, PAIR, Case, claims_of, false_rate, judged, one_collapsing
 from .simulation import (
     DRAWS,
+    JUDGED,
     LOOKS,
     PAGE,
     SEEDS,
     STUDIES,
     coverage,
     document,
+    documented,
     equivalence_rate,
     false_claims,
     null_rate,
@@ -176,4 +178,21 @@ def test_an_interval_over_collapses_that_were_not_met_says_so():
 @pytest.mark.slow
 def test_the_documentation_prints_the_figures_that_come_out():
     text = PAGE.read_text(encoding="utf-8")
-    assert document(text) == text, "run: python -m tests.analysis.simulation"
+    assert document(text, ["table"]) == text, "run: python -m tests.analysis.simulation"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_documentation_prints_what_judge_does(case):
+    """Some of the studies that the figures rest on: four standard errors of 200."""
+    figures = documented(PAGE.read_text(encoding="utf-8"))[case.name]
+    for n, rate in list(zip(SEEDS, figures, strict=False))[:3]:
+        assert false_rate(case, n, 200) == pytest.approx(rate, abs=4 * standard_error(max(rate, 0.02), 200))
+
+
+def test_the_documentation_says_of_every_case_how_often_it_errs():
+    """At most 5 %, within two and a half standard errors, wherever no caution says more."""
+    figures = documented(PAGE.read_text(encoding="utf-8"))
+    for case in CASES:
+        assert len(figures[case.name]) == len(SEEDS) + 1
+        assert case.told or max(figures[case.name]) < 0.05 + 2.5 * standard_error(0.05, JUDGED)
