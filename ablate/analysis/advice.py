@@ -65,5 +65,6 @@ def plan_of_looks(judged: Sequence[int], most: int) -> dict[str, int]:
     """
     start = max(LEAST_AT_A_LOOK, min(judged))
     steps = [later - earlier for earlier, later in pairwise(sorted({start, *(n for n in judged if n > start)}))]
+    most = max(most, 1 + max([start, *judged]))  # of seeds so far some may have no value
     step = math.gcd(*steps) if steps else max(1, math.ceil((most - start) / LOOKS_MORE))
     return {"start": start, "step": step, "most": start + step * max(1, math.ceil((most - start) / step))}

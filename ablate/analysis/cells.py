@@ -145,7 +145,8 @@ def levels_in_order(frame: pd.DataFrame, factor: str, grid: Grid | None) -> list
     """The values of a factor, by their text, in the order in which a trend goes over them.
 
     Numbers go by size, and false before true. Words, lists and null have no order of their own, so with one of them
-    the values go in the order in which the study's grid lists them.
+    the values go in the order in which the study's grid lists them. Without a grid null, which is nothing, stands
+    before all numbers.
 
     Raises:
         InputError: there is no such column, or the order of its values is not known.
@@ -158,6 +159,8 @@ def levels_in_order(frame: pd.DataFrame, factor: str, grid: Grid | None) -> list
     if all(map(_is_number, levels)):
         return sorted(levels, key=float)
     known = [value_text(value) for value in (grid or {}).get(factor, [])]
+    if not known and all(level == "null" or _is_number(level) for level in levels):
+        return sorted(levels, key=lambda level: -math.inf if level == "null" else float(level))
     if len(levels) > 1 and not set(levels) <= set(known):
         raise InputError(
             f"a trend over {factor} needs an order of its values ({', '.join(levels)}), and not all of them are "

@@ -180,11 +180,9 @@ def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cel
     margin = Criterion(claim.expect, tested_margin(claim)).tested_margin
     if cells is None:
         effect, sides = pseudomedian(values), np.sign(values)
-        zero, tested = signed_rank(values), signed_rank(values, margin)
     else:
         effect = balancing_shift(cells.values, cells.weights) if values else None
         sides = np.sign(np.round(cells.rank_contrasts(), 9))
-        zero, tested = (cells.ranked(bound) for bound in (0.0, margin))
     figures = verdict.replace(
         effect=None if effect is None else _told(claim, effect),
         test=SIGNED_RANK if cells is None else PERMUTED_RANK,
@@ -194,6 +192,7 @@ def _ranked(verdict: Verdict, claim: Claim, values: list[float], look: Look, cel
     size = math.nan if effect is None else effect
     if len(values) < 2:
         return Finding(figures, size)
+    zero, tested = (signed_rank(values, m) if cells is None else cells.ranked(m) for m in (0.0, margin))
     p = float(look.adjusted(tested.p))
     return Finding(figures.replace(p=zero.p), size, p, p_signflip=p, direction=zero.direction)
 

@@ -146,7 +146,9 @@ def _conclude(claim: Claim, finding: Finding, adjusted: Adjusted | None, tests: 
     if inconclusive and is_last:
         verdict = advised(verdict, criterion, finding)
     return verdict.replace(
-        sentence=sentence_of(verdict, reading, alpha), not_shown=limits_of(verdict), notes=notes_of(verdict, alpha)
+        sentence=sentence_of(verdict, reading, alpha, finding.p),
+        not_shown=limits_of(verdict),
+        notes=notes_of(verdict, alpha),
     )
 
 

@@ -10,7 +10,7 @@ from ablate.analysis.subject import subject_of
 from ablate.analysis.verdict import EXACT, PERMUTED_RANK, PERMUTED_T, Verdict
 
 
-def sentence_of(verdict: Verdict, reading: Reading, alpha: float) -> str:
+def sentence_of(verdict: Verdict, reading: Reading, alpha: float, p_alone: float) -> str:
     """The verdict in one sentence: the figure, how sure it is, and what is or is not shown.
 
     Rates of errors are fractions, and their differences are told in percentage points (`ablate.analysis.metrics`).
@@ -19,6 +19,7 @@ def sentence_of(verdict: Verdict, reading: Reading, alpha: float) -> str:
         verdict: with its figures and its word.
         reading: what decided it.
         alpha: level of the study.
+        p_alone: what `p_holm` would be, were the claim the only one.
     """
     what = subject_of(verdict)
     head = str(verdict.verdict).capitalize()
@@ -33,7 +34,7 @@ def sentence_of(verdict: Verdict, reading: Reading, alpha: float) -> str:
         return f"{head}: {what} is {size} in the one seed that has it; one seed has no interval, so nothing is shown."
     else:
         figure = _averaged_figure(verdict, what, alpha)
-    return f"{head}: {figure}; {_shown(verdict, reading, alpha)}{_advice(verdict)}."
+    return f"{head}: {figure}; {_shown(verdict, reading, alpha, p_alone)}{_advice(verdict)}."
 
 
 def _averaged_figure(verdict: Verdict, what: str, alpha: float) -> str:
@@ -53,13 +54,13 @@ def _ranked_figure(verdict: Verdict, what: str, alpha: float) -> str:
     return f"{what} is {counts} ({', '.join([*cells, test, p_text('Holm', verdict.p_holm, alpha)])})"
 
 
-def _shown(verdict: Verdict, reading: Reading, alpha: float) -> str:
+def _shown(verdict: Verdict, reading: Reading, alpha: float, p_alone: float) -> str:
     """What the figure shows, and what it does not."""
     matters = what_matters(verdict)
     if verdict.looks and verdict.look is None:
         return "nothing is decided before the first look"
     if verdict.verdict == "inconclusive":
-        return _not_shown(verdict, reading, alpha)
+        return _not_shown(verdict, reading, alpha, p_alone)
     if verdict.verdict == "equivalent":
         return f"the difference is smaller than {matters}{', although it is not zero' if reading.excluded else ''}"
     if verdict.expect == "zero":
@@ -72,13 +73,13 @@ def _shown(verdict: Verdict, reading: Reading, alpha: float) -> str:
     return f"the claim says the difference is {verdict.expect}, and it is of the other sign"
 
 
-def _not_shown(verdict: Verdict, reading: Reading, alpha: float) -> str:
+def _not_shown(verdict: Verdict, reading: Reading, alpha: float, p_alone: float) -> str:
     """Why a claim is inconclusive, also where the interval by itself would say more."""
     matters, less = what_matters(verdict), _is_inside(verdict)
     smaller = f"the interval lies within {_both_ways(verdict)}, but {_why(verdict, verdict.p_equivalence, alpha / 2)}"
     if verdict.expect == "zero":
         open_ = f"whether the difference is smaller than {matters} is not shown"
-        beyond = f"the interval lies beyond {_both_ways(verdict)}, but {_why(verdict, verdict.p, verdict.level)}"
+        beyond = f"the interval lies beyond {_both_ways(verdict)}, but {_why(verdict, p_alone, alpha)}"
         return f"{smaller}, so {open_}" if less else f"{beyond}, so {open_}" if _is_beyond(verdict) else open_
     if reading.excluded and reading.toward > 0:
         return f"a {verdict.expect} difference is shown, but not that it reaches {matters}"
@@ -86,7 +87,7 @@ def _not_shown(verdict: Verdict, reading: Reading, alpha: float) -> str:
         return "the ranks and the effect that balances them lie on different sides of zero, so no difference is shown"
     first = f"a {verdict.expect} difference is neither shown nor ruled out"
     if _excludes_zero(verdict):
-        first = f"the interval excludes zero, but {_why(verdict, verdict.p, verdict.level)}, so no difference is shown"
+        first = f"the interval excludes zero, but {_why(verdict, p_alone, alpha)}, so no difference is shown"
     return f"{first}; {smaller}, so that the difference is smaller is not shown" if less else first
 
 
@@ -105,14 +106,15 @@ def _excludes_zero(verdict: Verdict) -> bool:
 
 
 def _is_inside(verdict: Verdict) -> bool:
-    """Whether the interval lies within the margin."""
+    """Whether the interval lies within the margin, by more than rounding."""
     low, high, (down, up) = verdict.low, verdict.high, verdict.bounds
-    return low is not None and high is not None and down < low and high < up
+    return low is not None and high is not None and down * (1 - RELATIVE) < low and high < up * (1 - RELATIVE)
 
 
 def _is_beyond(verdict: Verdict) -> bool:
+    """Whether it lies beyond the margin, likewise."""
     low, high, (down, up) = verdict.low, verdict.high, verdict.bounds
-    return low is not None and high is not None and (low > up or high < down)
+    return low is not None and high is not None and (low > up * (1 + RELATIVE) or high < down * (1 + RELATIVE))
 
 
 def _both_ways(verdict: Verdict) -> str:

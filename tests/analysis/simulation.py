@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -26,11 +27,14 @@ from ablate.analysis import (
 )
 from ablate.analysis.step_down import holm_once
 
+from .judged import CASES, false_rate, missed
+
 Array = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 STUDIES = 20_000
+JUDGED = 1_000  # of those that are drawn as tables and judged one by one
 SEEDS = (3, 6, 10, 20)
 SIGNS = [Criterion(expect) for expect in ("positive", "negative", "positive", "negative", "positive")]
 LOOKS = planned_looks(6, 3, 24)
@@ -136,16 +140,41 @@ def peeking_rate(looks: tuple[int, ...] = LOOKS) -> float:
 
 def document(text: str) -> str:
     """The page of documentation with its figures as they come out now."""
-    figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}"}
+    figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}", "judged": f"{JUDGED:,}"}
     for name, value in figures.items():
         text = re.sub(rf"(<!-- figure: {name} -->).*?(<!-- end -->)", rf"\g<1>{value}\g<2>", text)
-    table = "\n".join(["<!-- table -->", *_rows(), "<!-- end -->"])
-    return re.sub(r"<!-- table -->\n.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL)
+    for name, lines in (("table", _figures()), ("judged", judged_figures())):
+        table = "\n".join([f"<!-- {name} -->", *_rows(lines), "<!-- end -->"])
+        text = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, new=table: new, text, flags=re.DOTALL)
+    return text
 
 
-def _rows() -> list[str]:
+def _rows(lines: Sequence[Sequence[str]]) -> list[str]:
     head = ["what", "should be", *(f"n = {n}" for n in SEEDS), f"looks at {LOOKS[0]}, {LOOKS[1]} … {LOOKS[-1]}"]
-    return [_row(head), _row(["---", "---", *["---:"] * (len(SEEDS) + 1)]), *map(_row, _figures())]
+    return [_row(head), _row(["---", "---", *["---:"] * (len(SEEDS) + 1)]), *map(_row, lines)]
+
+
+def judged_figures(studies: int = JUDGED) -> list[list[str]]:
+    """Studies drawn one by one and judged by `judge`: the part that says something false."""
+    columns: list[tuple[int, tuple[int, ...]]] = [*((n, ()) for n in SEEDS), (LOOKS[-1], LOOKS)]
+    with ProcessPoolExecutor() as pool:
+        rates = [[pool.submit(_judged_rate, k, n, studies, looks) for n, looks in columns] for k in range(len(CASES))]
+        misses = [pool.submit(missed, n, studies, looks) for n, looks in columns]
+        lines = [
+            [
+                case.name,
+                "more; a caution says so" if case.told else "≤ 5 %",
+                *(f"{100 * r.result():.1f} %" for r in row),
+            ]
+            for case, row in zip(CASES, rates, strict=True)
+        ]
+        told = [f"{100 * one.result():.1f} %" for one in misses]
+    return [*lines, ["interval misses the truth, one of two arms collapses in a fifth of seeds", "more; said", *told]]
+
+
+def _judged_rate(case: int, n: int, studies: int, looks: tuple[int, ...]) -> float:
+    """By the number of a case, since what draws it may be no name that another process knows."""
+    return false_rate(CASES[case], n, studies, looks)
 
 
 def _figures() -> list[list[str]]:

@@ -228,7 +228,7 @@ def test_a_trend_takes_numbers_by_size_and_others_as_the_grid_lists_them(values,
         assert contrast_values(table, one, {"depth": values}).values == {0: pytest.approx(rise)}
     read = pd.read_csv(io.StringIO(frame.to_csv(index=False)))
     assert contrast_values(read, one, {"depth": values}).values == {0: pytest.approx(rise)}
-    if not all(isinstance(value, int) for value in values):
+    if not all(value is None or isinstance(value, int) for value in values) or True in values:
         with pytest.raises(InputError, match="a trend over depth needs an order of its values"):
             contrast_values(frame, one)
 
@@ -251,9 +251,10 @@ def test_null_is_one_value_of_a_trend_however_many_rows_have_it():
     one = claim(contrast={"a": 1}, trend="backbone.stem_channels", margin=0.5)
     grid = {"backbone.stem_channels": [None, 12, 24]}
     assert contrast_values(frame, one, grid).values == pytest.approx(dict.fromkeys(range(6), 2.0))
-    (verdict,) = judge(frame, [one], grid=grid)
-    assert (verdict.verdict, verdict.effect) == ("supported", pytest.approx(2.0))
-    assert verdict.n == 6
+    for table, order in ((frame, grid), (frame, None), (frame[::-1], None)):  # without a grid null comes first
+        (verdict,) = judge(table, [one], grid=order)
+        assert (verdict.verdict, verdict.effect) == ("supported", pytest.approx(2.0))
+        assert verdict.n == 6
 
 
 def test_booleans_rise_from_false_to_true():
