@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.analysis import Verdict, judge, paired_t
+from ablate.analysis import Verdict, judge, paired_t, planned_looks
 from ablate.config.schema import Claim
 
 from .tables import claim, paired, results, with_status
@@ -314,3 +314,12 @@ def test_ten_thousand_cells_are_judged_as_a_small_study_is():
     ]
     assert len(frame) == 10_000
     assert {verdict.verdict for verdict in judge(frame, claims)} == {"supported"}
+
+
+def test_a_plan_takes_in_every_number_of_seeds_at_which_a_claim_was_judged():
+    values = [0.5, 0.2, 0.9, 0.3, 0.1, -0.1, 0.4, -0.3]
+    for before, step in (((3, 5), 1), ((4, 6), 2), ((4,), 4)):
+        (verdict,) = judge(paired(values), [claim(margin=0)], judged_before={"gap": before})
+        assert verdict.verdict == "inconclusive"
+        assert (verdict.plan["start"], verdict.plan["step"]) == (before[0], step)
+        assert {*before, 8} <= set(planned_looks(*verdict.plan.values()))
