@@ -77,8 +77,8 @@ def peeking_note(verdict: Verdict) -> str:
     looks = _listed([*verdict.judged_before, verdict.n])
     same = "the same verdict" if verdict.verdict_over_looks == verdict.verdict else f"'{verdict.verdict_over_looks}'"
     return (
-        f"{note}: a plan of looks at {looks} seeds would have given {p} and {same}. Whoever goes on until it pleases is "
-        "wrong more often than either p says."
+        f"{note}: a plan of looks at {looks} seeds would have given {p} and {same}. "
+        "Whoever goes on until it pleases is wrong more often than either p says."
     )
 
 
