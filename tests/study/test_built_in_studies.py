@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from ablate.__main__ import main
 from ablate.analysis import STATIC, as_claim
 from ablate.analysis.selectors import parse_selector
 from ablate.config.compose import hydra_context, prepare
@@ -112,3 +115,14 @@ def test_every_study_plans_at_every_scale(name: str, scale: str) -> None:
         pytest.fail(str(error))
     assert study.cells
     assert study.folder == (name if scale == "quick" else f"{name}-{scale}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU it takes minutes")
+def test_a_plan_says_how_many_hours_the_medium_scale_takes_without_a_gpu(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "+exp=preact_vs_postact", "scale=medium"]) == 0
+    (time,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("time: about ")]
+    assert re.match(r"time: about \d+ h ", time), time
+    assert list(here.iterdir()) == []

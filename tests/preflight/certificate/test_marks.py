@@ -34,7 +34,7 @@ def kinds(*certificates: Certificate) -> list[str]:
 
 
 def test_what_a_baseline_sets_and_the_arm_does_not_is_undeclared() -> None:
-    found = certificate("order=post,optim.lr=0.05", "order=pre")
+    found = certificate("order=post,optim.lr=0.02", "order=pre")
     assert found.factors == ["order", "optim.lr"]
     assert found.undeclared == ["optim.lr"]
     (mark,) = marks([found])
@@ -58,7 +58,7 @@ def test_a_preset_declares_what_it_sets() -> None:
 
 def test_an_arm_without_overrides_declares_the_one_thing_that_its_baseline_sets() -> None:
     assert certificate("shortcut=none", "").undeclared == []
-    assert certificate("shortcut=none,optim.lr=0.05", "").undeclared == ["shortcut", "optim.lr"]
+    assert certificate("shortcut=none,optim.lr=0.02", "").undeclared == ["shortcut", "optim.lr"]
 
 
 def test_capacity_beyond_what_a_matched_control_keeps_within_is_marked() -> None:
@@ -118,7 +118,7 @@ def marked() -> dict[str, Any]:
     one = replace(PLAIN, factors=["order", "optim.lr"], undeclared=["optim.lr"])
     contrast = {"post": 1.0, "pre": -1.0}
     return {
-        "name": "orders", "arms": {"post": ["order=post", "optim.lr=0.05"], "pre": ["order=pre"]}, "grid": {},
+        "name": "orders", "arms": {"post": ["order=post", "optim.lr=0.02"], "pre": ["order=pre"]}, "grid": {},
         "claims": [{"id": "bet", "contrast": contrast, "metric": "test/error", "expect": "positive", "margin": 0.1}],
         "certificates": [one.to_dict()],
     }  # fmt: skip

@@ -45,7 +45,7 @@ NOTHING = {
         "schedule: constant -> step",
     ),
     "the factor of a warm-up that is not there": (
-        "", "schedule.warmup_factor=0.5", TINY, "schedule.warmup_factor: 0.1 -> 0.5",
+        "", "schedule.warmup_factor=0.5", (*TINY, "schedule.warmup_epochs=0"), "schedule.warmup_factor: 0.1 -> 0.5",
     ),
     "without shortcuts both orders are conv-norm-act all the way": (
         "order=post", "order=pre", (*TINY, "shortcut=none"), "order: post -> pre",
@@ -79,22 +79,28 @@ def test_an_arm_that_changes_nothing_is_refused(baseline: str, arm: str, around:
         "block.bias=all",
         "aux=linear,aux.at=[stage1]",
         "init.mode=fan_in",
-        "optim.lr=0.05",
+        "optim.lr=0.02",
         "optim.momentum=0.8",
         "optim.nesterov=true",
         "optim.weight_decay=1e-6",
         "optim.decay_norm=false",
         "optim=adamw",
-        "schedule=cosine",
-        "schedule.milestones=[0.6,0.8]",
+        "schedule=step",
+        "schedule.warmup_epochs=0",
         "data.batch_size=32",
-        "augment=none",
-        "augment.pixels=2",
+        "augment=shift",
         "trainer.epochs=3",
     ],
 )
 def test_an_arm_that_changes_anything_is_not(arm: str) -> None:
     refuse("", arm)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "option"), [("schedule=step", "schedule.milestones=[0.6,0.8]"), ("augment=shift", "augment.pixels=2")]
+)
+def test_nor_is_one_that_changes_an_option_of_what_both_choose(chosen: str, option: str) -> None:
+    refuse(chosen, f"{chosen},{option}")
 
 
 @pytest.mark.parametrize(("baseline", "arm"), [("width=0.25,depth=8", "width=0.5,depth=8"), ("depth=8", "depth=14")])
