@@ -344,8 +344,8 @@ def test_an_interpolation_in_an_arm_is_that_of_its_cells() -> None:
     exp("study: {name: mine, arms: {a: ['optim.weight_decay=${seed}'], b: ['optim.lr=${width}']}, seeds: [2, 5]}")
     study = plan_study(["+exp=mine", "width=0.25"])
     assert [(cell.config["optim"]["weight_decay"], cell.config["optim"]["lr"]) for cell in study.cells] == [
-        (2.0, 0.1),
-        (5.0, 0.1),
+        (2.0, 0.05),
+        (5.0, 0.05),
         (0.0001, 0.25),
         (0.0001, 0.25),
     ]
