@@ -19,20 +19,19 @@ MOST_PLANNED = 200  # seeds that are worth a plan
 COST_OF_LOOKS = 2.0  # the last of several looks tests at about alpha over this
 
 
-def advised(verdict: Verdict, criterion: Criterion, finding: Finding, judged: Sequence[int] = ()) -> Verdict:
+def advised(verdict: Verdict, criterion: Criterion, finding: Finding) -> Verdict:
     """An inconclusive verdict with the seeds that would decide it, and the looks to plan.
 
     Args:
         verdict: with its figures.
         criterion: what its claim is held against.
         finding: where its figures are from.
-        judged: numbers of seeds at which the study has been judged; by default those of its looks so far.
     """
     low, middle, high = seeds_range(finding.effect, verdict, criterion)
     if not high:
         return verdict
     most = min(high, 2 * middle)
-    so_far = judged or verdict.looks or (finding.taken,)
+    so_far = sorted({*finding.before, *(verdict.looks or (finding.taken,))})
     plan = plan_of_looks(so_far, most) if most <= MOST_PLANNED else {}
     return verdict.replace(seeds_needed=[low, high], plan=plan)
 

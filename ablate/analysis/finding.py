@@ -44,6 +44,7 @@ class Finding:
         direction: 1 or -1, the side of zero on which the test lies; 0 for neither.
         is_whole: no cell of this look is still to come.
         taken: the number of seeds that were looked at.
+        before: numbers of seeds at which the claim was judged outside of planned looks.
     """
 
     figures: Verdict
@@ -54,6 +55,7 @@ class Finding:
     direction: int = 0
     is_whole: bool = True
     taken: int = 0
+    before: tuple[int, ...] = ()
 
     @property
     def is_tested(self) -> bool:

@@ -68,9 +68,10 @@ def judge(
     refuse_looks(looks)
     measured = [contrast(frame, as_claim(claim), grid) for claim in claims]
     if len(looks) < 2:
-        verdicts = _conclude_all(measured, [gather(frame, one, Look(), None, alpha) for one in measured], alpha)
+        findings = [gather(frame, one, Look(), None, alpha) for one in measured]
+        verdicts = _conclude_all(measured, [_after(one, judged_before) for one in findings], alpha)
     else:
-        verdicts = _look_by_look(frame, measured, tuple(looks), alpha)
+        verdicts = _look_by_look(frame, measured, tuple(looks), alpha, judged_before)
     if judged_before:
         return with_looks_taken(frame, measured, verdicts, judged_before, alpha, _conclude_all)
     return verdicts
@@ -96,7 +97,18 @@ def at_other_margins(
     return [verdict.replace(at_margins=other) for verdict, other in zip(verdicts, found, strict=True)]
 
 
-def _look_by_look(frame: pd.DataFrame, measured: Sequence[Contrast], looks: Looks, alpha: float) -> list[Verdict]:
+def _after(finding: Finding, judged_before: Mapping[str, Sequence[int]] | None) -> Finding:
+    """The finding with the seeds at which its claim was judged before: a plan of more has to take them in."""
+    return dataclasses.replace(finding, before=tuple((judged_before or {}).get(finding.figures.id, ())))
+
+
+def _look_by_look(
+    frame: pd.DataFrame,
+    measured: Sequence[Contrast],
+    looks: Looks,
+    alpha: float,
+    judged_before: Mapping[str, Sequence[int]] | None,
+) -> list[Verdict]:
     findings: dict[int, Finding] = {}
     settled: dict[int, Verdict] = {}
     verdicts: list[Verdict] = []
@@ -108,7 +120,7 @@ def _look_by_look(frame: pd.DataFrame, measured: Sequence[Contrast], looks: Look
         for place, one in enumerate(measured):
             if place in settled:
                 continue
-            found = gather(frame, one, Look(number, looks), seeds[:number], alpha)
+            found = _after(gather(frame, one, Look(number, looks), seeds[:number], alpha), judged_before)
             if found.is_whole or place not in findings:
                 findings[place] = found
                 reached = reached or found.is_whole

@@ -28,7 +28,7 @@ def limits_of(verdict: Verdict) -> str:
 def _of_the_unseen(verdict: Verdict) -> str:
     """What few seeds may not have met, for verdicts that rest on a mean; where none is said, a note says it."""
     chance = unseen(verdict.n)
-    if verdict.is_ranked or verdict.verdict == "inconclusive" or says_no_difference(verdict) or chance <= RARE:
+    if verdict.low is None or verdict.open or says_no_difference(verdict) or chance <= RARE:
         return ""
     return (
         f" Nor what a collapse of training would do to the mean: one that befalls {100 * COLLAPSE:g} % of the seeds of "

@@ -76,7 +76,10 @@ def peeking_note(verdict: Verdict) -> str:
     p = "p < 0.001" if verdict.p_over_looks < 0.001 else f"p = {verdict.p_over_looks:.2g}"
     looks = _listed([*verdict.judged_before, verdict.n])
     same = "the same verdict" if verdict.verdict_over_looks == verdict.verdict else f"'{verdict.verdict_over_looks}'"
-    return f"{note}: a plan of looks at {looks} seeds would have given {p} and {same}."
+    return (
+        f"{note}: a plan of looks at {looks} seeds would have given {p} and {same}. "
+        "Whoever goes on until it pleases is wrong more often than either p says."
+    )
 
 
 def _look(verdict: Verdict, judged_before: Mapping[str, Sequence[int]]) -> Look:

@@ -71,9 +71,9 @@ def smallest_detectable_effect(
 def decision_power(n: int, effect: float, sd: float, criterion: Criterion) -> float:
     """Chance that n seeds end in a verdict other than `inconclusive`, for a true effect and spread (normal values).
 
-    The rule is that of `ablate.analysis.rule.decide`, with everything tested at alpha / tests, the strictest that Holm
-    can ask. Given the observed spread the verdicts are ranges of the observed mean; their chances are averaged over the
-    distribution of that spread.
+    The rule is that of `ablate.analysis.rule.decide`, where what Holm adjusts is tested at alpha / tests, the strictest
+    that it can ask. Given the observed spread the verdicts are ranges of the observed mean; their chances are averaged
+    over the distribution of that spread.
 
     Args:
         n: paired seeds.
@@ -107,7 +107,8 @@ def supported_power(n: int, effect: float, sd: float, criterion: Criterion, look
     for look, (mean, spread) in zip([Look(seeds, looks) for seeds in looks], _simulated(looks), strict=True):
         seen, error = effect + sd * mean, sd * spread
         beyond = criterion.tests * look.adjusted(difference_p(seen, error, look.seeds, criterion.tested_margin))
-        inside = criterion.tests * look.adjusted_one_sided(equivalence_p(seen, error, look.seeds, criterion.margin))
+        inside = look.adjusted_one_sided(equivalence_p(seen, error, look.seeds, criterion.margin))
+        inside = inside * _tests_of_none(criterion)
         found = np.where(found == "inconclusive", decide(criterion, seen, beyond, inside), found)
     return float(np.mean(found == "supported"))
 
@@ -128,13 +129,18 @@ def margin_for_zero(n: int, *, alpha: float = ALPHA, target: float = POWER, look
     return float(optimize.brentq(lacking, 0.0, upper, xtol=1e-3 if len(looks) > 1 else 1e-9))
 
 
+def _tests_of_none(criterion: Criterion) -> int:
+    """Over how many claims that no difference matters is adjusted: not at all where a sign is expected."""
+    return criterion.tests if criterion.expect == "zero" else 1
+
+
 def _chances(n: int, effect: float, sd: float, criterion: Criterion) -> tuple[float, float, float]:
     """Of `supported`, `contradicted` and `equivalent`: the observed spread given, each is a range of observed means."""
     margin = criterion.margin
     error = sd / math.sqrt(n)
     spread = error * _observed_spreads(n)
     excluded = float(special.stdtrit(n - 1, 1 - criterion.alpha / criterion.tests / 2)) * spread
-    inside = margin - excluded
+    inside = margin - float(special.stdtrit(n - 1, 1 - criterion.alpha / _tests_of_none(criterion) / 2)) * spread
 
     def above(bound: FloatArray, mean: float) -> FloatArray:
         return np.asarray(special.ndtr((mean - bound) / error))
@@ -183,7 +189,7 @@ def _seeds_without_spread(n: int, effect: float, criterion: Criterion) -> int | 
     within = abs(effect) < margin * (1 - 1e-9)
     if not within and abs(effect) <= criterion.tested_margin * (1 + 1e-9):
         return None
-    level = criterion.alpha / criterion.tests / 2
+    level = criterion.alpha / (_tests_of_none(criterion) if within else criterion.tests) / 2
     return max(n + 1, math.floor(math.log2(1 / level)) + 1)
 
 

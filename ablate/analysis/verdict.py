@@ -169,6 +169,11 @@ class Verdict:
         return self.test in (SIGNED_RANK, PERMUTED_RANK)
 
     @property
+    def p_of_equivalence(self) -> float | None:
+        """The p of equivalence that decides: after Holm, but for verdicts that were stored before that was taken."""
+        return self.p_equivalence if self.p_equivalence_holm is None else self.p_equivalence_holm
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """The margin below and above zero, as effects are told: a ratio's is as far down as up on the log scale."""
         return (-self.margin / (1 + self.margin) if self.scale == "ratio" else -self.margin, self.margin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ablate.analysis.metrics import metric_of
+from ablate.analysis.metrics import RELATIVE, metric_of
 
 MINUS = "\u2212"
 ABSENT = "\u2013"
@@ -105,9 +105,11 @@ def _effect_places(metric: str, mean: float, low: float | None, high: float | No
 
 
 def margin(metric: str, x: float | None) -> str:
-    """The margin of a claim as "±0.05" with its unit."""
+    """The margin of a claim as "±0.05" with its unit; of a ratio both of its ends, which differ."""
     if x is None or math.isnan(x):
         return ABSENT
+    if metric == RELATIVE.name:
+        return f"{MINUS}{100 * x / (1 + x):.3g} % to +{100 * x:g} %"
     unit = difference_unit(metric)
     return f"±{factor(metric) * x:g}" + (f" {unit}" if unit else "")
 

@@ -55,7 +55,7 @@ def _row(verdict: Verdict) -> list[str]:
         fmt.p_value(verdict.p),
         fmt.p_value(verdict.p_holm),
         fmt.p_value(verdict.p_signflip),
-        fmt.p_value(verdict.p_equivalence),
+        fmt.p_value(verdict.p_of_equivalence),
         fmt.margin(verdict.measure, verdict.margin),
         verdict_facts.paper(verdict) or fmt.ABSENT,
     ]

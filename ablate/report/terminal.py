@@ -78,10 +78,10 @@ def _figures(verdict: Verdict) -> str:
 
 def _p(verdict: Verdict) -> str:
     """The p that the verdict rests on: for or against equivalence where no effect is expected, else of an effect."""
-    if verdict.expect == "zero" and verdict.p_equivalence is not None:
+    if verdict.expect == "zero" and verdict.p_of_equivalence is not None:
         if verdict.verdict == "contradicted":
             return f"p (beyond the margin, Holm) {fmt.p_value(verdict.p_holm)}"
-        return f"p (equivalence) {fmt.p_value(verdict.p_equivalence)}"
+        return f"p (equivalence) {fmt.p_value(verdict.p_of_equivalence)}"
     holm = "" if verdict.p_holm is None else f" (Holm {fmt.p_value(verdict.p_holm)})"
     return "" if verdict.p is None else f"p {fmt.p_value(verdict.p)}{holm}"
 

@@ -144,7 +144,7 @@ CASES = (
     ),
     Case(
         "five claims of a sign, differences at the margin", five_pairs(0.1),
-        claims_of(FIVE_PAIRS, margin=0.1), ("equivalent", "contradicted"),
+        claims_of(FIVE_PAIRS, margin=0.1), ("equivalent", "contradicted"), "shown for this claim by itself",
     ),
     Case(
         "five claims of zero, differences at the margin", five_pairs(0.1),

@@ -208,79 +208,6 @@ def test_two_rows_for_one_cell_are_an_error_though_their_values_differ():
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "rise"),
-    [
-        ([110, 20, 56], (4.0 - 2.0)),  # numbers by size: 20, 56, 110
-        (["small", "medium", "large"], (3.0 - 4.0)),  # words in the order of the grid
-        (["b", "c", "a"], (3.0 - 4.0)),
-        ([None, 12, 24], (3.0 - 4.0)),
-        ([12, None, 24], (3.0 - 4.0)),
-        ([[1, 2], [3], []], (3.0 - 4.0)),
-        ([True, False, None], (3.0 - 4.0)),
-    ],
-)
-def test_a_trend_takes_numbers_by_size_and_others_as_the_grid_lists_them(values, rise):
-    """Of three values the least-squares line rises by the last minus the first; rows may come in any order."""
-    frame = pd.DataFrame({"arm": "a", "depth": values, "seed": 0, "train/loss": [4.0, 2.0, 3.0]})
-    one = claim(contrast={"a": 1}, trend="depth")
-    for table in (frame, frame[::-1], frame.sample(frac=1, random_state=2)):
-        assert contrast_values(table, one, {"depth": values}).values == {0: pytest.approx(rise)}
-    read = pd.read_csv(io.StringIO(frame.to_csv(index=False)))
-    assert contrast_values(read, one, {"depth": values}).values == {0: pytest.approx(rise)}
-    if not all(value is None or isinstance(value, int) for value in values) or True in values:
-        with pytest.raises(InputError, match="a trend over depth needs an order of its values"):
-            contrast_values(frame, one)
-
-
-def test_null_is_one_value_of_a_trend_however_many_rows_have_it():
-    """A rise of one a step, whatever the seed: 2.0 from the first to the last, as the verdict says too."""
-    frame = pd.DataFrame(
-        [
-            {
-                "arm": "a",
-                "backbone.stem_channels": value,
-                "seed": seed,
-                "status": "done",
-                "train/loss": step + 0.01 * seed,
-            }
-            for step, value in enumerate([math.nan, 12.0, 24.0])
-            for seed in range(6)
-        ]
-    )
-    one = claim(contrast={"a": 1}, trend="backbone.stem_channels", margin=0.5)
-    grid = {"backbone.stem_channels": [None, 12, 24]}
-    assert contrast_values(frame, one, grid).values == pytest.approx(dict.fromkeys(range(6), 2.0))
-    for table, order in ((frame, grid), (frame, None), (frame[::-1], None)):  # without a grid null comes first
-        (verdict,) = judge(table, [one], grid=order)
-        assert (verdict.verdict, verdict.effect) == ("supported", pytest.approx(2.0))
-        assert verdict.n == 6
-
-
-def test_booleans_rise_from_false_to_true():
-    frame = pd.DataFrame({"arm": "a", "bias": [True, False], "seed": 0, "train/loss": [4.0, 2.0]})
-    assert contrast_values(frame, claim(contrast={"a": 1}, trend="bias")).values == {0: pytest.approx(2.0)}
-
-
-@pytest.mark.parametrize("status", ["failed", "diverged"])
-def test_the_middle_of_a_trend_counts_though_it_has_no_weight(status):
-    frame = pd.DataFrame(
-        [
-            {"arm": "a", "depth": depth, "seed": seed, "status": "done", "train/loss": depth + 0.1 * seed}
-            for depth in (1, 2, 3)
-            for seed in range(6)
-        ]
-    )
-    frame.loc[(frame["depth"] == 2) & (frame["seed"] == 4), ["status", "train/loss"]] = [status, np.nan]
-    found = contrast_values(frame, claim(contrast={"a": 1}, trend="depth"))
-    if status == "failed":
-        assert (found.missing, list(found.values)) == (["a@depth=2 seed 4: failed"], [0, 1, 2, 3, 5])
-    else:
-        assert (found.diverged, found.values[4]) == (["a@depth=2 seed 4"], pytest.approx(2.0))
-        (verdict,) = judge(frame, [claim(contrast={"a": 1}, trend="depth")])
-        assert (verdict.test, verdict.n) == ("signed rank", 6)
-
-
 @pytest.mark.parametrize("seeds", [["one", "two"], [0.1, 0.2], [0, math.nan], [True, False], [[0], [1]]])
 def test_seeds_that_are_no_whole_numbers_are_refused_in_one_line(seeds):
     frame = pd.DataFrame({"arm": ["post", "pre"], "depth": 110, "seed": seeds, "train/loss": [0.5, 0.4]})
@@ -320,21 +247,9 @@ def test_arms_of_a_table_may_have_lists_for_values():
         judge(frame, [rising])
 
 
-def test_a_trend_over_no_column_is_an_error():
-    with pytest.raises(InputError, match="no column 'width'"):
-        contrast_values(results(FOUR), claim(contrast={"post": 1}, trend="width"))
-
-
 def test_contrast_of_some_seeds_only():
     measured = contrast(results(FOUR), claim())
     assert measured.of([1]).values == pytest.approx({1: 0.4})
     assert measured.of([1, 7]).missing == ["post@depth=110 seed 7: not in the results",
                                            "pre@depth=110 seed 7: not in the results"]  # fmt: skip
     assert list(measured.of().values) == [0, 1]
-
-
-def test_of_two_values_a_trend_rises_by_their_difference():
-    found = contrast_values(results(FOUR), claim(contrast={"post": 1}, trend="depth"))
-    assert found.values == pytest.approx({0: 0.5, 1: 0.3})
-    one = results(FOUR).query("depth == 20")
-    assert contrast_values(one, claim(contrast={"post": 1}, trend="depth")).absent == ["two values of depth"]

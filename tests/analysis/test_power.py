@@ -97,6 +97,7 @@ def test_seeds_are_capped_and_left_open_where_nothing_can_be_estimated():
 def test_without_spread_the_sign_flip_says_how_many():
     assert seeds_to_decide(3, 0.3, 0.0, Criterion("positive", 0.05)) == 6
     assert seeds_to_decide(3, 0.3, 0.0, Criterion("positive", 0.05, tests=5)) == 8
-    assert seeds_to_decide(3, 0.0, 0.0, Criterion("positive", 0.05, tests=5)) == 8
+    assert seeds_to_decide(3, 0.0, 0.0, Criterion("positive", 0.05, tests=5)) == 6
+    assert seeds_to_decide(3, 0.0, 0.0, Criterion("zero", 0.05, tests=5)) == 8
     assert seeds_to_decide(3, 0.0, 0.0, Criterion("positive", 0.0)) is None
     assert seeds_to_decide(3, 0.05, 0.0, Criterion("zero", 0.05)) is None

@@ -75,6 +75,17 @@ def test_a_p_at_the_level_is_not_below_it(alpha: float) -> None:
         assert str(decide(criterion, 1.0, LARGE, below[1])) == inside
 
 
+@pytest.mark.parametrize("effect", [0.2, -0.2, math.nan, 0.0])
+def test_a_verdict_of_ranks_needs_their_direction(effect: float) -> None:
+    """The effect alone names no verdict, nor does a direction that the effect is opposed to."""
+    for direction, verdict in ((1, "supported"), (-1, "contradicted"), (0, "inconclusive")):
+        agrees = {1: effect > 0, -1: not effect > 0, 0: True}[direction]
+        found = str(decide(Criterion("positive", 0.05), effect, SMALL, LARGE, direction))
+        assert found == (verdict if agrees else "inconclusive")
+        mirrored = str(decide(Criterion("negative", 0.05), -effect, SMALL, LARGE, -direction))
+        assert mirrored == found
+
+
 def test_many_studies_are_decided_as_each_is() -> None:
     outside, none, effects, verdicts = zip(*SIGN_EXPECTED, strict=True)
     assert decide(Criterion("positive", 0.05), effects, none, outside).tolist() == list(verdicts)

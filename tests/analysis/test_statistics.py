@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from ablate.analysis import difference_p, equivalence_p, holm, paired_t, sign_flip_p, signed_rank_p
+from ablate.analysis.ranks import pseudomedian, signed_rank
 from ablate.analysis.statistics import least_seeds
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]  # Student 1908: hours gained, second drug over first
@@ -172,6 +173,26 @@ def test_sign_flip_agrees_with_scipys_permutation_test(n):
 @pytest.mark.parametrize("alpha", [0.5, 0.3, 0.25, 0.2, 0.1, 0.05, 0.03125, 0.01, 0.005, 0.001])
 def test_the_least_seeds_are_those_whose_all_equal_signs_are_rare_enough(alpha):
     assert least_seeds(alpha) == next(n for n in range(1, 50) if 2 / 2**n < alpha)
+
+
+def test_holm_over_five_claims_asks_for_eight_seeds():
+    assert [least_seeds(0.05, tests) for tests in (1, 2, 3, 5, 10)] == [6, 7, 7, 8, 9]
+
+
+def test_ranks_say_on_which_side_they_lie():
+    assert signed_rank([0.01] * 14 + [-np.inf] * 13).direction == -1
+    assert signed_rank([1, 2, -3]).direction == 0
+    assert signed_rank([]).direction == 0
+    assert signed_rank([0.3, 0.4], margin=1.0).direction == 0
+    assert pseudomedian([1.0, 2.0, 6.0]) == 2.75  # of 1, 1.5, 2, 3.5, 4, 6
+    assert pseudomedian([]) is None
+
+
+def test_differences_of_whole_images_are_tied():
+    b = np.array([20, 17, 5, 3, 26, 23, 25])
+    gaps = (b + np.array([0, 2, 1, 1, 2, -1, 1])) / 360 - b / 360
+    assert len(set(np.abs(gaps))) > 3  # by rounding
+    assert signed_rank_p([np.inf, *gaps[1:]]) == pytest.approx(0.078125)
 
 
 def test_values_of_any_number_type_are_tested_as_they_are():

@@ -120,3 +120,50 @@ def test_divergence_is_told_in_counts():
 )
 def test_a_contrast_in_words(contrast, expected):
     assert subject(contrast, "training loss") == expected
+
+
+def test_tiny_and_huge_figures_keep_their_digits():
+    assert f"{WHAT} +3.1e-13 (95 % interval 1.6e-13 to 4.6e-13," in sentence(
+        3.1e-13, [x * 1e-12 for x in NOISE], margin=2e-13
+    )
+    assert f"{WHAT} +310,000,000.00 (95 %" not in sentence(3.1e8, [x * 1e9 for x in NOISE])
+    assert "e+20" in sentence(3.1e20, [x * 1e21 for x in NOISE])
+
+
+def test_an_interval_without_zero_is_never_neither_shown_nor_ruled_out():
+    frame = paired([0.31 + 2 * x for x in NOISE])
+    claims = [claim(id=str(k), margin=0.0) for k in range(5)]
+    for verdict in judge(frame, claims):
+        assert verdict.verdict == "inconclusive"
+        assert verdict.low > 0
+        assert (
+            "the interval excludes zero, but Holm asks more over 5 claims, so no difference is shown"
+            in verdict.sentence
+        )
+
+
+def test_equal_values_that_are_too_few_are_told_as_such():
+    (verdict,) = judge(paired([0.25] * 5), [claim()])
+    assert "the interval excludes zero, but 5 equal values are too few, so no difference is shown" in verdict.sentence
+
+
+def test_the_level_of_equivalence_stands_beside_its_p():
+    (verdict,) = judge(paired([0.01 + x for x in NOISE]), [claim(expect="zero", margin=0.13)])
+    assert "equivalence p = 0.045, level 0.025); whether the difference is smaller" in verdict.sentence
+
+
+def test_a_p_never_rounds_to_the_other_side_of_its_level():
+    from ablate.analysis.figures import p_text
+
+    assert p_text("Holm", 0.0499, 0.05) == "Holm p = 0.0499"
+    assert p_text("Holm", 0.0501, 0.05) == "Holm p = 0.05"
+    assert p_text("equivalence", 0.02496, 0.025) == "equivalence p = 0.02496"
+    assert p_text("Holm", 0.05 - 1e-12, 0.05) == "Holm p just below 0.05"
+    assert p_text("Holm", None, 0.05) == "no Holm p"
+
+
+def test_an_end_of_the_interval_never_rounds_over_zero():
+    noise = [0.1, -0.1, 0.05, -0.05, 0.02, -0.02]
+    (verdict,) = judge(paired([0.0775 + x for x in noise]), [claim(margin=0.0)])
+    assert 0 < verdict.low < 0.005  # two digits of the half width would be 0.08, and this end 0.00
+    assert f"interval {verdict.low:.3f} to" in verdict.sentence

@@ -177,7 +177,8 @@ def test_the_plain_loop_trains_the_same_network_on_the_same_images() -> None:
 
 
 def test_the_bare_loop_and_the_cell_end_with_the_same_weights() -> None:
-    config = setting.digits(8, 2, "width=0.25", "augment=none", "schedule=constant", "schedule.warmup_epochs=0")
+    constant = ("schedule=constant", "schedule.warmup_epochs=0")
+    config = setting.digits(8, 2, "width=0.25", "augment=none", "optim.lr=0.05", *constant)
     loop, cell = (build_training(config, torch.device("cpu")) for _ in range(2))
     overhead._loop(loop, [overhead._batches(loop, epoch) for epoch in range(2)])
     overhead.fit(cell, overhead.build_trainer(config, "cpu"))

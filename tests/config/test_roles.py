@@ -95,7 +95,7 @@ def test_keys_of_plugins_that_decide_numbers(key: str, belongs: bool) -> None:
         ("order=pre", True, True),
         ("data.batch_size=32", True, True),
         ("trainer.checkpoint_blocks=true", True, True),
-        ("augment=none", False, True),
+        ("augment=shift", False, True),
         ("optim=adamw", False, True),
         ("trainer.precision=bf16", False, True),
         ("trainer.threads=2", False, True),

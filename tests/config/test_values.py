@@ -39,7 +39,6 @@ def exp(text: str) -> None:
         ("optim.lr=inf", "optim.lr=inf: must be a finite number"),
         ("optim.lr=-inf", "optim.lr=-inf: must be a finite number"),
         ("optim.lr=1e400", "optim.lr=inf: must be a finite number"),
-        ("schedule.milestones=[0.5,nan]", "schedule.milestones=nan: must be a finite number"),
         ("study.question=a\x1b[31mb", "study.question holds the control character U+001B behind 'study.question=a'"),
         (os.fsdecode(b"study.question=Gr\xf6"), "study.question holds a byte that is no text in UTF-8"),
         (os.fsdecode(b"study.questi\xf6n=a"), "an override holds a byte that is no text in UTF-8"),
@@ -51,6 +50,11 @@ def exp(text: str) -> None:
 )
 def test_a_typed_value_that_none_may_be_is_one_line(typed: str, line: str, refused: Refused) -> None:
     assert refused("plan", typed).startswith(line)
+
+
+def test_a_number_in_a_list_is_held_to_the_same(refused: Refused) -> None:
+    line = refused("plan", "schedule=step", "schedule.milestones=[0.5,nan]")
+    assert line.startswith("schedule.milestones=nan: must be a finite number")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_ratio_is_told_as_relative_change_in_per_cent(text: str) -> None:
     assert effect.startswith("+9") or effect.startswith("+10")
     assert effect.endswith(" %")
     assert interval.startswith("[+")
-    assert margin == "±10 %"
+    assert margin == "−9.09 % to +10 %"
 
 
 def test_a_static_metric_has_neither_interval_nor_p(text: str) -> None:

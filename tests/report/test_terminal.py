@@ -54,6 +54,11 @@ def test_claim_of_no_effect_shows_the_p_that_decides(fake: Any, verdict: str, sh
     assert shows in shown(fake)
 
 
+def test_the_p_of_equivalence_is_the_one_after_holm(fake: Any) -> None:
+    fake.verdicts[2] |= {"verdict": "inconclusive", "p_equivalence": 0.012, "p_equivalence_holm": 0.036, "p_holm": 1.0}
+    assert "p (equivalence) 0.036" in shown(fake)
+
+
 def test_claim_that_was_not_tested_says_why(fake: Any) -> None:
     fake.verdicts[0] |= {"verdict": None, "effect": None, "n": 0, "sentence": "Not tested: this run has no cells."}
     assert "Not tested: this run has no cells." in shown(fake)
