@@ -27,6 +27,7 @@ from ablate.analysis import (
 )
 from ablate.analysis.step_down import holm_once
 
+from . import by_hand
 from .judged import CASES, false_rate, missed
 
 Array = NDArray[np.float64]
@@ -192,6 +193,7 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {"table": _figures, "judged":
 def document(text: str, tables: Sequence[str] = tuple(TABLES)) -> str:
     """The page of documentation with its figures as they come out now, in these of its tables."""
     figures = {"peeking": f"{100 * peeking_rate():.1f}", "studies": f"{STUDIES:,}", "judged": f"{JUDGED:,}"}
+    figures |= {f"by hand, {name}": f"{100 * rate:.1f}" for name, rate in by_hand.rates().items()}
     for name, value in figures.items():
         text = re.sub(rf"(<!-- figure: {name} -->).*?(<!-- end -->)", rf"\g<1>{value}\g<2>", text)
     for name in tables:
