@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablate.analysis.gate_wording import requirement
+from ablate.analysis.gates import GateReading
 from ablate.analysis.metrics import RELATIVE
 from ablate.plan.outlook import Outlook, Point
 from ablate.plan.power import ClaimPower
@@ -36,6 +38,10 @@ def show_outlook(outlook: Outlook, console: Console) -> None:
     if outlook.powers:
         console.print("\nWhat the seeds can show, with 80 % power", style="bold", highlight=False)
         for line in _powers(outlook):
+            console.print(escape(line), highlight=False)
+    if lines := _gates(outlook):
+        console.print("\nWhat must hold before a claim is judged", style="bold", highlight=False)
+        for line in lines:
             console.print(escape(line), highlight=False)
 
 
@@ -126,6 +132,16 @@ def _powers(outlook: Outlook) -> list[str]:
         look = " at the last look" if outlook.study.seeds.looks else ""
         lines.append(f"fewer than {least} paired seeds: an exact sign-flip test cannot reach 0.05{look}{holm}")
     return lines
+
+
+def _gates(outlook: Outlook) -> list[str]:
+    """Each gate once, with the claims that require it."""
+    claims: dict[str, list[str]] = {}
+    for claim in outlook.study.claims:
+        for gate in claim.requires:
+            words = requirement(GateReading(gate.cells, gate.metric, gate.below, gate.above))
+            claims.setdefault(words, []).append(claim.id)
+    return [f"{words}: {', '.join(names)}" for words, names in claims.items()]
 
 
 def _power(power: ClaimPower) -> str:

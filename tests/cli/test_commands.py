@@ -89,6 +89,8 @@ def test_a_study_is_planned_without_training_or_writing(ablate: Run, jobs: list[
     assert (code, err, jobs, list(here.iterdir())) == (0, "", [], [])
     assert "preact_vs_postact" in out
     assert "20 cells, 0 stored already; 2 seeds" in out
+    gate = "training error of post at depth 110 below 10 %: pre_beats_post_when_deep"
+    assert gate in " ".join(out.split())
     told = "fewer than 8 paired seeds: an exact sign-flip test cannot reach 0.05 after Holm over 4 claims"
     assert told in " ".join(out.split())
     assert len([line for line in out.splitlines() if "order=p" in line]) == 10

@@ -10,6 +10,7 @@ from rich.console import Console
 from ablate import load_results
 from ablate.errors import InputError
 from ablate.preflight.certificate.certify import certify, refuse_no_ops
+from ablate.preflight.certificate.marks import marks
 from ablate.run.execution import run_study
 from ablate.study.plan import Study, plan_study
 
@@ -57,6 +58,7 @@ def test_it_may_change_nothing_and_any_other_arm_may_not(tmp_path: Path, monkeyp
     certificates = certify(study)
     assert [one.evidence.is_no_op for one in certificates] == [True]
     refuse_no_ops(study, certificates)
+    assert marks(certificates) == []
     with pytest.raises(InputError, match="have the same config: nothing to compare"):
         plan("study.arms.null_arm.seeds_from=null")
 

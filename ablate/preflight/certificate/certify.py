@@ -67,7 +67,13 @@ def certify(study: Study, known: Iterable[Certificate] = ()) -> list[Certificate
     if wanted:
         evidence |= _collect(list(wanted.values()), settled)
     declared = {name: declared_keys(study.arms[name]) for name in {pair.arm.arm for pair in pairs}}
-    return [_certificate(pair, declared[pair.arm.arm], evidence[pair.key]) for pair in pairs]
+    return [
+        replace(
+            _certificate(pair, declared[pair.arm.arm], evidence[pair.key]),
+            seeds_from=study.arms[pair.arm.arm].seeds_from,
+        )
+        for pair in pairs
+    ]
 
 
 def refuse_no_ops(study: Study, certificates: Iterable[Certificate]) -> None:

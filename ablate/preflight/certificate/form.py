@@ -73,6 +73,7 @@ class Certificate:
         undeclared: those of `factors` that the arm's overrides do not name.
         declared: what the arm's overrides name.
         evidence: what was found out.
+        seeds_from: where the arm's own random streams begin; None where it takes the study's seeds.
     """
 
     arm: str
@@ -84,6 +85,7 @@ class Certificate:
     undeclared: list[str]
     declared: list[str]
     evidence: Evidence
+    seeds_from: int | None = None
 
     @property
     def place(self) -> str:

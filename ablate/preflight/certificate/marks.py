@@ -72,6 +72,8 @@ def _is_resized(change: float) -> bool:
 def _idle(certificates: Sequence[Certificate]) -> Mark | None:
     """Where the arm does nothing: at some points altogether, or nothing but add parameters that take no part."""
     idle = [one for one in certificates if one.evidence.is_no_op]
+    if idle and idle[0].seeds_from is not None:  # a null arm is there to change nothing
+        return None
     if idle:
         places = "; ".join(one.place for one in idle)
         return Mark(idle[0].arm, "partial", f"changes nothing at {places}", confounds=False)
