@@ -67,7 +67,7 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
     content["study"]["claims"] = [
         {"id": "more", "metric": "params", "contrast": {"residual": 1, "plain": -1}, "expect": "zero", "margin": 0},
         {"id": "deeper", "metric": "flops", "contrast": {"*@depth=14": 1, "*@depth=8": -1}, "expect": "positive",
-         "margin": 1000, "scale": "ratio"},
+         "margin": 9, "scale": "ratio"},
     ]  # fmt: skip
     path.write_text("# @package _global_\n" + yaml.safe_dump(content))
     study = plan_study(["+exp=grown", "width=0.1"])
