@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ablate.analysis.cells import seeds_of
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of
 from ablate.analysis.selectors import Selector, parse_selector, value_text, values_of
 from ablate.config.schema import Gate
@@ -75,7 +76,7 @@ def read_gates(frame: pd.DataFrame, gates: Iterable[Gate], seeds: Collection[int
         gates: of a claim.
         seeds: those that count; None: all.
     """
-    rows = frame if seeds is None else frame[frame["seed"].isin(list(seeds))]
+    rows = frame if seeds is None else frame[[seed in seeds for seed in seeds_of(frame)]]
     return [_read(rows, gate) for gate in gates]
 
 

@@ -25,8 +25,9 @@ VERDICTS = {
 
 RULES = (
     "The rules, their sources, and how often each of them errs on simulated studies stand in docs/statistics.md of "
-    "ablate: paired t (Student 1908), sign-flip (Fisher 1935), signed ranks (Wilcoxon 1945), Holm (1979), two "
-    "one-sided tests (Schuirmann 1987), alpha spending (Lan and DeMets 1983, Kim and DeMets 1987)."
+    "ablate: paired t (Student 1908), sign-flip (Fisher 1935), signed ranks (Wilcoxon 1945) and their effect (Hodges "
+    "and Lehmann 1963), arms that change places (Pitman 1937, Page 1963), Holm (1979), two one-sided tests (Schuirmann "
+    "1987), alpha spending (Lan and DeMets 1983, Kim and DeMets 1987)."
 )
 
 

@@ -141,6 +141,14 @@ def test_a_gate_that_fails_at_a_look_ends_the_claim_there_and_one_that_holds_cha
     assert (held.verdict, held.look, held.p) == (plain.verdict, plain.look, plain.p)
 
 
+def test_seeds_that_are_text_count_at_a_look_as_well() -> None:
+    frame = paired(EFFECT)
+    frame["train/error"] = 0.9
+    frame["seed"] = frame["seed"].astype(str)
+    verdict = judge(frame, [gated(TRAINED)], looks=planned_looks(3, 3, 6))[0]
+    assert (verdict.verdict, verdict.gates[0].n) == ("not tested", 3)
+
+
 def test_before_a_look_is_whole_a_failing_gate_leaves_the_claim_open() -> None:
     frame = with_status(paired(EFFECT), "pre", [2], "pending")
     frame["train/error"] = 0.9
