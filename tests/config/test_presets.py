@@ -134,7 +134,7 @@ def test_a_scales_rate_is_that_of_its_own_optimiser() -> None:
     assert ablate.compose(["optim=adamw"]).optim.lr == 0.001
     assert ablate.compose(["optim=he2015"]).optim.lr == 0.1
     assert ablate.compose(["optim=adamw", "optim.lr=0.01"]).optim.lr == 0.01
-    (cell,) = plan_study(["+study.arms.adam=[optim=adamw]", "depth=8", "seed=0"]).cells
+    (cell,) = plan_study(["+study.arms.adam=['optim=adamw']", "depth=8", "seed=0"]).cells
     assert cell.config["optim"]["lr"] == 0.001
 
 
