@@ -144,8 +144,7 @@ def load_versions(folder: str | Path) -> dict[str, str]:
 def columns_of(cell: CellRecord) -> dict[str, Any]:
     """What tells a cell's rows from those of others; a list, such as the places of auxiliary heads, stands as text."""
     factors = {name: str(value) if isinstance(value, list | dict) else value for name, value in cell.factors.items()}
-    stream = cell.seed if cell.stream is None else cell.stream
-    return {"cell": cell.id, "arm": cell.arm, **factors, "seed": cell.seed, "stream": stream}
+    return {"cell": cell.id, "arm": cell.arm, **factors, "seed": cell.seed}
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
@@ -175,7 +174,8 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 def _row(folder: Path, cell: CellRecord, without: str) -> dict[str, Any]:
     """A cell's row; `without` is its status where it has no result: still to be trained, or never."""
-    row = {**columns_of(cell), "status": without, "reason": "", "reused_from": "", "stale": False}
+    stream = cell.seed if cell.stream is None else cell.stream
+    row = {**columns_of(cell), "stream": stream, "status": without, "reason": "", "reused_from": "", "stale": False}
     row |= dict.fromkeys(recorded_metrics(), math.nan) | cell.static
     try:
         result = read_result(folder / "result.json") if (folder / "result.json").exists() else None

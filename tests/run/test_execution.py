@@ -16,10 +16,10 @@ from ablate.__main__ import main
 from ablate.config import code as code_of
 from ablate.config import contents
 from ablate.run import execution
-from tests.cells import TINY, last_wins
+from tests.cells import last_wins
 from tests.published import write_cifar10
 
-SMALL = [*TINY[:2], "trainer.epochs=1", "data.batch_size=500"]
+SMALL = ["depth=8", "width=0.25", "trainer.epochs=1", "data.batch_size=500"]
 TWO_ARMS = ["+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders"]
 
 

@@ -252,6 +252,7 @@ def test_a_last_line_that_was_cut_off_is_left_out_and_another_one_is_set_aside()
     assert "ledger.jsonl was not whole" in said
 
 
+@pytest.mark.slow
 def test_single_runs_have_no_lock() -> None:
     write()
     assert main([*SMALL, "trainer.epochs=1"]) == 0

@@ -264,7 +264,7 @@ def test_results_have_their_columns_before_any_cell_is_done(tmp_path: Path, stud
     here = store(tmp_path)
     here.write_study(study)
     frame = load_results(here.folder)
-    columns = ["cell", "arm", "seed", "status", "reason", "reused_from", "stale"]
+    columns = ["cell", "arm", "seed", "stream", "status", "reason", "reused_from", "stale"]
     measured = ["train/loss", "train/error", "test/loss", "test/error", "params", "flops", "seconds"]
     assert list(frame.columns) == columns + measured
     assert frame["train/loss"].dtype == float

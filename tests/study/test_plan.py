@@ -360,7 +360,9 @@ def test_a_planned_study_does_not_change_with_its_files() -> None:
     assert other.id != cell.id
 
 
-@pytest.mark.parametrize("name", ["preact_vs_postact", "preact_limit", "degradation"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("preact_vs_postact", marks=pytest.mark.slow), "preact_limit", "degradation"]
+)
 def test_the_built_in_studies_plan_at_the_papers_scale(name: str) -> None:
     study = plan_study([f"+exp={name}", "scale=paper"])
     assert study.seeds.values == [0, 1, 2, 3, 4]

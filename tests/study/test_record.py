@@ -48,7 +48,8 @@ def test_it_holds_what_was_planned(study: Study) -> None:
     assert [cell.earlier for cell in record.cells] == [cell.earlier for cell in study.cells]
     assert (record.grid, record.seeds, record.varied) == ({"depth": [8, 14]}, [0, 1], ["depth", "order"])
     assert record.claims[0]["contrast"] == {"post": 1.0, "pre": -1.0}
-    assert record.command.startswith("python -m ablate width=0.25 trainer.epochs=2 ")
+    assert record.command.startswith("python -m ablate augment=shift ")
+    assert " width=0.25 trainer.epochs=2 " in record.command
 
 
 def test_its_settings_are_what_all_cells_share_and_nothing_varies(study: Study) -> None:
