@@ -26,7 +26,7 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         (_holm_name(verdict), _p(verdict.p_holm)),
         ("exact sign-flip p", _p(verdict.p_signflip)),
         ("p for equivalence (TOST)", _p(verdict.p_equivalence)),
-        ("p for equivalence after Holm, held against half the level", _p(verdict.p_equivalence_holm)),
+        ("p for equivalence after Holm, held against half the level", _equivalence_after_holm(verdict)),
         ("standardised effect d", "" if verdict.d is None else fmt.number(verdict.d, 2)),
         ("by seed", by_seed(verdict)),
     ]
@@ -106,6 +106,11 @@ def paper(verdict: Verdict) -> str:
     """The paper's figure and where it stands, or empty."""
     value, where = verdict.paper.get("value", ""), verdict.paper.get("where", "")
     return f"{value} ({where})" if value and where else value or where
+
+
+def _equivalence_after_holm(verdict: Verdict) -> str:
+    """Where none is expected: elsewhere equivalence is shown for each claim by itself."""
+    return _p(verdict.p_equivalence_holm) if verdict.expect == "zero" else ""
 
 
 def _at_margins(verdict: Verdict) -> str:
