@@ -68,7 +68,7 @@ def _mended(gates: Sequence[GateReading]) -> str:
     for gate in gates:
         metric = metric_of(gate.metric)
         if gate.below is not None and (metric.is_error or metric.is_loss or gate.metric.startswith(EPOCHS_TO)):
-            return "; longer training, a warm-up or a lower learning rate would mend it"
+            return "; longer training, a warm-up or a lower learning rate may mend it"
     return ""
 
 

@@ -48,7 +48,7 @@ def test_one_cell_whose_mean_does_not_hold_keeps_the_claim_from_being_tested() -
     assert verdict.effect == pytest.approx(np.mean(EFFECT))
     assert verdict.sentence == (
         "Not tested: the mean training error of pre at depth 110 is 62 % over 6 seeds, where less than 10 % is "
-        "required; longer training, a warm-up or a lower learning rate would mend it."
+        "required; longer training, a warm-up or a lower learning rate may mend it."
     )
 
 
