@@ -153,8 +153,9 @@ def _advice(verdict: Verdict) -> str:
         return f"; to decide it would take {MOST_SEEDS} seeds or more"
     upwards = " or many more" if high >= MOST_SEEDS else ""
     many = f"{low} to {high} seeds" if low < high and not upwards else f"{low} seeds{upwards}"
-    plan = ", ".join(f"{key}: {value}" for key, value in verdict.plan.items())
-    return f"; about {many} would probably decide it" + (f", as with study.seeds={{{plan}}}" if plan else "")
+    # Without blanks and in quotes, as a shell takes it.
+    plan = ",".join(f"{key}:{value}" for key, value in verdict.plan.items())
+    return f"; about {many} would probably decide it" + (f", as with 'study.seeds={{{plan}}}'" if plan else "")
 
 
 def _deciding_p(verdict: Verdict, alpha: float) -> str:

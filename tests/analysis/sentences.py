@@ -26,7 +26,7 @@ P = re.compile(
 )
 ADVICE = re.compile(
     r"^about (?P<low>\d+)(?: to (?P<high>\d+))? seeds(?P<more> or many more)? would probably decide it"
-    r"(?:, as with study\.seeds=\{start: (?P<start>\d+), step: (?P<step>\d+), most: (?P<most>\d+)\})?$"
+    r"(?:, as with 'study\.seeds=\{start:(?P<start>\d+),step:(?P<step>\d+),most:(?P<most>\d+)\}')?$"
 )
 MATTERS = r"the (?P<size>[\d.e+-]+) ?(?P<unit>[^()]*?) ?that matters?(?: \((?P<down>[\d.]+) % downwards\))?"
 

@@ -17,7 +17,7 @@ def test_what_would_decide_is_a_range_of_seeds_with_the_looks_to_type():
     assert verdict.seeds_needed == [9, 41]
     assert verdict.plan == {"start": 6, "step": 4, "most": 30}
     assert verdict.sentence.endswith(
-        "; about 9 to 41 seeds would probably decide it, as with study.seeds={start: 6, step: 4, most: 30}."
+        "; about 9 to 41 seeds would probably decide it, as with 'study.seeds={start:6,step:4,most:30}'."
     )
 
 

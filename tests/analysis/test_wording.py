@@ -52,7 +52,7 @@ def sentence(effect, noise=NOISE, **changes):
             0.1, {},
             f"Inconclusive: {WHAT} +0.100 (95 % interval -0.047 to 0.247, 6 paired seeds, "
             "Holm p = 0.14); a positive difference is neither shown nor ruled out; "
-            "about 11 seeds or many more would probably decide it, as with study.seeds={start: 6, step: 7, most: 48}.",
+            "about 11 seeds or many more would probably decide it, as with 'study.seeds={start:6,step:7,most:48}'.",
         ),
         (
             0.31, {"expect": "zero"},
