@@ -59,7 +59,7 @@ def check_gates(claim: str, gates: Sequence[Gate]) -> None:
             raise InputError(f"{name}: the bound is {bound}, which is no number")
         metric = metric_of(gate.metric)
         if gate.below is not None and gate.below <= 0 and (metric.is_error or metric.is_loss or metric.is_cost):
-            raise InputError(f"{name}: nothing is below {gate.below:g}, as {metric.words} is never negative")
+            raise InputError(f"{name}: nothing is below {gate.below:g}, as no {gate.metric} is negative")
         if metric.is_error and (gate.above or 0) >= 1:
             raise InputError(f"{name}: no error rate is above {gate.above:g}; 0.1 is 10 %")
         if metric.is_error and gate.below is not None and gate.below > 1:
