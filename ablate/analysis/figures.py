@@ -32,17 +32,19 @@ def unit(verdict: Verdict) -> str:
 
 
 def what_matters(verdict: Verdict) -> str:
-    """The margin on the side that counts: "the 0.05 that matters", "the 0.5 percentage points that matter".
+    """The margin on the side that counts: "the 0.05 that matters", "the 1 percentage point that matters".
 
     A ratio's margin of 10 % is 9.09 % downwards: on the scale of logarithms both are as far from none.
     """
     down, up = (abs(_factor(verdict) * bound) for bound in verdict.bounds)
-    many = unit(verdict) not in ("", " %")
     size = down if verdict.expect == "negative" and verdict.verdict != "equivalent" else up
     both = verdict.scale == "ratio" and (verdict.expect == "zero" or verdict.verdict == "equivalent")
     further = f" ({down:.3g} % downwards)" if both else ""
     text = f"{size:.3g}" if verdict.scale == "ratio" and size == down != up else f"{size:g}"
-    return f"the {text}{unit(verdict)} that matter{'' if many else 's'}{further}"
+    one = text == "1"
+    words = unit(verdict).removesuffix("s") if one and unit(verdict) != " s" else unit(verdict)
+    many = words not in ("", " %") and not one
+    return f"the {text}{words} that matter{'' if many else 's'}{further}"
 
 
 def p_text(name: str, p: float | None, level: float) -> str:
