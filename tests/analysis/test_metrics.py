@@ -93,7 +93,7 @@ def test_reports_show_a_metric_in_its_unit(metric: str, value: float, shown: str
     ("metric", "margin", "what", "size", "matters"),
     [
         ("test/top5_error", 0.005, "test top5 error", "+30.02 percentage points", "0.5 percentage points that matter."),
-        ("test/error", 0.01, "test error", "+30.02 percentage points", "the 1 percentage point that matters."),
+        ("test/error", 0.01, "test error", "+30.02 percentage points", "1 percentage point that matters."),
         ("test/top5_accuracy", 0.005, "test top5 accuracy", "+0.3002", "0.005 that matters."),
         ("seconds", 0.1, "training time", "+0.3002 s", "0.1 s that matter."),
         ("epochs_to/train/loss<0.5", 0.1, "epochs to training loss below 0.5", "+0.3002", "0.1 that matters."),
