@@ -39,6 +39,7 @@ def until(stream: IO[str] | None, wanted: str) -> None:
     raise AssertionError(f"{wanted!r} was not printed: {lines}")
 
 
+@pytest.mark.slow
 def test_a_bench_that_is_interrupted_prints_its_figures(tmp_path: Path) -> None:
     process = bench(tmp_path, "--only", "overhead-digits-20")
     until(process.stdout, "2 of 1000: training time over a bare PyTorch loop, ResNet-20, digits: ")

@@ -109,6 +109,7 @@ print(len(files), *same)
 """
 
 
+@pytest.mark.slow
 def test_a_change_in_any_deciding_file_changes_the_fingerprint(tmp_path: Path) -> None:
     """One file after the other, in a copy of the project."""
     expected = len(core_files())

@@ -336,6 +336,7 @@ def test_an_engine_that_does_not_say_where_cells_run_still_has_a_plan(capsys: py
     assert "one after the other on this machine; the engine does not say where cells run" in out
 
 
+@pytest.mark.slow
 def test_plan_loads_no_lightning() -> None:
     """Once plugins are described; one that builds a callback of Lightning's imports it for that."""
     program = (

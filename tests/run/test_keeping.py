@@ -222,6 +222,7 @@ def others_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("others_server")
+@pytest.mark.slow
 def test_a_server_that_is_killed_is_started_again_and_what_runs_goes_on(workshop: Workshop, run: Run) -> None:
     killed: list[int] = []
 

@@ -50,6 +50,7 @@ def test_only_cells_that_can_change_an_open_claim_get_more_seeds(folder: Path) -
     assert "after 5 seeds 1 of 2 claims are decided; 4 more cells for open" in said
 
 
+@pytest.mark.slow
 def test_a_study_that_was_cut_short_goes_on_to_the_same_end(folder: Path) -> None:
     study = plan_study(TINY)
     run_study(study, Console(quiet=True))
