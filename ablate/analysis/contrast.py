@@ -12,7 +12,7 @@ import pandas as pd
 
 from ablate.analysis.cells import Cells, Grid, cells_of, levels_in_order
 from ablate.analysis.claims import ClaimLike, as_claim
-from ablate.analysis.metrics import EPOCHS_TO, STATIC, worst_value
+from ablate.analysis.metrics import STATIC, ranks_worst, worst_value
 from ablate.analysis.permutation import Layout, layout_of
 from ablate.analysis.rounding import rounding_of, settled
 from ablate.analysis.selectors import ROUNDING, Selector, added_up, says_nothing
@@ -191,7 +191,7 @@ def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: Co
                 measured.to_come += status in TO_COME
                 continue
             cells.append(_scaled(claim, status, value))
-            if _ranks_worst(claim.metric, status, value):
+            if ranks_worst(claim.metric, status, value):
                 measured.diverged.append(place)
             elif math.isinf(cells[-1]):
                 measured.perfect.append(place)
@@ -204,16 +204,9 @@ def _measure(claim: Claim, weights: Mapping[str, float], found: Found, seeds: Co
     return measured
 
 
-def _ranks_worst(metric: str, status: str, value: float) -> bool:
-    if metric in STATIC:
-        return False
-    never_reached = metric.startswith(EPOCHS_TO) and math.isnan(value)
-    return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
-
-
 def _why_missing(claim: Claim, status: str, value: float) -> str:
     """Why a cell has no value on the claim's scale, where infinity is one; empty where it has one."""
-    if _ranks_worst(claim.metric, status, value):
+    if ranks_worst(claim.metric, status, value):
         return ""
     if not math.isfinite(value) or (status != "done" and claim.metric not in STATIC):
         return f"no {claim.metric} recorded" if status == "done" else status
@@ -224,7 +217,7 @@ def _why_missing(claim: Claim, status: str, value: float) -> str:
 
 def _scaled(claim: Claim, status: str, value: float) -> float:
     """A cell's value on the scale of the claim; infinite for a diverged cell, and for the logarithm of 0."""
-    if _ranks_worst(claim.metric, status, value):
+    if ranks_worst(claim.metric, status, value):
         return worst_value(claim.metric)
     return _on_scale(claim, value)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ablate.analysis.cells import seeds_of
-from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of
-from ablate.analysis.selectors import Selector, parse_selector, value_text, values_of
+from ablate.analysis.cells import cells_of
+from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of, ranks_worst
+from ablate.analysis.selectors import parse_selector
 from ablate.config.schema import Gate
 
 if TYPE_CHECKING:
@@ -75,57 +76,44 @@ def read_gates(frame: pd.DataFrame, gates: Iterable[Gate], seeds: Collection[int
         frame: results, one row a cell (see `contrast_values`).
         gates: of a claim.
         seeds: those that count; None: all.
+
+    Raises:
+        InputError: as `contrast_values`.
     """
-    rows = frame if seeds is None else frame[[seed in seeds for seed in seeds_of(frame)]]
-    return [_read(rows, gate) for gate in gates]
+    return [_read(frame, gate, seeds) for gate in gates]
 
 
-def _read(frame: pd.DataFrame, gate: Gate) -> GateReading:
+def _read(frame: pd.DataFrame, gate: Gate, seeds: Collection[int] | None) -> GateReading:
     selector = parse_selector(gate.cells)
     reading = GateReading(gate.cells, gate.metric, gate.below, gate.above, gate.because)
-    absent = _absent(frame, selector)
-    if absent:
-        return dataclasses.replace(reading, lacking=absent)
-    means = [_mean(frame, gate, label, places) for label, places in _places(frame, selector).items()]
-    known = [mean for mean in means if mean.n]
-    lacking = [mean.label for mean in means if not mean.n]
-    if not known:
+    cells = cells_of(frame, [selector], gate.metric)
+    labels = cells.matching(selector)
+    if not labels:
+        return dataclasses.replace(reading, lacking=[str(selector)])
+    values: dict[str, list[float]] = {label: [] for label in labels}
+    diverged = Counter[str]()
+    for (label, seed), (status, value) in cells.found(labels).items():
+        if seeds is not None and seed not in seeds:
+            continue
+        if ranks_worst(gate.metric, status, value):
+            diverged[label] += 1
+            values[label].append(_of_diverged(gate))
+        elif (status == "done" or gate.metric in STATIC) and not math.isnan(value):
+            values[label].append(value)
+    means = {label: math.fsum(of_cell) / len(of_cell) for label, of_cell in values.items() if of_cell}
+    lacking = [label for label in labels if label not in means]
+    if not means:
         return dataclasses.replace(reading, lacking=lacking)
     # The one that is farthest on the wrong side; among several without a finite mean the first.
-    worst = max(known, key=lambda mean: mean.value if gate.above is None else -mean.value)
-    holds = worst.value < gate.below if gate.below is not None else worst.value > float(gate.above or 0.0)
-    value = worst.value if math.isfinite(worst.value) else None
+    cell = max(means, key=lambda label: means[label] if gate.above is None else -means[label])
+    mean = means[cell]
+    holds = mean < reading.bound if gate.above is None else mean > reading.bound
     return dataclasses.replace(
         reading,
         holds=False if not holds else (None if lacking else True),
-        cell=worst.label, value=value, n=worst.n, diverged=worst.diverged, lacking=lacking,
+        cell=cell, value=mean if math.isfinite(mean) else None, n=len(values[cell]), diverged=diverged[cell],
+        lacking=lacking,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Mean:
-    label: str
-    value: float
-    n: int
-    diverged: int
-
-
-def _mean(frame: pd.DataFrame, gate: Gate, label: str, places: Sequence[int]) -> _Mean:
-    """The mean of a cell over its seeds: infinite on the wrong side where a diverged one decides it."""
-    statuses = frame["status"].astype(str).tolist() if "status" in frame.columns else ["done"] * len(frame)
-    column = frame[gate.metric].tolist() if gate.metric in frame.columns else [math.nan] * len(frame)
-    values, diverged = [], 0
-    for place in places:
-        status, value = statuses[place], float(column[place])
-        if gate.metric in STATIC:
-            status = "done"
-        never_reached = gate.metric.startswith(EPOCHS_TO) and math.isnan(value)
-        if status == "diverged" or (status == "done" and (math.isinf(value) or never_reached)):
-            diverged += 1
-            values.append(_of_diverged(gate))
-        elif status == "done" and not math.isnan(value):
-            values.append(value)
-    return _Mean(label, math.fsum(values) / len(values) if values else math.nan, len(values), diverged)
 
 
 def _of_diverged(gate: Gate) -> float:
@@ -134,29 +122,3 @@ def _of_diverged(gate: Gate) -> float:
         return math.inf
     metric = metric_of(gate.metric)
     return math.inf if metric.is_loss or metric.is_error or gate.metric.startswith(EPOCHS_TO) else -math.inf
-
-
-def _absent(frame: pd.DataFrame, selector: Selector) -> list[str]:
-    """What of a selector no row has: a narrowed run lacks it."""
-    for factor, text in selector.factors:
-        have = {value_text(value) for value in frame[factor]} if factor in frame.columns else set()
-        if not set(values_of(text)) <= have:
-            return [str(selector)]
-    if not set(selector.arms) <= set(frame["arm"].astype(str)) or not _places(frame, selector):
-        return [str(selector)]
-    return []
-
-
-def _places(frame: pd.DataFrame, selector: Selector) -> dict[str, list[int]]:
-    """The rows of each selected cell, by its label without the seed."""
-    columns = [str(column) for column in frame.columns]
-    between = columns[columns.index("arm") + 1 : columns.index("seed")] if "seed" in columns else []
-    factors = [name for name in dict.fromkeys([*between, *(name for name, _ in selector.factors)]) if name != "cell"]
-    found: dict[str, list[int]] = {}
-    columns_of = {name: frame[name].tolist() for name in factors}
-    for place, arm in enumerate(frame["arm"].astype(str)):
-        point = {name: columns_of[name][place] for name in factors}
-        if selector.matches(arm, point):
-            at = ",".join(f"{name}={value_text(value)}" for name, value in point.items())
-            found.setdefault(f"{arm}@{at}" if at else arm, []).append(place)
-    return found

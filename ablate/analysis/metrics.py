@@ -88,6 +88,17 @@ def worst_value(metric: str) -> float:
     return -math.inf if metric_of(metric).higher_is_better else math.inf
 
 
+def ranks_worst(metric: str, status: str, value: float) -> bool:
+    """Whether a cell has no finite value because it diverged, or never reached a threshold: nothing is worse.
+
+    Parameters and FLOPs belong to the network, so divergence changes nothing of them.
+    """
+    if metric in STATIC:
+        return False
+    never_reached = metric.startswith(EPOCHS_TO) and math.isnan(value)
+    return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
+
+
 def _by_name(name: str) -> Metric:
     """`test/top5_error` is a rate of errors; of `test/top5_accuracy` higher is better."""
     last = name.rsplit("/", 1)[-1].lower().split("_")
