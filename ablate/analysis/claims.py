@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of
 from ablate.analysis.selectors import Selector, added_up, alternatives, parse_selector, says_nothing, value_text
-from ablate.analysis.written_gates import as_gates, check_gates
+from ablate.analysis.written_gates import as_gates, check_gates, refuse_other_fields
 from ablate.config.schema import EXPECTATIONS, SCALES, Claim, Paper
 from ablate.errors import InputError, unknown
 
@@ -31,10 +30,7 @@ def as_claim(claim: ClaimLike) -> Claim:
         return claim
     given: Any = OmegaConf.to_container(claim, resolve=True) if isinstance(claim, DictConfig) else dict(claim)
     name = f"claim '{given.get('id', '?')}'"
-    known = [field.name for field in dataclasses.fields(Claim)]
-    for key in given:
-        if key not in known:
-            raise unknown(f"field of {name}", str(key), known)
+    refuse_other_fields(f"field of {name}", given, Claim)
     for key in ("id", "contrast", "expect", "margin"):
         if given.get(key) in (None, "", MISSING):
             raise InputError(f"{name} has no {key}")
@@ -49,10 +45,7 @@ def _as_paper(name: str, given: Any) -> Paper:
         return given
     if not isinstance(given, Mapping):
         raise InputError(f"{name}: paper is '{given}'; write it as {{value: ..., where: ...}}")
-    known = [field.name for field in dataclasses.fields(Paper)]
-    for key in given:
-        if key not in known:
-            raise unknown(f"field of the paper of {name}", str(key), known)
+    refuse_other_fields(f"field of the paper of {name}", given, Paper)
     return Paper(**{key: str(value) for key, value in given.items()})
 
 

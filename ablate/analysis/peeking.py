@@ -56,7 +56,7 @@ def with_looks_taken(
 def deciding_p(verdict: Verdict) -> float | None:
     """The p that a verdict rests on: of equivalence where it says that there is no difference that matters."""
     no_difference = verdict.verdict == "equivalent" or (verdict.expect == "zero" and verdict.verdict == "supported")
-    return verdict.p_equivalence_holm if no_difference else verdict.p_holm
+    return verdict.p_of_equivalence if no_difference else verdict.p_holm
 
 
 def alarms(verdict: Verdict) -> list[str]:

@@ -16,6 +16,23 @@ from ablate.errors import InputError, unknown
 FORM = "{cells: ARM@FACTOR=VALUE, metric: train/error, below: 0.1}"
 
 
+def refuse_other_fields(what: str, given: Mapping[Any, Any], form: type) -> None:
+    """Refuse a field that a part of a claim has not.
+
+    Args:
+        what: in words, such as `field of claim 'gap'`.
+        given: the fields.
+        form: the dataclass that has them.
+
+    Raises:
+        InputError: there is one; says which there are, and the nearest.
+    """
+    known = [field.name for field in dataclasses.fields(form)]
+    for key in given:
+        if key not in known:
+            raise unknown(what, str(key), known)
+
+
 def as_gates(claim: str, given: Any) -> list[Gate]:
     """The gates of a claim from plain values.
 
@@ -34,10 +51,7 @@ def as_gates(claim: str, given: Any) -> list[Gate]:
 def _as_gate(claim: str, given: Any) -> Gate:
     if not isinstance(given, Mapping):
         raise InputError(f"{claim}: a gate is '{given}'; write it as {FORM}")
-    known = [field.name for field in dataclasses.fields(Gate)]
-    for key in given:
-        if key not in known:
-            raise unknown(f"field of a gate of {claim}", str(key), known)
+    refuse_other_fields(f"field of a gate of {claim}", given, Gate)
     for key in ("cells", "metric"):
         if given.get(key) in (None, "", MISSING):
             raise InputError(f"{claim}: a gate has no {key}; write it as {FORM}")
