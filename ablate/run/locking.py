@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from ablate.run.store import Store
-from ablate.run.stored_result import has_result
+from ablate.run.store import RESULT, Store
 from ablate.study.lock import FILE, Lock, read_lock, write_lock
 from ablate.study.plan import Study
 from ablate.system.files import set_aside
@@ -31,7 +30,8 @@ def lock_study(study: Study, store: Store, finished: int, console: Console) -> N
     if study.open:
         return
     lock, note = _known(store, console)
-    own = sum(has_result(store.cell(cell.id)) for cell in study.once)
+    # Of all cells in the study's folder: other seeds or arms under the same name do not undo what was seen.
+    own = sum(1 for _ in (store.folder / "cells").glob(f"*/{RESULT}"))
     if lock is None or not own:
         reason = note or "its claims were not locked before"
         late = f"{reason}: they were written down when {own} cells had results" if own else ""

@@ -131,6 +131,15 @@ def test_what_is_changed_after_results_is_said_in_verdict_terminal_and_page(chan
     assert verdict()["changed"] == []
 
 
+def test_other_seeds_do_not_undo_what_was_seen() -> None:
+    write()
+    run()
+    write(margin=0.01)
+    said = " ".join(run("study.seeds=[5,6]").split())
+    assert "margin was 0.05 when the first result came" in said
+    assert "2 seeds (0 to 1) were planned when the first result came" in said
+
+
 @pytest.mark.slow
 def test_another_spelling_is_no_change() -> None:
     write()
