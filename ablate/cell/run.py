@@ -21,6 +21,7 @@ from ablate.cell.callbacks import build_callbacks
 from ablate.cell.changes import refuse_changed_code, refuse_changes
 from ablate.interfaces.data import Augment, DataSet, Evaluation
 from ablate.interfaces.training import Optim, Schedule
+from ablate.measure.weights import start_from
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.registry.discovery import discover
 from ablate.system.files import read_yaml, remove, settle_files, write_json
@@ -52,6 +53,8 @@ def run_cell(folder: Path, device: str = "cpu", *callbacks: pl.Callback, cores: 
     refuse_changes(folder, cell)
     own = build_callbacks(config)
     training = build_training(config, torch.device(device), cores, folder=folder, own=own)
+    if started := start_from(training.model, config, folder):
+        print(started, flush=True)
     # Once more, now that all is imported: what was edited between the first look and the import would train else.
     loaded.remember()
     refuse_changed_code(folder, cell)

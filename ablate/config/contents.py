@@ -20,6 +20,7 @@ from typing import Any
 import platformdirs
 
 from ablate import registry
+from ablate.config.start import source_file
 from ablate.errors import InputError
 from ablate.registry.blame import blaming, named
 from ablate.registry.kinds import KINDS
@@ -55,6 +56,10 @@ def contents_of(config: Mapping[str, Any]) -> Contents:
     """
     digests: dict[str, str] = {}
     absent: list[str] = []
+    if (start := source_file(config)) is not None:
+        if not start.is_file():
+            raise InputError(f"start={start}: no such file")
+        digests["start"] = digest_of(start.resolve())
     for key, what, published in _pointed_to(config):
         if isinstance(what, str):
             digests[key] = what
@@ -73,6 +78,8 @@ def may_be_published(config: Mapping[str, Any], keys: Collection[str]) -> bool:
 
 def in_words(key: str, config: Mapping[str, Any]) -> str:
     """What a key of `Contents` stands for, in terms of what a user types."""
+    if key == "start":
+        return "the file that start names"
     place, _, option = key.rpartition(".")
     if option != "content":
         return f"what {key} points to"

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from ablate import registry
 from ablate.config.contents import Contents
 from ablate.config.roles import declared_keys
+from ablate.config.start import source_file
 from ablate.registry.kinds import KINDS, Kind
 
 DECIDES_NUMBERS = False
@@ -77,6 +78,8 @@ def decisive(config: Mapping[str, Any], contents: Contents | None = None) -> dic
         is_as_before = declared.before != MISSING and holder[path[-1]] == declared.before
         if not declared.decides_numbers or is_as_before:
             del holder[path[-1]]
+    if source_file(config) is not None:
+        del kept["start"]  # what the file holds counts, and not where it lies
     for kind in KINDS.values():
         if kind.group in config and kind.decides_numbers:
             kept |= _of_kind(kind, config[kind.group])

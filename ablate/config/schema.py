@@ -177,6 +177,9 @@ class Settings:
     # the deepest that were ever trained have so many layers (Xiao et al. 2018, arXiv 1806.05393)
     depth: int | None = key(None, Role.NETWORK, most=10_000)
     width: float = key(1.0, Role.NETWORK, most=10**9)
+    # a safetensors file whose tensors parameters and buffers of the same name and shape start with; null: `init` alone.
+    # An arm's `starts_from` puts `cell:ID` here, a cell of the same study that is trained before
+    start: str | None = key(None, Role.TRAINING, before=None)
     seed: int = key(0, Role.TRAINING, comparable=False)
     scale: str = key(MISSING, Role.SURROUNDINGS, decides_numbers=False, comparable=False)
     study: StudySchema = key(StudySchema, Role.SURROUNDINGS, decides_numbers=False, comparable=False)

@@ -41,11 +41,13 @@ class Job:
         cost: in arbitrary units; longer jobs should start first.
         threads: CPU threads of the process. Their number changes how sums round, so it is the cells' own
             (`trainer.threads`) and not the engine's.
+        after: IDs of the jobs that must have ended before this one starts: its networks start from theirs.
     """
 
     cells: tuple[CellPlace, ...]
     cost: float
     threads: int = 1
+    after: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -22,7 +22,8 @@ DECIDES_NUMBERS = False
 
 WEIGHTS = "weights.safetensors"
 PROBES, MEASUREMENTS = "probes", "measurements"  # keys of a config and of a result, and folders of a cell
-KEPT = ("weights",)  # what `study.keep` can name
+KEEP_WEIGHTS = "weights"
+KEPT = (KEEP_WEIGHTS,)  # what `study.keep` can name
 
 
 @dataclass(frozen=True)

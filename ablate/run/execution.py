@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from ablate.config import contents
+from ablate.config.start import source_cell
 from ablate.errors import CellsFailed, ClaimsNotSupported
 from ablate.interfaces.engine import CellPlace, Engine, Job, Listener, slots_of
 from ablate.measure.asked import Asked, needs_others
@@ -285,4 +286,6 @@ def _job(work: Work, cell: Cell, standing: Standing) -> Job:
     else:
         cost *= float(trainer["epochs"])
         folder = store.freeze(cell, work.study.keep, anew=standing.found is not None)
-    return Job((CellPlace(cell.id, folder, store.lock_file(cell.id)),), cost, threads=trainer["threads"])
+    place = CellPlace(cell.id, folder, store.lock_file(cell.id))
+    source = source_cell(cell.config)
+    return Job((place,), cost, threads=trainer["threads"], after=() if source is None else (source,))

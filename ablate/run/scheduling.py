@@ -67,6 +67,7 @@ class Schedule:
         self.waiting = sorted(jobs, key=lambda job: -job.cost)
         self.running: list[Running] = []
         self.attempts: dict[str, int] = {}
+        self.failed: set[str] = set()
         self.noted: set[str] = set()
         slots = engine.slots(len(jobs), max((job.threads for job in jobs), default=1))
         self.placement = self._placement(slots)
@@ -126,9 +127,11 @@ class Schedule:
         # Without a free slot no lock is looked at: this is asked several times a second.
         if not self.placement.slots:
             return None
+        self._fail_what_waits_for_failures()
+        open_jobs = {job.id for job in [*self.waiting, *(one.job for one in self.running)]}
         for job in list(self.waiting):
             slot = self.placement.place(job)
-            if slot is None or is_taken(job):
+            if slot is None or not open_jobs.isdisjoint(job.after) or is_taken(job):
                 continue
             # Asked only now that nobody holds its lock: who trained the cell wrote the result before letting go.
             self.waiting.remove(job)
@@ -136,6 +139,18 @@ class Schedule:
                 return job, slot
             self.listener.ended(job)
         return None
+
+    def _fail_what_waits_for_failures(self) -> None:
+        """Jobs that were to start from a network that failed cannot; those that start from theirs, neither."""
+        while lost := [job for job in self.waiting if not self.failed.isdisjoint(job.after)]:
+            for job in lost:
+                self.waiting.remove(job)
+                source = next(one for one in job.after if one in self.failed)
+                self._fail(job, f"the cell that it starts from has failed: {source}")
+
+    def _fail(self, job: Job, reason: str) -> None:
+        self.failed.add(job.id)
+        self.listener.failed(job, reason)
 
     def _ended(self) -> list[Running]:
         """Take out the processes that have ended, after a wait of at most `POLL_SECONDS` for the first."""
@@ -176,7 +191,7 @@ class Schedule:
         if code not in (Ending.REFUSED, Ending.OUT_OF_MEMORY) and count <= self.engine.retries:
             self.listener.again(job, reason)
             return True
-        self.listener.failed(job, reason)
+        self._fail(job, reason)
         return False
 
 

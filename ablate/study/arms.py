@@ -23,6 +23,8 @@ class Arm:
         seeds_from: where its own random streams begin, of which the k-th goes with the k-th seed of the study; None for
             an arm that takes the study's seeds, as all do that are compared seed by seed. An arm that changes nothing
             else is a null arm: whatever it differs by is chance.
+        starts_from: the arm whose trained network, at the same point with the same seed, its parameters start from,
+            where names and shapes agree; None where `init` alone decides.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Arm:
     knob: str | None = None
     design: str = "arms"
     seeds_from: int | None = None
+    starts_from: str | None = None
 
     def streams(self, seeds: Sequence[int]) -> list[int]:
         """The seed that each of its cells draws by, in the order of the study's seeds."""

@@ -16,7 +16,7 @@ from ablate.errors import InputError, nearest
 from ablate.study import recipe_parts
 
 FACTORS = ("grid", "zip")
-ARM_FIELDS = ("overrides", "baseline", "match", "knob", "changes", "seeds_from")
+ARM_FIELDS = ("overrides", "baseline", "match", "knob", "changes", "seeds_from", "starts_from")
 FIELDS = {"arms": ARM_FIELDS, "leave_one_out": recipe_parts.FIELDS, "add_one_in": recipe_parts.FIELDS}
 PARTS = (*FIELDS, *FACTORS)
 OF_SCALE = re.compile(rf"(study\.scales\.[^.]+\.(?:{'|'.join(FACTORS)}))\.(.+\..+)")

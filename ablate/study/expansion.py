@@ -18,6 +18,7 @@ from ablate.study.cells import Cell, cells_of, read_back
 from ablate.study.matching import Matcher
 from ablate.study.points import Exclusions, is_excluded
 from ablate.study.section import container
+from ablate.study.starts import generation, started
 
 Matches = dict[tuple[str, str], Matched]
 
@@ -50,18 +51,25 @@ def expand(
     }  # fmt: skip
     # What composes is kept; what files and plugins say now, and with it the IDs, is asked every time.
     places = kept("cells", asked, lambda: _composed_places(arms, points, seeds, fixed, exclusions))
-    cells: list[Cell] = []
+    by_place: dict[tuple[str, str], list[Cell]] = {}
+    numbered: list[tuple[int, list[Cell]]] = []
     matches: Matches = {}
-    for place in places:
+    # A cell's ID names the one that it starts from, which is to be known before.
+    for number, place in sorted(enumerate(places), key=lambda one: generation(arms, one[1]["arm"])):
+        arm = arms[place["arm"]]
         try:
             configs = _with_seeds(place["config"], place["others"])
-            new = cells_of(place["arm"], read_back(place["factors"], configs[0]), configs)
+            factors = read_back(place["factors"], configs[0])
+            configs = started(configs, arm, factors, by_place)
+            new = cells_of(arm.name, factors, configs)
             new = [replace(cell, seed=seed) for cell, seed in zip(new, seeds, strict=True)]
         except InputError as error:
-            raise _of_arm(place["arm"], arms, error) from error
-        cells += new
+            raise _of_arm(arm.name, arms, error) from error
+        by_place[arm.name, new[0].point] = new
+        numbered.append((number, new))
         if place["matched"]:
-            matches[new[0].arm, new[0].point] = Matched(**place["matched"])
+            matches[arm.name, new[0].point] = Matched(**place["matched"])
+    cells = [cell for _, new in sorted(numbered, key=lambda one: one[0]) for cell in new]
     # Once more with the values as the configs have them: what the user pinned may have been an interpolation.
     cells = [cell for cell in cells if not is_excluded(exclusions, cell.arm, cell.factors)]
     if not cells:

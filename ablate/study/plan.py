@@ -21,7 +21,7 @@ from ablate.config.overrides import Typed, overruled, parse
 from ablate.config.roles import decides_numbers, is_comparable
 from ablate.config.schema import Claim
 from ablate.errors import InputError
-from ablate.measure.asked import columns_of, kept_parts
+from ablate.measure.asked import KEEP_WEIGHTS, columns_of, kept_parts
 from ablate.registry.kinds import KINDS
 from ablate.study import conflicts
 from ablate.study.arms import Arm
@@ -186,8 +186,14 @@ def _plan(typed: list[Typed]) -> Study:
         scale=base["scale"], runs=base["runs"], rerun=base["rerun"], engine=base["engine"],
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
         seeds=seeds, claims=claims, cells=cells, matched=matched, notes=[*overruled(typed), *map(_not_judged, idle)],
-        keep=kept_parts(section["keep"]), tracker=base["tracker"], stated=stated,
+        keep=_kept(section["keep"], arms), tracker=base["tracker"], stated=stated,
     )  # fmt: skip
+
+
+def _kept(asked: Any, arms: Mapping[str, Arm]) -> tuple[str, ...]:
+    """What stays of each cell: what was asked for, and the weights where an arm starts from another's."""
+    starts = any(arm.starts_from is not None for arm in arms.values())
+    return tuple(dict.fromkeys([*kept_parts(asked), *([KEEP_WEIGHTS] if starts else [])]))
 
 
 def folder_of(name: str, scale: str, *, is_open: bool) -> str:

@@ -75,6 +75,7 @@ class StudyRecord:
         baselines: name -> the arm that it is compared with, or None.
         changes: name -> the keys that it declares to change.
         seeds_from: name -> where its own random streams begin, of arms that have some.
+        starts_from: name -> the arm whose trained networks it starts from, of arms that have one.
         matched: how near each matched arm came to its baseline, by arm and point.
         grid: factor -> values.
         zip: factors that vary together -> values.
@@ -100,6 +101,7 @@ class StudyRecord:
     baselines: dict[str, str | None] = field(default_factory=dict)
     changes: dict[str, list[str]] = field(default_factory=dict)
     seeds_from: dict[str, int] = field(default_factory=dict)
+    starts_from: dict[str, str] = field(default_factory=dict)
     matched: list[dict[str, Any]] = field(default_factory=list)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     zip: dict[str, list[Any]] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class StudyRecord:
             baselines={name: arm.baseline for name, arm in study.arms.items()},
             changes={name: arm.changes for name, arm in study.arms.items()},
             seeds_from={name: arm.seeds_from for name, arm in study.arms.items() if arm.seeds_from is not None},
+            starts_from={name: arm.starts_from for name, arm in study.arms.items() if arm.starts_from is not None},
             matched=_matched(study),
             grid=study.grid,
             zip=study.zipped,

@@ -40,6 +40,7 @@ def arms_of(section: Mapping[str, Any]) -> dict[str, Arm]:
     default = _default_baseline(section["baseline"], written, arms)
     arms = {name: _with_baseline(arm, default) if arm.design == "arms" else arm for name, arm in arms.items()}
     _check_baselines(arms)
+    _check_starts(arms)
     return arms or {NO_ARM: Arm(NO_ARM, [])}
 
 
@@ -62,6 +63,7 @@ def _written(name: str, given: Any) -> Arm:
     return Arm(
         name, overrides, fields.get("baseline"), changes, match, None if knob is None else str(knob),
         seeds_from=_first_stream(f"{where}.seeds_from", fields.get("seeds_from")),
+        starts_from=fields.get("starts_from"),
     )  # fmt: skip
 
 
@@ -90,6 +92,17 @@ def _with_baseline(arm: Arm, default: str | None) -> Arm:
     if arm.baseline is not None or arm.name == default:
         return arm
     return replace(arm, baseline=default)
+
+
+def _check_starts(arms: Mapping[str, Arm]) -> None:
+    for arm in arms.values():
+        if arm.starts_from is not None and arm.starts_from not in arms:
+            raise unknown(f"starts_from of arm '{arm.name}'", str(arm.starts_from), arms)
+        way = [arm.name]
+        while (onward := arms[way[-1]].starts_from) is not None:
+            if onward in way:
+                raise InputError(f"starts_from leads in a circle: {' -> '.join([*way[way.index(onward) :], onward])}")
+            way.append(onward)
 
 
 def _check_baselines(arms: Mapping[str, Arm]) -> None:

@@ -230,5 +230,6 @@ TRIALS: dict[str, tuple[str, Callable[[Config, Config], bool]]] = {
     "schedule": ("schedule", _schedule_differs),
     "augmentation": ("augment", _augmentation_differs),
     "evaluation": ("evaluation", _evaluation_differs),
+    "start": ("start", lambda one, other: one.get("start") != other.get("start")),
 }
 TRIED_ELSEWHERE = ("init", "optim")  # on the networks that are built to compare their outputs
