@@ -1,4 +1,4 @@
-"""The last layer with a scale in each residual branch F, marked where F is built, for initialisations that ask for it."""
+"""The last layer with a scale in each residual branch F, marked where F is built: initialisations ask for it."""
 
 from __future__ import annotations
 
