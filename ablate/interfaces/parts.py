@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ablate import registry
 from ablate.errors import InputError
+from ablate.interfaces.branch_end import mark_branch_end
 from ablate.registry.kinds import KINDS
 
 MOST_CHANNELS = 2**24  # far beyond any machine's memory, and near enough that sizes can be counted
@@ -185,7 +186,10 @@ class Block(abc.ABC):
         """
 
     def tail(self, channels: int) -> nn.Module | None:
-        """What ends F after the order's last layer, on (N, channels, H, W); None for nothing."""
+        """What ends F after the order's last layer, on (N, channels, H, W); None for nothing.
+
+        One that leaves zeros as they are keeps F zero where an initialisation starts it there (`ends_branch`).
+        """
         return None
 
 
@@ -244,6 +248,9 @@ class Order(abc.ABC):
             kinds = ending if place == len(layers) else ("norm", "act")
             for kind, module in self.parts.sequence(cast(int, layer.out_channels), *kinds).named_children():
                 branch.add_module(f"{kind}{place}", module)
+        last = len(layers)
+        # Not the activation: one that has weights, as PReLU, gives zeros for zeros whatever they are.
+        mark_branch_end([*layers, *(module for name, module in branch.named_children() if name == f"norm{last}")])
         if tail is not None:
             branch.add_module("tail", tail)
         return branch

@@ -1,13 +1,14 @@
 """Residual networks."""
 
 import math
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
 from ablate import Backbone, Block, Head, Order, Parts, Stem, UnitShape, check_image_size, register
 
 from ._layouts import CHANNELS, Downsample, Layout, stage_strides, unit_shapes, units_per_stage
+from ._stochastic_depth import DropPath, Per, Rule
 
 Listed = Literal["after_branch", "before_branch", "first"]
 
@@ -36,7 +37,14 @@ class ResNet(Backbone):
             that a stage ends at the size of the next (Keras, v2).
         shortcut_listed: where a unit's shortcut stands in the state_dict: "after_branch" (torchvision, He's code),
             "before_branch" (Keras), or "first", before the shared norm too (timm).
+        drop_path: probability that the branch of the last unit is dropped in training, which grows linearly up to there
+            from the first unit on; stochastic depth (Huang et al. 2016, arXiv 1603.09382: 0.5).
+        drop_path_rule: "paper": a branch is scaled by its probability to be kept when the network is tested;
+            "inverted": by its inverse in training (timm).
+        drop_path_per: a branch is dropped for a whole "batch" (the paper) or for each "image" by itself (timm).
     """
+
+    before: ClassVar[dict[str, Any]] = {"drop_path": 0.0, "drop_path_rule": "paper", "drop_path_per": "batch"}
 
     def __init__(
         self,
@@ -48,6 +56,9 @@ class ResNet(Backbone):
         strides: list[int] | None = None,
         downsample: Downsample = "first",
         shortcut_listed: Listed = "after_branch",
+        drop_path: float = 0.0,
+        drop_path_rule: Rule = "paper",
+        drop_path_per: Per = "batch",
     ) -> None:
         super().__init__(parts)
         block: Block = parts.make("block")
@@ -66,6 +77,8 @@ class ResNet(Backbone):
         for number, (width, out_channels, stage) in enumerate(zip(widths, outputs, shapes, strict=True), start=1):
             module = nn.Sequential(*(_unit(block, order, width, shape, shortcut_listed) for shape in stage))
             self.add_stage(f"stage{number}", module, out_channels)
+        dropping = DropPath(drop_path, drop_path_rule, drop_path_per)
+        dropping.add_to([unit for stage in self.stages for unit in stage], parts.config["order"]["name"])
         self.final = order.after_stages(outputs[-1])
         self.attach_aux(parts)
         self.head: Head = parts.make("head", outputs[-1])
