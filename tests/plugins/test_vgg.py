@@ -153,6 +153,31 @@ def test_two_3x3_have_18_25ths_of_the_weights_of_a_5x5_and_see_as_much() -> None
         assert (least.tolist(), most.tolist()) == ([6, 6], [10, 10])
 
 
+def test_net_c_has_1x1_convolutions_in_the_places_that_net_d_adds_to_b() -> None:
+    """Table 1 and Table 2, which gives it 134 million parameters."""
+    net_b, net_c, net_d = meta("vgg13"), meta("vgg16", backbone={"pointwise": True}), meta("vgg16")
+    assert kernels(net_c) == [[3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]]
+    assert count_parameters(net_c) - count_parameters(net_b) == sum(c * c + c for c in (256, 512, 512))
+    assert count_parameters(net_d) - count_parameters(net_c) == 8 * sum(c * c for c in (256, 512, 512))
+    assert round(count_parameters(net_c) / 1e6) == 134
+    assert sizes(net_c, 3, 224) == sizes(net_d, 3, 224)
+    assert kernels(meta("vgg19", backbone={"pointwise": True}))[4] == [3, 3, 1, 1]
+
+
+def test_a_linear_convolution_and_the_next_are_one_of_what_both_see() -> None:
+    """Without the activation between them, two 3x3 act as one 5x5; with it they do not."""
+    for linear_at, same in (([9], True), ([], False)):
+        model = build("vgg13", **TINY, image={"size": 64}, backbone={"linear_at": linear_at}).double()
+        stage = model.stages.stage5
+        first, second = stage.conv1, stage.conv2
+        one = F.conv2d(first.weight.transpose(0, 1), second.weight.flip(2, 3), padding=2).transpose(0, 1)
+        x = images(1, 32, 9, torch.float64)
+        torch.nn.init.zeros_(first.bias)
+        whole = F.relu(F.conv2d(x, one, second.bias))  # its inner pixels, on which no padding acts
+        assert torch.allclose(stage[:-1](x)[:, :, 2:-2, 2:-2], whole) == same
+        assert [type(stage.act1), type(stage.act2)] == [nn.Identity if same else nn.ReLU, nn.ReLU]
+
+
 @pytest.mark.parametrize(
     ("size", "maps"),
     [
@@ -210,7 +235,10 @@ def test_it_compiles_as_one_graph(arch: str) -> None:
         ({"depth": None}, "depth None does not exist"),
         ({"backbone": {"kernel": 4}}, "odd and at least 3, not 4"),
         ({"backbone": {"kernel": 1}}, "odd and at least 3, not 1"),
-        ({"backbone": {"norm_at": [1, 9]}}, "numbers the convolutions from 1 to 8, not 9"),
+        ({"backbone": {"norm_at": [1, 9]}}, "norm_at numbers the convolutions from 1 to 8, not 9"),
+        ({"backbone": {"linear_at": [0]}}, "linear_at numbers the convolutions from 1 to 8, not 0"),
+        ({"backbone": {"pointwise": True}}, "stages of three convolutions or more: depth=16 or depth=19"),
+        ({"depth": 16, "backbone": {"pointwise": True, "kernel": 5}}, "pointwise=true and backbone.kernel=5 exclude"),
         ({"backbone": {"full_size": 8}, "image": {"size": 31}}, "at least 32x32 pixels, not 31x31"),
         ({"image": {"classes": 1}}, "two classes"),
         ({"aux": {"name": "linear", "at": ["stage6"]}}, "'stage6'; did you mean"),
@@ -224,7 +252,8 @@ def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -
 
 def test_every_option_can_be_typed() -> None:
     typed = ["depth=13", "backbone.kernel=5", "backbone.norm_at=[2]", "backbone.norm_place=after_act", "norm=batch"]
-    cfg = ablate.compose(["arch=vgg11", *typed, "backbone.bias=false", "backbone.full_size=300", "head=gap"])
+    typed += ["backbone.bias=false", "backbone.full_size=300", "backbone.pointwise=false", "backbone.linear_at=[1]"]
+    cfg = ablate.compose(["arch=vgg11", *typed, "head=gap"])
     with torch.device("meta"):
         model = ablate.build_model(cfg)
     weights = 25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 512)
