@@ -36,6 +36,11 @@ COLUMNS: dict[int, list[int | str]] = {
 TINY: dict[str, Any] = {"width": 1 / 16, "head": {"dropout": 0.0}}
 
 
+def on_maps_of(side: int) -> dict[str, Any]:
+    """A tiny network whose head takes maps of this side, at most 7, as they are."""
+    return {**TINY, "head": {"dropout": 0.0, "grid": side}}
+
+
 @pytest.mark.parametrize(("arch", "count"), COUNTS.items(), ids=COUNTS)
 def test_parameters(arch: str, count: int) -> None:
     assert count_parameters(meta(arch)) == count
@@ -61,7 +66,7 @@ def network(weights: Weights, x: Tensor, depth: int, kind: str) -> list[Tensor]:
         x = weights.norm_relu(x) if kind == "bn" else F.relu(x)
         if kind == "lrn" and number == 0:
             x = F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
-    x = F.adaptive_avg_pool2d(x, 7).flatten(1)
+    x = F.adaptive_avg_pool2d(x, min(7, x.shape[-1])).flatten(1)
     return [weights.linear(F.relu(weights.linear(F.relu(weights.linear(x)))))]
 
 
@@ -72,7 +77,7 @@ def test_it_is_torchvisions_network(depth: int, size: int, kind: str) -> None:
         return network(weights, x, depth, kind)
 
     arch = f"vgg{depth}_{kind}".rstrip("_")
-    model = build(arch, **TINY, image={"size": size, "classes": 5})
+    model = build(arch, **on_maps_of(size // 32), image={"size": size, "classes": 5})
     assert_same_network(model, reference, images(4, 3, size, torch.float64), norm=kind == "bn", eps=1e-5)
 
 
@@ -80,20 +85,20 @@ def test_net_a_lrn_has_a_norm_behind_its_first_layer() -> None:
     def reference(weights: Weights, x: Tensor) -> list[Tensor]:
         return network(weights, x, 11, "lrn")
 
-    model = build("vgg11_lrn", **TINY, image={"size": 96, "classes": 5})
+    model = build("vgg11_lrn", **on_maps_of(3), image={"size": 96, "classes": 5})
     assert_same_network(model, reference, 50 * images(2, 3, 96, torch.float64), norm=False)
-    plain = build("vgg11", **TINY, image={"size": 96, "classes": 5})
+    plain = build("vgg11", **on_maps_of(3), image={"size": 96, "classes": 5})
     x = 50 * images(2, 3, 96)
-    assert not torch.allclose(build("vgg11_lrn", **TINY, image={"size": 96, "classes": 5})(x), plain(x))
+    assert not torch.allclose(build("vgg11_lrn", **on_maps_of(3), image={"size": 96, "classes": 5})(x), plain(x))
 
 
 def test_dropout_stands_behind_the_hidden_dense_layers() -> None:
-    model = build("vgg11", width=1 / 16, image={"size": 64})
+    model = build("vgg11", width=1 / 16, image={"size": 64}, head={"grid": 2})
     x = images(2, 3, 64)
     torch.manual_seed(3)
     got = model.train()(x)
     torch.manual_seed(3)
-    y = F.adaptive_avg_pool2d(model.stages(x), 7).flatten(1)
+    y = model.stages(x).flatten(1)
     y = F.dropout(F.relu(model.head.hidden.fc1(y)), 0.5)
     y = F.dropout(F.relu(model.head.hidden.fc2(y)), 0.5)
     torch.testing.assert_close(got, model.head.linear(y))
