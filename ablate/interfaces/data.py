@@ -128,6 +128,22 @@ class DataSet(abc.ABC):
             InputError: it is not there; says what to put where.
         """
 
+    def traits(self, part: str) -> Mapping[str, Tensor]:
+        """What is known of each image beside its class, as how large the thing is that it shows.
+
+        For measurements alone: training does not ask for it.
+
+        Args:
+            part: `train` or `test`.
+
+        Returns:
+            By name, (N,) numbers in the order of the split; nothing where nothing is known.
+
+        Raises:
+            InputError: as `load`.
+        """
+        return {}
+
     @abc.abstractmethod
     def load(self) -> Splits:
         """Read the data, or what is needed to read it image by image.

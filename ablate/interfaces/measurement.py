@@ -57,6 +57,10 @@ class Trained(abc.ABC):
             Images (B, C, H + 2 margin, W + 2 margin) and labels (B,), on the device.
         """
 
+    def traits(self, part: str) -> Mapping[str, Tensor]:
+        """What the data set knows of each image of a split, as `DataSet.traits`, in the order of `batches`."""
+        return {}
+
     @abc.abstractmethod
     def training_batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch as they were trained on, augmented: images (B, C, H, W) and labels (B,)."""

@@ -64,6 +64,13 @@ class CellNetwork(Trained):
         feed = self._feed(margin)
         return _told(feed.evaluation_batches(_split(feed, part)))
 
+    def traits(self, part: str) -> Mapping[str, Tensor]:
+        """What the data set knows of each image."""
+        if part not in PARTS:
+            raise unknown("split", part, PARTS)
+        data: DataSet = registry.build("data", self.config["data"])
+        return data.traits(part)
+
     def training_batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, augmented."""
         feed = self._feed(self._evaluation.margin)

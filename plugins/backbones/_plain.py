@@ -12,7 +12,9 @@ Pool = Literal["max", "avg"]
 Size = tuple[int, int]
 
 
-def conv_layer(parts: Parts, conv: nn.Module, channels: int, norm: NormPlace | None = "before_act") -> nn.Sequential:
+def conv_layer(
+    parts: Parts, conv: nn.Module, channels: int, norm: NormPlace | None = "before_act", *, linear: bool = False
+) -> nn.Sequential:
     """A convolution with its activation and norm, as the children `conv`, `act` and `norm`.
 
     Args:
@@ -20,28 +22,29 @@ def conv_layer(parts: Parts, conv: nn.Module, channels: int, norm: NormPlace | N
         conv: (N, C_in, H, W) -> (N, channels, H', W').
         channels: of its output.
         norm: where the norm stands; None for no norm.
+        linear: there is no activation.
     """
     layer = nn.Sequential()
     layer.add_module("conv", conv)
     for kind in ("norm", "act") if norm == "before_act" else ("act", "norm"):
         if kind == "act":
-            layer.add_module("act", parts.act())
+            layer.add_module("act", nn.Identity() if linear else parts.act())
         elif norm is not None:
             layer.add_module("norm", parts.norm(channels))
     return layer
 
 
-def check_norm_at(norm_at: list[int] | None, convolutions: int) -> set[int]:
-    """The numbers, from 1 on, of the convolutions that have a norm; all of them for None.
+def check_numbers(option: str, numbers: list[int] | None, convolutions: int) -> set[int]:
+    """The convolutions that an option of the backbone names by their numbers, from 1 on; all of them for None.
 
     Raises:
         InputError: a number that no convolution has.
     """
     known = set(range(1, convolutions + 1))
-    chosen = known if norm_at is None else set(norm_at)
+    chosen = known if numbers is None else set(numbers)
     if chosen - known:
         wrong = ", ".join(map(str, sorted(chosen - known)))
-        raise InputError(f"backbone.norm_at numbers the convolutions from 1 to {convolutions}, not {wrong}")
+        raise InputError(f"backbone.{option} numbers the convolutions from 1 to {convolutions}, not {wrong}")
     return chosen
 
 

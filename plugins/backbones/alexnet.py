@@ -4,7 +4,7 @@ from torch import nn
 
 from ablate import Backbone, InputError, Parts, check_image_size, register
 
-from ._plain import NormPlace, Pool, check_norm_at, conv_layer, make_head, pooling
+from ._plain import NormPlace, Pool, check_numbers, conv_layer, make_head, pooling
 
 CHANNELS = [64, 192, 384, 256, 256]
 KERNELS = (11, 5, 3, 3, 3)
@@ -48,7 +48,7 @@ class AlexNet(Backbone):
     ) -> None:
         super().__init__(parts)
         _check(channels, groups, padding)
-        normed = check_norm_at(norm_at, len(KERNELS))
+        normed = check_numbers("norm_at", norm_at, len(KERNELS))
         small = min(parts.size) < full_size
         if not small:
             check_image_size(parts, _least_size(overlap, padding), "backbone alexnet at stride 4")

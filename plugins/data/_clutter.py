@@ -38,6 +38,29 @@ class Pose:
     turn: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn for a thousand images before anything is painted, N being 1000.
+
+    Attributes:
+        classes: (N,), of the digits.
+        background: (N, 3, 1024).
+        fragments: covers (N, 1024) to be and their colours (N, 3, 1): scans (N, 8, 8), poses, colours.
+        digits: (N, 8, 8) in 0 .. 1.
+        pose: of the digits.
+        color: (N, 3, 1), of the digits.
+        noise: (N, 3, 1024), added to all pixels.
+    """
+
+    classes: NDArray[np.int64]
+    background: Floats
+    fragments: list[tuple[Floats, Pose, Floats]]
+    digits: Floats
+    pose: Pose
+    color: Floats
+    noise: Floats
+
+
 def chunk(scans: Bytes, labels: NDArray[np.int64], *stream: int) -> tuple[Bytes, NDArray[np.int64]]:
     """The images (1000, 3, 32, 32) and labels (1000,) of a random stream, a hundred of each class.
 
@@ -46,20 +69,40 @@ def chunk(scans: Bytes, labels: NDArray[np.int64], *stream: int) -> tuple[Bytes,
         labels: (N,), their classes.
         stream: whole numbers that name the stream.
     """
+    scene = _drawn(scans, labels, *stream)
+    image = scene.background
+    for fragments, pose, color in scene.fragments:
+        image = _painted(image, _rendered(fragments, pose), color)
+    image = _painted(image, _rendered(scene.digits, scene.pose), scene.color) + scene.noise
+    pixels = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+    return pixels.reshape(CHUNK, 3, SIDE, SIDE), scene.classes
+
+
+def digit_sides(scans: Bytes, labels: NDArray[np.int64], *stream: int) -> Floats:
+    """(1000,): the sides of the digits in the images that `chunk` makes, in pixels of 32; without painting them."""
+    return _drawn(scans, labels, *stream).pose.side
+
+
+def _drawn(scans: Bytes, labels: NDArray[np.int64], *stream: int) -> Scene:
+    """The random choices. Their order decides the images: whatever is drawn in another one makes others."""
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(stream)))
     classes = random.permutation(np.repeat(np.arange(CLASSES), CHUNK // CLASSES))
     chosen = _of_class(random, labels, classes)
     base = _uniform(random, (CHUNK, 3, 1), 0.2, 0.8)
-    image = _background(random, base)
-    for _ in range(FRAGMENTS):
-        cover = _rendered(_fragments(random, scans), _poses(random, FRAGMENT_PIXELS, TURN * 8, inside=False))
-        image = _painted(image, cover, _uniform(random, (CHUNK, 3, 1), 0.0, 1.0))
+    background = _background(random, base)
+    fragments = [
+        (
+            _fragments(random, scans),
+            _poses(random, FRAGMENT_PIXELS, TURN * 8, inside=False),
+            _uniform(random, (CHUNK, 3, 1), 0.0, 1.0),
+        )
+        for _ in range(FRAGMENTS)
+    ]
     digits = scans[chosen].astype(np.float32) / np.float32(LEVELS)
-    cover = _rendered(digits, _poses(random, DIGIT_PIXELS, TURN, inside=True))
-    image = _painted(image, cover, _contrasting(random, base))
-    image += _uniform(random, image.shape, -0.04, 0.04)
-    pixels = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return pixels.reshape(CHUNK, 3, SIDE, SIDE), classes.astype(np.int64)
+    pose = _poses(random, DIGIT_PIXELS, TURN, inside=True)
+    color = _contrasting(random, base)
+    noise = _uniform(random, background.shape, -0.04, 0.04)
+    return Scene(classes.astype(np.int64), background, fragments, digits, pose, color, noise)
 
 
 def _uniform(random: Random, shape: tuple[int, ...], low: float, high: float) -> Floats:

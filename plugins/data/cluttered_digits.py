@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
+from torch import Tensor
 
-from ablate import DataSet, InputError, Split, Splits, register
+from ablate import DataSet, InputError, Split, Splits, register, unknown
 
-from ._clutter import CHUNK, SIDE, chunk
+from ._clutter import CHUNK, SIDE, chunk, digit_sides
 from ._kept import keep, kept
 from ._options import at_least
+from ._resize import check_side, resized
 from ._scans import IMPORTS, scans
 
 VERSION = 1  # of what is drawn; a change makes other images, under another file name
+Scans = tuple[NDArray[np.uint8], NDArray[np.int64]]
 MOST = {"train": 50_000, "test": 10_000}
 
 
@@ -32,11 +38,13 @@ class ClutteredDigits(DataSet):
         test: test images, at most 10,000.
         seed: of the images, the same for every study; the seed of a cell does not change the data.
         cache: folder of what was made; null: the user's cache folder.
+        side: height and width of the images; those of 32x32 are made, and resized by area as they are loaded.
     """
 
     channels, size, classes = 3, (SIDE, SIDE), 10
     imports = IMPORTS
     incidental = ("cache",)
+    before: ClassVar[dict[str, int]] = {"side": SIDE}
 
     samples: tuple[int, int]
 
@@ -48,9 +56,11 @@ class ClutteredDigits(DataSet):
         test: int = 1_000,
         seed: int = 0,
         cache: Path | None = None,
+        side: int = SIDE,
     ) -> None:
         at_least(1, batch_size=batch_size, train=train, test=test)
         at_least(0, seed=seed)
+        check_side(side)
         for name, value in {"train": train, "test": test}.items():
             if value > MOST[name]:
                 raise InputError(f"data.{name}={value}: at most {MOST[name]}")
@@ -58,6 +68,7 @@ class ClutteredDigits(DataSet):
         self.samples = (train, test)
         self.seed = seed
         self.cache = cache
+        self.size = (side, side)
 
     @property
     def file(self) -> Path:
@@ -72,20 +83,38 @@ class ClutteredDigits(DataSet):
 
     def load(self) -> Splits:
         """Both splits, from the cache."""
-        return kept(self.file, self._make)
+        splits = kept(self.file, self._make)
+        train, test = (
+            resized(split, self.size[0]) for split in (splits.train, splits.test) if isinstance(split, Split)
+        )
+        return Splits(train, test)
+
+    def traits(self, part: str) -> Mapping[str, Tensor]:
+        """`digit_side`: height and width of the scan that the image shows, in pixels of the image; 14 to 24 of 32.
+
+        Drawn again as the images were, and kept nowhere.
+        """
+        if part not in MOST:
+            raise unknown("split", part, MOST)
+        number = list(MOST).index(part)
+        sides = [digit_sides(*scans, *stream) for scans, *stream in self._streams(number, _parts()[number])]
+        pixels = torch.from_numpy(np.concatenate(sides)[: self.samples[number]])
+        return {"digit_side": pixels * (self.size[0] / SIDE)}
 
     def _make(self) -> tuple[Split, Split]:
-        train, test = (
-            self._drawn(number, split, samples)
-            for number, (split, samples) in enumerate(zip(_parts(), self.samples, strict=True))
-        )
+        train, test = (self._drawn(number, split) for number, split in enumerate(_parts()))
         return train, test
 
-    def _drawn(self, number: int, split: Split, samples: int) -> Split:
-        digits, classes = split.images[:, 0].numpy(), split.labels.numpy()
-        parts = [chunk(digits, classes, self.seed, number, n) for n in range(math.ceil(samples / CHUNK))]
-        images, labels = (np.concatenate(arrays)[:samples] for arrays in zip(*parts, strict=True))
+    def _drawn(self, number: int, split: Split) -> Split:
+        parts = [chunk(*scans, *stream) for scans, *stream in self._streams(number, split)]
+        images, labels = (np.concatenate(arrays)[: self.samples[number]] for arrays in zip(*parts, strict=True))
         return Split(torch.from_numpy(images), torch.from_numpy(labels))
+
+    def _streams(self, number: int, split: Split) -> Iterator[tuple[Scans, int, int, int]]:
+        """The scans and the random stream of each thousand images of a split."""
+        digits = split.images[:, 0].numpy(), split.labels.numpy()
+        for place in range(math.ceil(self.samples[number] / CHUNK)):
+            yield digits, self.seed, number, place
 
 
 def _parts() -> list[Split]:

@@ -2,11 +2,29 @@
 
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from ablate import InputError, Parts
 
 DropoutAt = Literal["inputs", "outputs"]
+
+
+class Grid(nn.AdaptiveAvgPool2d):
+    """Means over the cells of a grid, (N, C, H, W) -> (N, C, *grid); its own size stays as it is.
+
+    Maps that are smaller than the grid would be stretched: pixels twice, and weights that can learn nothing of their
+    own.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        rows, columns = self.output_size
+        if height < rows or width < columns:
+            raise InputError(
+                f"the head averages maps to a grid of {rows}x{columns}, and gets maps of {height}x{width}: set "
+                f"head.grid={min(height, width)} or less, or give the network larger images or more padding"
+            )
+        return super().forward(x)
 
 
 def dense_layers(
@@ -18,7 +36,7 @@ def dense_layers(
         parts: the head's parts; on maps smaller than `grid` the grid is the maps themselves.
         in_channels: of the maps.
         hidden: units of each layer, as they are: the width factor is not applied.
-        grid: height and width.
+        grid: height and width; a network whose maps turn out smaller is refused as it runs, in a plan already.
         dropout: share of values that is dropped in training.
         dropout_at: before each layer, or behind each layer's activation.
 
@@ -31,7 +49,7 @@ def dense_layers(
         raise InputError(f"head.dropout is a share from 0 to below 1, not {dropout:g}")
     height, width = (min(grid, side) for side in parts.size)
     layers = nn.Sequential()
-    layers.add_module("grid", nn.AdaptiveAvgPool2d((height, width)))
+    layers.add_module("grid", Grid((height, width)))
     layers.add_module("flat", nn.Flatten())
     features = in_channels * height * width
     for place, units in enumerate(hidden, start=1):

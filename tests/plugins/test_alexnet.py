@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import ablate
 from ablate import InputError, registry
 from ablate.config.compose import prepare
-from ablate.network.build import count_parameters
+from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 
@@ -32,8 +32,25 @@ def test_maps_have_the_papers_sizes(size: int, padding: int) -> None:
     assert count_parameters(model) == 60_965_224
 
 
+@pytest.mark.parametrize(
+    ("arch", "changes", "message"),
+    [
+        (PAPER, {"backbone": {"padding": 0}}, r"grid of 6x6, and gets maps of 5x5: set head\.grid=5 or less, or"),
+        (ONE, {"image": {"size": 80}}, r"grid of 6x6, and gets maps of 1x1"),
+        ("vgg11", {"image": {"size": 96}}, r"grid of 7x7, and gets maps of 3x3"),
+        ("resnet18", {"head": {"name": "fc", "grid": 7}, "image": {"size": 128}}, r"grid of 7x7, and gets maps of 4x4"),
+        ("resnet18", {"head": {"name": "rbf"}, "image": {"size": 128}}, r"grid of 5x5, and gets maps of 4x4"),
+    ],
+)
+def test_a_head_does_not_stretch_maps_to_its_grid(arch: str, changes: dict[str, Any], message: str) -> None:
+    """Of any backbone, and before anything is trained: as its multiply-adds are counted for a plan."""
+    image = {"channels": 3, "size": 224, "classes": 10} | changes.get("image", {})
+    with pytest.raises(InputError, match=message):
+        count_flops(meta(arch, **changes | {"image": image}), (1, 3, image["size"], image["size"]))
+
+
 def dense(weights: Weights, x: Tensor) -> list[Tensor]:
-    x = F.adaptive_avg_pool2d(x, 6).flatten(1)
+    x = F.adaptive_avg_pool2d(x, min(6, x.shape[-1])).flatten(1)
     return [weights.linear(F.relu(weights.linear(F.relu(weights.linear(x)))))]
 
 
@@ -67,9 +84,10 @@ def two_gpus(weights: Weights, x: Tensor) -> list[Tensor]:
     return dense(weights, F.max_pool2d(towers(weights, x, 1), 3, 2))
 
 
-@pytest.mark.parametrize("size", [224, 80])
-def test_it_is_torchvisions_network(size: int) -> None:
-    model = build(ONE, **TINY, image={"size": size, "classes": 5})
+@pytest.mark.parametrize(("size", "grid"), [(224, 6), (80, 1)])
+def test_it_is_torchvisions_network(size: int, grid: int) -> None:
+    head = {"dropout": 0.0, "grid": grid}
+    model = build(ONE, width=1 / 16, head=head, image={"size": size, "classes": 5})
     assert_same_network(model, torchvision, images(2, 3, size, torch.float64), norm=False)
 
 
@@ -79,9 +97,9 @@ def test_it_is_the_papers_network() -> None:
     assert_same_network(model, two_gpus, 50 * images(2, 3, 224, torch.float64), norm=False)
 
 
-def test_a_network_for_one_size_takes_others() -> None:
+def test_a_network_for_one_size_takes_larger_ones() -> None:
     model = build(ONE, **TINY).double().eval()
-    x = images(1, 3, 131, torch.float64)
+    x = images(1, 3, 301, torch.float64)
     weights = Weights(list(model.state_dict().values()), training=False, norm=False)
     torch.testing.assert_close(model(x), torchvision(weights, x)[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,48 @@ def test_another_seed_draws_other_images(cache: Path) -> None:
     (one, _), (other, _) = load(cache), load(cache, seed=1)
     assert not torch.equal(one.images, other.images)
     assert len({image.numpy().tobytes() for image in torch.cat([one.images, other.images])}) == 1200
+
+
+@pytest.mark.parametrize("side", [8, 16, 24, 64])
+def test_at_another_size_a_pixel_is_the_mean_of_what_it_covers(cache: Path, side: int) -> None:
+    data = build(cache, side=side)
+    assert data.size == (side, side)
+    least = math.lcm(side, 32)
+    for small, made in zip((data.load().train, data.load().test), load(cache), strict=True):
+        fine = made.images.double().repeat_interleave(least // 32, 2).repeat_interleave(least // 32, 3)
+        means = torch.nn.functional.avg_pool2d(fine, least // side)
+        assert torch.equal(cast(Split, small).images, (means + 0.5).floor().to(torch.uint8))
+        assert torch.equal(small.labels, made.labels)
+
+
+def test_its_size_is_part_of_a_cell_and_the_images_are_made_once(cache: Path) -> None:
+    data = ["data=cluttered_digits", "data.train=50"]
+    assert tiny_cell(*data, "data.side=32").id == tiny_cell(*data).id != tiny_cell(*data, "data.side=16").id
+    assert cast(Any, build(cache, side=16)).file == cast(Any, build(cache)).file
+
+
+def test_it_knows_how_large_each_digit_is(cache: Path) -> None:
+    train, test = (build(cache, train=1200).traits(part)["digit_side"] for part in ("train", "test"))
+    assert (train.shape, test.shape) == ((1200,), (200,))
+    assert 14 <= min(train.min(), test.min()) < 14.5
+    assert 23.5 < max(train.max(), test.max()) <= 24
+    half = build(cache, side=16).traits("test")["digit_side"]
+    torch.testing.assert_close(half, test / 2)
+    with pytest.raises(InputError, match="unknown split 'valid'"):
+        build(cache).traits("valid")
+
+
+def test_the_sizes_are_those_of_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan that is white all over covers the square of its side; at its edges it fades out."""
+    data = build(tmp_path, test=1000)
+    home = __import__(type(data).__module__, fromlist=["_parts"])
+    white = [Split(torch.full_like(split.images, 16), split.labels) for split in home._parts()]
+    monkeypatch.setattr(home, "_parts", lambda: white)
+    clutter = __import__(home.chunk.__module__, fromlist=["FRAGMENTS"])
+    scene = clutter._drawn(white[1].images[:, 0].numpy(), white[1].labels.numpy(), 0, 1, 0)
+    area = clutter._rendered(scene.digits, scene.pose).sum(axis=1)
+    side = data.traits("test")["digit_side"]
+    torch.testing.assert_close(torch.from_numpy(area).sqrt(), side, rtol=0.04, atol=0)
 
 
 def test_each_split_is_made_of_its_own_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +234,7 @@ def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         ({"train": 0}, r"data\.train=0: must be at least 1"),
         ({"train": 50_001}, r"data\.train=50001: at most 50000"),
         ({"test": 10_001}, r"data\.test=10001: at most 10000"),
+        ({"side": 3}, r"data\.side=3: from 4 to 256 pixels"),
         ({"seed": -1}, r"data\.seed=-1"),
         ({"batch_size": 0}, r"data\.batch_size=0"),
     ],

@@ -40,6 +40,18 @@ def test_digits_keeps_the_17_grey_levels(digits: Splits) -> None:
     assert digits.train.images.unique().tolist() == list(range(17))
 
 
+@pytest.mark.parametrize(("side", "pixel"), [(16, 2), (4, 0.5)])
+def test_digits_can_have_another_size(digits: Splits, side: int, pixel: float) -> None:
+    data = build("digits", side=side)
+    images = data.load().test.images
+    assert (data.size, tuple(images.shape)) == ((side, side), (360, 1, side, side))
+    if pixel == 2:
+        assert torch.equal(images[:, :, ::2, 1::2], digits.test.images)
+    else:
+        means = digits.test.images.double().unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
+        assert torch.equal(images, (means + 0.5).floor().to(torch.uint8))
+
+
 def test_digits_is_split_by_class(digits: Splits) -> None:
     in_test = np.bincount(digits.test.labels)
     share = in_test / (in_test + np.bincount(digits.train.labels))

@@ -36,6 +36,11 @@ COLUMNS: dict[int, list[int | str]] = {
 TINY: dict[str, Any] = {"width": 1 / 16, "head": {"dropout": 0.0}}
 
 
+def on_maps_of(side: int) -> dict[str, Any]:
+    """A tiny network whose head takes maps of this side, at most 7, as they are."""
+    return {**TINY, "head": {"dropout": 0.0, "grid": side}}
+
+
 @pytest.mark.parametrize(("arch", "count"), COUNTS.items(), ids=COUNTS)
 def test_parameters(arch: str, count: int) -> None:
     assert count_parameters(meta(arch)) == count
@@ -61,7 +66,7 @@ def network(weights: Weights, x: Tensor, depth: int, kind: str) -> list[Tensor]:
         x = weights.norm_relu(x) if kind == "bn" else F.relu(x)
         if kind == "lrn" and number == 0:
             x = F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
-    x = F.adaptive_avg_pool2d(x, 7).flatten(1)
+    x = F.adaptive_avg_pool2d(x, min(7, x.shape[-1])).flatten(1)
     return [weights.linear(F.relu(weights.linear(F.relu(weights.linear(x)))))]
 
 
@@ -72,7 +77,7 @@ def test_it_is_torchvisions_network(depth: int, size: int, kind: str) -> None:
         return network(weights, x, depth, kind)
 
     arch = f"vgg{depth}_{kind}".rstrip("_")
-    model = build(arch, **TINY, image={"size": size, "classes": 5})
+    model = build(arch, **on_maps_of(size // 32), image={"size": size, "classes": 5})
     assert_same_network(model, reference, images(4, 3, size, torch.float64), norm=kind == "bn", eps=1e-5)
 
 
@@ -80,20 +85,20 @@ def test_net_a_lrn_has_a_norm_behind_its_first_layer() -> None:
     def reference(weights: Weights, x: Tensor) -> list[Tensor]:
         return network(weights, x, 11, "lrn")
 
-    model = build("vgg11_lrn", **TINY, image={"size": 96, "classes": 5})
+    model = build("vgg11_lrn", **on_maps_of(3), image={"size": 96, "classes": 5})
     assert_same_network(model, reference, 50 * images(2, 3, 96, torch.float64), norm=False)
-    plain = build("vgg11", **TINY, image={"size": 96, "classes": 5})
+    plain = build("vgg11", **on_maps_of(3), image={"size": 96, "classes": 5})
     x = 50 * images(2, 3, 96)
-    assert not torch.allclose(build("vgg11_lrn", **TINY, image={"size": 96, "classes": 5})(x), plain(x))
+    assert not torch.allclose(build("vgg11_lrn", **on_maps_of(3), image={"size": 96, "classes": 5})(x), plain(x))
 
 
 def test_dropout_stands_behind_the_hidden_dense_layers() -> None:
-    model = build("vgg11", width=1 / 16, image={"size": 64})
+    model = build("vgg11", width=1 / 16, image={"size": 64}, head={"grid": 2})
     x = images(2, 3, 64)
     torch.manual_seed(3)
     got = model.train()(x)
     torch.manual_seed(3)
-    y = F.adaptive_avg_pool2d(model.stages(x), 7).flatten(1)
+    y = model.stages(x).flatten(1)
     y = F.dropout(F.relu(model.head.hidden.fc1(y)), 0.5)
     y = F.dropout(F.relu(model.head.hidden.fc2(y)), 0.5)
     torch.testing.assert_close(got, model.head.linear(y))
@@ -153,6 +158,31 @@ def test_two_3x3_have_18_25ths_of_the_weights_of_a_5x5_and_see_as_much() -> None
         assert (least.tolist(), most.tolist()) == ([6, 6], [10, 10])
 
 
+def test_net_c_has_1x1_convolutions_in_the_places_that_net_d_adds_to_b() -> None:
+    """Table 1 and Table 2, which gives it 134 million parameters."""
+    net_b, net_c, net_d = meta("vgg13"), meta("vgg16", backbone={"pointwise": True}), meta("vgg16")
+    assert kernels(net_c) == [[3, 3], [3, 3], [3, 3, 1], [3, 3, 1], [3, 3, 1]]
+    assert count_parameters(net_c) - count_parameters(net_b) == sum(c * c + c for c in (256, 512, 512))
+    assert count_parameters(net_d) - count_parameters(net_c) == 8 * sum(c * c for c in (256, 512, 512))
+    assert round(count_parameters(net_c) / 1e6) == 134
+    assert sizes(net_c, 3, 224) == sizes(net_d, 3, 224)
+    assert kernels(meta("vgg19", backbone={"pointwise": True}))[4] == [3, 3, 1, 1]
+
+
+def test_a_linear_convolution_and_the_next_are_one_of_what_both_see() -> None:
+    """Without the activation between them, two 3x3 act as one 5x5; with it they do not."""
+    for linear_at, same in (([9], True), ([], False)):
+        model = build("vgg13", **TINY, image={"size": 64}, backbone={"linear_at": linear_at}).double()
+        stage = model.stages.stage5
+        first, second = stage.conv1, stage.conv2
+        one = F.conv2d(first.weight.transpose(0, 1), second.weight.flip(2, 3), padding=2).transpose(0, 1)
+        x = images(1, 32, 9, torch.float64)
+        torch.nn.init.zeros_(first.bias)
+        whole = F.relu(F.conv2d(x, one, second.bias))  # its inner pixels, on which no padding acts
+        assert torch.allclose(stage[:-1](x)[:, :, 2:-2, 2:-2], whole) == same
+        assert [type(stage.act1), type(stage.act2)] == [nn.Identity if same else nn.ReLU, nn.ReLU]
+
+
 @pytest.mark.parametrize(
     ("size", "maps"),
     [
@@ -210,7 +240,10 @@ def test_it_compiles_as_one_graph(arch: str) -> None:
         ({"depth": None}, "depth None does not exist"),
         ({"backbone": {"kernel": 4}}, "odd and at least 3, not 4"),
         ({"backbone": {"kernel": 1}}, "odd and at least 3, not 1"),
-        ({"backbone": {"norm_at": [1, 9]}}, "numbers the convolutions from 1 to 8, not 9"),
+        ({"backbone": {"norm_at": [1, 9]}}, "norm_at numbers the convolutions from 1 to 8, not 9"),
+        ({"backbone": {"linear_at": [0]}}, "linear_at numbers the convolutions from 1 to 8, not 0"),
+        ({"backbone": {"pointwise": True}}, "stages of three convolutions or more: depth=16 or depth=19"),
+        ({"depth": 16, "backbone": {"pointwise": True, "kernel": 5}}, "pointwise=true and backbone.kernel=5 exclude"),
         ({"backbone": {"full_size": 8}, "image": {"size": 31}}, "at least 32x32 pixels, not 31x31"),
         ({"image": {"classes": 1}}, "two classes"),
         ({"aux": {"name": "linear", "at": ["stage6"]}}, "'stage6'; did you mean"),
@@ -224,7 +257,8 @@ def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -
 
 def test_every_option_can_be_typed() -> None:
     typed = ["depth=13", "backbone.kernel=5", "backbone.norm_at=[2]", "backbone.norm_place=after_act", "norm=batch"]
-    cfg = ablate.compose(["arch=vgg11", *typed, "backbone.bias=false", "backbone.full_size=300", "head=gap"])
+    typed += ["backbone.bias=false", "backbone.full_size=300", "backbone.pointwise=false", "backbone.linear_at=[1]"]
+    cfg = ablate.compose(["arch=vgg11", *typed, "head=gap"])
     with torch.device("meta"):
         model = ablate.build_model(cfg)
     weights = 25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 512)
