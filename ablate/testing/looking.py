@@ -44,10 +44,12 @@ class LookingConformance(Conformance):
     """What holds for all that looks on; subclass the class of your plugin's kind instead.
 
     Attributes:
+        network: overrides of the small network, where the plugin needs something in it, such as `aux=linear`.
         varying: columns of its table and of results that are not the same in each run, such as times.
     """
 
     group: ClassVar[str]
+    network: ClassVar[tuple[str, ...]] = ()
     varying: ClassVar[tuple[str, ...]] = ()
 
     @pytest.fixture(autouse=True)
@@ -62,7 +64,11 @@ class LookingConformance(Conformance):
 
     def cell(self, *overrides: str) -> Cell:
         """A cell of a small network that draws while it trains, with the plugin."""
-        return _cell([f"{self.group}=[{self.name}]", *overrides], self.group, self.node)
+        return _cell([*self.network, f"{self.group}=[{self.name}]", *overrides], self.group, self.node)
+
+    def plain_cell(self) -> Cell:
+        """The same without it."""
+        return _cell(list(self.network))
 
     def train(self, study: str, *overrides: str, keep: tuple[str, ...] = ()) -> Path:
         """Train it to the end; gives the cell's folder."""
@@ -104,7 +110,7 @@ class ProbeConformance(LookingConformance):
             assert [step for step in self.make().steps(course) if not 0 <= step < course.steps] == []
 
     def test_what_is_trained_is_the_same_with_and_without_it(self) -> None:
-        plain = _frozen(_cell([]), "plain")
+        plain = _frozen(self.plain_cell(), "plain")
         run_cell(plain)
         without = self.figures(plain)
         figures = self.figures(self.train("looked_at"))
@@ -186,7 +192,7 @@ class CallbackConformance(LookingConformance):
     def test_it_changes_nothing_where_it_says_so(self) -> None:
         if not registry.lookup(self.kind, self.name).is_incidental:
             pytest.skip("it may change what is trained, and is part of a cell's ID")
-        plain = _frozen(_cell([]), "plain")
+        plain = _frozen(self.plain_cell(), "plain")
         run_cell(plain)
         assert self.figures(self.train("called")) == self.figures(plain)
 
