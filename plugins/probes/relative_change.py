@@ -62,8 +62,9 @@ class RelativeChange(Probe):
         self._before = []
         means = {name: torch.stack(values).mean() for name, values in changes.items()}
         means["ratio"] = means["branch"] / means["output"]
-        for name, value in {**means, "looks": 1.0}.items():
+        for name, value in means.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
+        self._sums["looks"] = self._sums.get("looks", 0) + 1
 
     def values(self) -> dict[str, float]:
         """Means over the looks."""

@@ -91,7 +91,7 @@ def suites() -> dict[str, type]:
         members["expected_failures"] = EXPECTED_FAILURES.get(key, {})
         if key in CHANGES:
             members["changes"] = CHANGES[key]
-        members |= {name: table[key] for name, table in (("network", NETWORK), ("varying", VARYING)) if key in table}
+        members |= {name: table[key] for name, table in (("overrides", NETWORK), ("varying", VARYING)) if key in table}
         if entry.kind == "data":
             members["prepare"] = lambda self, folder: write(self.name, folder)
         if key == ("aux", "none"):
