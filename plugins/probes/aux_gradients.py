@@ -30,7 +30,7 @@ class AuxGradients(Snapshots):
 
     columns = both_ends("ratio", "cosine", "mean_cosine")
 
-    def __init__(self, *, looks: int = 3) -> None:
+    def __init__(self, *, looks: int = 2) -> None:
         super().__init__(check_looks("aux_gradients", looks))
         self._layers: list[Layer] = []
 

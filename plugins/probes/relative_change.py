@@ -26,13 +26,13 @@ class RelativeChange(Probe):
     Columns, means over all looks and units: `branch`, `output`, and `ratio`, the first over the second.
 
     Args:
-        looks: steps that it looks at, each in the middle of an equal part of all steps.
+        looks: steps that it looks at, each in the middle of an equal part of all steps; each costs about two steps.
         images: of the step's batch that the passes take.
     """
 
     columns = (*NAMES, "ratio")
 
-    def __init__(self, *, looks: int = 4, images: int = 32) -> None:
+    def __init__(self, *, looks: int = 2, images: int = 32) -> None:
         if images < 2:
             raise InputError(f"probes.relative_change.images={images}: must be at least 2, for norms over a batch")
         self.looks, self.images = check_looks("relative_change", looks), images
