@@ -81,7 +81,7 @@ def test_in_a_plain_network_branch_and_output_change_alike() -> None:
 def test_probes_that_look_at_one_step_see_what_each_sees_alone(tmp_path: Any) -> None:
     names = ["branch_size", "input_cosine", "norm_moments", "relative_change", "response"]
     # The last one passes through the network by itself while the hooks of the others are there.
-    middle = ["probes.relative_change.looks=1", "probes.branch_size.looks=3", "probes.input_cosine.looks=3"]
+    middle = ["probes.relative_change.looks=1", "probes.branch_size.looks=6", "probes.input_cosine.looks=6"]
     together, _ = trained(tmp_path, "together", f"probes=[{','.join(names)}]", *middle, "data.batch_size=500")
     for name, options in (("branch_size", middle[1]), ("input_cosine", middle[2]), ("relative_change", middle[0])):
         alone, _ = trained(tmp_path, name, f"probes=[{name}]", options, "data.batch_size=500")
