@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from ablate.interfaces.engine import Job as Job
     from ablate.interfaces.engine import Listener as Listener
     from ablate.interfaces.engine import Slot as Slot
+    from ablate.interfaces.layers import Hooks as Hooks
+    from ablate.interfaces.layers import Layer as Layer
+    from ablate.interfaces.layers import Unit as Unit
+    from ablate.interfaces.layers import UnitPass as UnitPass
+    from ablate.interfaces.layers import norms_of as norms_of
+    from ablate.interfaces.layers import residual_units as residual_units
+    from ablate.interfaces.layers import watch_outputs as watch_outputs
+    from ablate.interfaces.layers import watch_units as watch_units
+    from ablate.interfaces.layers import weight_layers as weight_layers
+    from ablate.interfaces.layers import without_branches as without_branches
     from ablate.interfaces.measurement import Measured as Measured
     from ablate.interfaces.measurement import Measurement as Measurement
     from ablate.interfaces.measurement import Trained as Trained
@@ -84,6 +94,10 @@ _HOMES = {
         "Augment", "DataSet", "Evaluation", "Framing", "Samples", "Split", "Splits", "Statistics", "Window",
     ],
     "ablate.interfaces.engine": ["Attempt", "Engine", "Job", "Listener", "Slot"],
+    "ablate.interfaces.layers": [
+        "Hooks", "Layer", "Unit", "UnitPass", "norms_of", "residual_units", "watch_outputs", "watch_units",
+        "weight_layers", "without_branches",
+    ],
     "ablate.interfaces.measurement": ["Measured", "Measurement", "Trained"],
     "ablate.interfaces.probe": ["Course", "EpochLook", "Probe", "StepLook"],
     "ablate.interfaces.tracker": ["FollowedCell", "FollowedStudy", "Tracker"],

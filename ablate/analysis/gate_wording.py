@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.analysis.gates import GateReading
-from ablate.analysis.metrics import EPOCHS_TO, metric_of
+from ablate.analysis.metrics import metric_of
 from ablate.analysis.selectors import alternatives, parse_selector
 
 
@@ -60,14 +60,14 @@ def _mean(gate: GateReading) -> str:
 
 
 def _diverged(gate: GateReading) -> str:
-    return "never got there" if gate.metric.startswith(EPOCHS_TO) else "diverged"
+    return "never got there" if metric_of(gate.metric).is_wait else "diverged"
 
 
 def _mended(gates: Sequence[GateReading]) -> str:
     """What would make networks train that have not."""
     for gate in gates:
         metric = metric_of(gate.metric)
-        if gate.below is not None and (metric.is_error or metric.is_loss or gate.metric.startswith(EPOCHS_TO)):
+        if gate.below is not None and (metric.is_error or metric.is_loss or metric.is_wait):
             return "; longer training, a warm-up or a lower learning rate may mend it"
     return ""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ablate.analysis.cells import cells_of
-from ablate.analysis.metrics import EPOCHS_TO, STATIC, metric_of, ranks_worst
+from ablate.analysis.metrics import STATIC, metric_of, ranks_worst
 from ablate.analysis.selectors import parse_selector
 from ablate.config.schema import Gate
 
@@ -121,4 +121,4 @@ def _of_diverged(gate: Gate) -> float:
     if gate.above is None:
         return math.inf
     metric = metric_of(gate.metric)
-    return math.inf if metric.is_loss or metric.is_error or gate.metric.startswith(EPOCHS_TO) else -math.inf
+    return math.inf if metric.is_loss or metric.is_error or metric.is_wait else -math.inf

@@ -2,7 +2,8 @@
 
 Columns that nobody declared (`test/top5_error`, `PROBE/column`, `MEASUREMENT/column`) are read by their name: the last
 word of the last part says what they are. One that ends in `error` is taken for a rate of errors, so what is no fraction
-should be called otherwise (`mse`, `deviation`).
+should be called otherwise (`mse`, `deviation`). One of the form `steps_to/loss<0.5` says how long a cell took to get
+there, and is empty where it never did.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 EPOCHS_TO = "epochs_to/"  # what `trainer.epochs_to` records, each with its threshold: `epochs_to/train/loss<0.5`
 HIGHER_IS_BETTER = frozenset({"accuracy", "acc", "auc", "f1", "precision", "recall"})
+WAITS = re.compile(r"(epochs|[a-z]+(?=_to/.+<))_to/(.+)")  # the first of `trainer.epochs_to`, others of probes
 _WORDS = {"train": "training"}  # parts of a name that people call otherwise
 
 
@@ -29,6 +31,7 @@ class Metric:
         is_error: a rate of errors: a fraction in files, in per cent for people, its differences in percentage points.
         is_loss: never negative, and told by its order of magnitude.
         is_cost: what a cell takes, not how well it does.
+        is_wait: how long a cell took to a threshold; without a value it never got there.
         is_static: of the network itself: known without training, the same for every seed.
         higher_is_better: as of an accuracy. Losses, errors, epochs and times are better when lower.
     """
@@ -39,6 +42,7 @@ class Metric:
     is_error: bool = False
     is_loss: bool = False
     is_cost: bool = False
+    is_wait: bool = False
     is_static: bool = False
     higher_is_better: bool = False
 
@@ -75,7 +79,7 @@ _KNOWN = {one.name: one for one in (*DECLARED, RELATIVE)}
 @functools.cache
 def metric_of(name: str) -> Metric:
     """The metric of this name: as it is declared, or else as its name says."""
-    return _KNOWN.get(name) or (_epochs_to(name) if name.startswith(EPOCHS_TO) else _by_name(name))
+    return _KNOWN.get(name) or (_wait(name) if WAITS.fullmatch(name) else _by_name(name))
 
 
 def recorded_metrics(epochs_to: Iterable[str] = ()) -> list[str]:
@@ -95,7 +99,7 @@ def ranks_worst(metric: str, status: str, value: float) -> bool:
     """
     if metric in STATIC:
         return False
-    never_reached = metric.startswith(EPOCHS_TO) and math.isnan(value)
+    never_reached = metric_of(metric).is_wait and math.isnan(value)
     return status == "diverged" or (status == "done" and (math.isinf(value) or never_reached))
 
 
@@ -109,15 +113,18 @@ def _by_name(name: str) -> Metric:
     )  # fmt: skip
 
 
-def _epochs_to(name: str) -> Metric:
+def _wait(name: str) -> Metric:
     """A number of epochs, not what they lead to: `epochs_to/test/error<0.1` is "epochs to test error below 10 %"."""
-    text = name.removeprefix(EPOCHS_TO)
+    wait = WAITS.fullmatch(name)
+    assert wait is not None, "it is asked for such names alone"
+    what, text = wait.groups()
     found = re.fullmatch(r"(.+)<(\d*\.?\d+(?:[eE][+-]?\d+)?)", text)
     if not found:
-        return Metric(name, f"epochs to {_words(text)}")
+        return Metric(name, f"{what} to {_words(text)}", is_wait=True)
     metric = metric_of(found[1])
     unit = f" {metric.unit}" if metric.unit else ""
-    return Metric(name, f"epochs to {metric.words} below {metric.factor * float(found[2]):g}{unit}")
+    words = f"{what} to {metric.words} below {metric.factor * float(found[2]):g}{unit}"
+    return Metric(name, words, is_wait=True)
 
 
 def _words(name: str) -> str:

@@ -17,6 +17,7 @@ from ablate.bench.figure import Measured
 from ablate.bench.machine import machine_of
 from ablate.bench.numerics import pick
 from ablate.bench.overhead import digits_overhead, noise_overhead
+from ablate.bench.probes import probe_cost
 from ablate.bench.setting import Setting
 from ablate.bench.speedup import speedup
 from ablate.bench.start import start_of_a_cell
@@ -53,6 +54,8 @@ PARTS = {
     "overhead-32x32-20": Part(partial(noise_overhead, depth=20)),
     "overhead-32x32-56": Part(partial(noise_overhead, depth=56), quick=False),
     "overhead-32x32-110": Part(partial(noise_overhead, depth=110), quick=False),
+    "probes-20": Part(partial(probe_cost, depth=20), quick=False),
+    "probes-56": Part(partial(probe_cost, depth=56), quick=False),
     "data-path": Part(data_path),
     "streaming": Part(streaming, quick=False, needs=("PIL", "pillow>=11")),
     "ceiling": Part(ceiling, fast=True),

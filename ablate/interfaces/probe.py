@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,7 +89,8 @@ class StepLook(_Rows):
     def undisturbed(self) -> Iterator[nn.Module]:
         """The network for passes of the probe's own, put back afterwards as it was.
 
-        Parameters and buffers (the statistics of norms), gradients, modes, and what is drawn from.
+        Parameters and buffers (the statistics of norms), gradients, modes, and what is drawn from. Forward hooks that
+        were there before see nothing of such passes: they look at the step's own.
         """
         with kept(self.model):
             yield self.model
@@ -129,6 +131,13 @@ class Probe:
     columns: tuple[str, ...] = ()
     reads_forward: ClassVar[bool] = False
 
+    def nothing_in(self, model: nn.Module) -> str:
+        """Why there is nothing to look at in a network, such as "it has no residual units"; empty where there is.
+
+        Such a cell trains as without the probe: its columns stay empty, and its log says so in one line.
+        """
+        return ""
+
     def steps(self, course: Course) -> Iterable[int]:
         """The optimiser steps to look at, from 0 to `course.steps - 1`; by default none."""
         return ()
@@ -162,12 +171,13 @@ class Probe:
 
 @contextmanager
 def kept(model: nn.Module) -> Iterator[None]:
-    """Put a network back as it was, to the bit: values, gradients, modes; and all random generators."""
+    """Put a network back as it was, to the bit: values, gradients, modes, hooks; and all random generators."""
     tensors: list[Tensor] = [*model.parameters(), *model.buffers()]
     values = [one.detach().clone() for one in tensors]
     gradients = [one.grad for one in model.parameters()]
     requires = [one.requires_grad for one in model.parameters()]
     modes = [(one, one.training) for one in model.modules()]
+    hooks = [_put_aside(one) for one in model.modules()]
     for parameter in model.parameters():
         parameter.grad = None
     with random_kept(next(iter(tensors)).device if tensors else torch.device("cpu")):
@@ -183,6 +193,15 @@ def kept(model: nn.Module) -> Iterator[None]:
                 parameter.requires_grad_(was)
             for module, training in modes:
                 module.training = training
+            for module, before in zip(model.modules(), hooks, strict=True):
+                module.__dict__.update(before)
+
+
+def _put_aside(module: nn.Module) -> dict[str, Any]:
+    """Take the forward hooks of a module away: several probes may look at one step, and each at its own passes."""
+    before = {name: module.__dict__[name] for name in ("_forward_hooks", "_forward_pre_hooks")}
+    module.__dict__.update({name: OrderedDict() for name in before})
+    return before
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from ablate.training.watching import Watcher
 
 DECIDES_NUMBERS = False
 
+log = logging.getLogger(__name__)
+
 
 class Probing(Watcher):
     """The probes of a cell.
@@ -39,7 +42,8 @@ class Probing(Watcher):
     def __init__(self, nodes: Mapping[str, Mapping[str, Any]], course: Course, folder: Path, trained: Trained) -> None:
         self.nodes, self.course, self._trained = nodes, course, trained
         self.probes = {name: build_probe(node) for name, node in nodes.items()}
-        self._steps = {name: _steps_of(name, probe, course) for name, probe in self.probes.items()}
+        self._looking = {name: probe for name, probe in self.probes.items() if _finds_something(name, probe, trained)}
+        self._steps = {name: _steps_of(name, probe, course) for name, probe in self._looking.items()}
         self._all: frozenset[int] = frozenset().union(*self._steps.values())
         self._tables = {name: TableFile(folder / PROBES / f"{name}.csv") for name in nodes}
         self._rows: dict[str, list[dict[str, Value]]] = {name: [] for name in nodes}
@@ -68,7 +72,7 @@ class Probing(Watcher):
         """Let the probes look at the end of an epoch, and write what they have recorded."""
         self._start_tables()
         step = (training.current_epoch + 1) * self.course.steps_per_epoch
-        for name, probe in self.probes.items():
+        for name, probe in self._looking.items():
             look = EpochLook(training.current_epoch + 1, step, self.course, dict(row), self._trained)
             if type(probe).epoch_end is not Probe.epoch_end:
                 with kept(training.model):
@@ -178,6 +182,12 @@ def fetched(rows: Sequence[Mapping[str, Value]]) -> list[dict[str, Any]]:
     flat = [value.detach().reshape(()).double() for _, _, value in found]
     numbers = iter(torch.stack(flat).tolist() if flat else [])
     return [{key: next(numbers) if isinstance(value, Tensor) else value for key, value in row.items()} for row in rows]
+
+
+def _finds_something(name: str, probe: Probe, trained: Trained) -> bool:
+    if reason := probe.nothing_in(trained.model):
+        log.warning("probe %s: %s, so its columns stay empty", name, reason)
+    return not reason
 
 
 def _steps_of(name: str, probe: Probe, course: Course) -> frozenset[int]:

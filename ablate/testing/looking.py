@@ -44,10 +44,12 @@ class LookingConformance(Conformance):
     """What holds for all that looks on; subclass the class of your plugin's kind instead.
 
     Attributes:
+        overrides: of the small network, where the plugin needs something in it, such as `aux=linear`.
         varying: columns of its table and of results that are not the same in each run, such as times.
     """
 
     group: ClassVar[str]
+    overrides: ClassVar[tuple[str, ...]] = ()
     varying: ClassVar[tuple[str, ...]] = ()
 
     @pytest.fixture(autouse=True)
@@ -62,7 +64,11 @@ class LookingConformance(Conformance):
 
     def cell(self, *overrides: str) -> Cell:
         """A cell of a small network that draws while it trains, with the plugin."""
-        return _cell([f"{self.group}=[{self.name}]", *overrides], self.group, self.node)
+        return _cell([*self.overrides, f"{self.group}=[{self.name}]", *overrides], self.group, self.node)
+
+    def plain_cell(self) -> Cell:
+        """The same without it."""
+        return _cell(list(self.overrides))
 
     def train(self, study: str, *overrides: str, keep: tuple[str, ...] = ()) -> Path:
         """Train it to the end; gives the cell's folder."""
@@ -94,25 +100,38 @@ class ProbeConformance(LookingConformance):
 
     kind = "probe"
     group = "probes"
+    _trained: ClassVar[dict[Any, dict[str, Any]]] = {}  # several tests ask for the same cells
 
     def make(self) -> Probe:
         """The probe."""
         return cast(Probe, registry.build(self.kind, self.node))
+
+    def whole(self) -> dict[str, Any]:
+        """The figures of a cell that was trained to its end with the probe."""
+        key = registry.lookup(self.kind, self.name).factory, repr(self.node), self.overrides
+        if key not in self._trained:
+            self._trained[key] = self.figures(self.train("whole"))
+        return self._trained[key]
+
+    def without(self) -> dict[str, Any]:
+        """The same without it."""
+        if self.overrides not in self._trained:
+            folder = _frozen(self.plain_cell(), "plain")
+            run_cell(folder)
+            self._trained[self.overrides] = self.figures(folder)
+        return self._trained[self.overrides]
 
     def test_it_asks_for_steps_that_there_are(self) -> None:
         for course in (Course(1, 1), Course(3, 7), Course(10, 200)):
             assert [step for step in self.make().steps(course) if not 0 <= step < course.steps] == []
 
     def test_what_is_trained_is_the_same_with_and_without_it(self) -> None:
-        plain = _frozen(_cell([]), "plain")
-        run_cell(plain)
-        without = self.figures(plain)
-        figures = self.figures(self.train("looked_at"))
+        without, figures = self.without(), self.whole()
         assert figures["history"] == without["history"]
         assert figures["metrics"] | without["metrics"] == figures["metrics"]
 
     def test_it_gives_what_it_names(self) -> None:
-        metrics = self.figures(self.train("looked_at"))["metrics"]
+        metrics = self.whole()["metrics"]
         own = [name.partition("/")[2] for name in metrics if name.startswith(f"{self.name}/")]
         assert own == [column for column in self.make().columns if column not in self.varying]
         assert [name for name, value in metrics.items() if value is None] == [], "these have no number"
@@ -120,7 +139,7 @@ class ProbeConformance(LookingConformance):
     def test_it_goes_on_behind_a_checkpoint(self) -> None:
         folder = self.killed("killed")
         run_cell(folder)
-        assert self.figures(folder) == self.figures(self.train("whole"))
+        assert self.figures(folder) == self.whole()
 
     def test_its_state_is_plain(self) -> None:
         assert json.loads(json.dumps(self.make().state())) == self.make().state()
@@ -186,7 +205,7 @@ class CallbackConformance(LookingConformance):
     def test_it_changes_nothing_where_it_says_so(self) -> None:
         if not registry.lookup(self.kind, self.name).is_incidental:
             pytest.skip("it may change what is trained, and is part of a cell's ID")
-        plain = _frozen(_cell([]), "plain")
+        plain = _frozen(self.plain_cell(), "plain")
         run_cell(plain)
         assert self.figures(self.train("called")) == self.figures(plain)
 

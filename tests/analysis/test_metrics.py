@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ablate.analysis import COSTS, STANDARD, STATIC, judge, metric_of, recorded_metrics, worst_value
+from ablate.analysis import COSTS, STANDARD, STATIC, judge, metric_of, ranks_worst,
+    recorded_metrics, worst_value
 from ablate.analysis.metrics import DECLARED, RELATIVE
 from ablate.report import format as fmt
 from ablate.training.history import METRICS
@@ -53,6 +54,8 @@ NAMED = [
     ("epochs_to/test/error<1e-3", "epochs to test error below 0.1 %", "", "", math.inf),
     ("epochs_to/test/error", "epochs to test error", "", "", math.inf),
     ("epochs_to/0.1", "epochs to 0.1", "", "", math.inf),
+    ("steps_to/loss<0.5", "steps to loss below 0.5", "", "", math.inf),
+    ("close_to/mean", "close to mean", "", "", math.inf),
 ]
 
 
@@ -67,6 +70,13 @@ def test_a_metric_is_read_by_one_rule(name: str, words: str, unit: str, differen
 def test_a_loss_is_what_ends_in_loss() -> None:
     found = {name for name, *_ in NAMED if metric_of(name).is_loss}
     assert found == {"train/loss", "accuracy_probe/loss"}
+
+
+def test_how_long_it_took_to_a_threshold_says_so_and_ranks_worst_where_it_was_never_reached() -> None:
+    waits = {name for name, *_ in NAMED if metric_of(name).is_wait}
+    assert waits == {name for name, *_ in NAMED if name.startswith(("epochs_to/", "steps_to/"))}
+    for name, *_ in NAMED:
+        assert ranks_worst(name, "done", math.nan) == (name in waits)
 
 
 def test_a_relative_change_is_counted_in_per_cent() -> None:

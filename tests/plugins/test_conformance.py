@@ -24,9 +24,16 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("head", "fc"): {"hidden": [16, 8], "dropout_at": "inputs"},
     ("head", "rbf"): {"hidden": [16], "grid": 2},
     ("norm", "group"): {"groups": 4},
+    ("probe", "steps_to"): {"losses": [3.0]},  # which the few steps of these cells reach
 }
 # What the network around a part needs besides.
 CHANGES: dict[tuple[str, str], dict[str, Any]] = {("backbone", "vgg"): {"depth": 11}}
+# Overrides of the network around what looks on.
+NETWORK: dict[tuple[str, str], tuple[str, ...]] = {("probe", "aux_gradients"): ("aux=linear", "aux.at=[stage2]")}
+# What is not the same in each run.
+VARYING: dict[tuple[str, str], tuple[str, ...]] = {
+    ("probe", "step_seconds"): ("forward", "backward", "update", "backward_share")
+}
 # What a plugin cannot pass, and why.
 FEW = {"test_it_has_as_many_samples_as_it_says": "the files that are written here hold a few of its images"}
 EXPECTED_FAILURES: dict[tuple[str, str], dict[str, str]] = {
@@ -84,6 +91,7 @@ def suites() -> dict[str, type]:
         members["expected_failures"] = EXPECTED_FAILURES.get(key, {})
         if key in CHANGES:
             members["changes"] = CHANGES[key]
+        members |= {name: table[key] for name, table in (("overrides", NETWORK), ("varying", VARYING)) if key in table}
         if entry.kind == "data":
             members["prepare"] = lambda self, folder: write(self.name, folder)
         if key == ("aux", "none"):
@@ -100,7 +108,7 @@ def test_every_kind_has_a_suite() -> None:
     assert [kind for kind in registry.KINDS if kind not in testing.SUITES] == []
 
 
-@pytest.mark.parametrize("table", [OPTIONS, CHANGES, EXPECTED_FAILURES])
+@pytest.mark.parametrize("table", [OPTIONS, CHANGES, EXPECTED_FAILURES, NETWORK, VARYING])
 def test_the_tables_name_plugins(table: dict[tuple[str, str], Any]) -> None:
     known = {(entry.kind, entry.name) for entry in registry.entries()}
     assert [key for key in table if key not in known] == []
