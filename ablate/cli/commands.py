@@ -143,6 +143,22 @@ def measure(arguments: list[str]) -> None:
     measure_study(study_folder(options.folder), names, [name for name in options.names if "=" in name], CONSOLE)
 
 
+def results(arguments: list[str]) -> None:
+    """Run every study that has no result yet, then write RESULTS.md and its picture: all verdicts on one page."""
+    parser = _parser("results", results)
+    parser.add_argument("overrides", nargs="*", help="what all studies share, such as scale=tiny or engine.slots=4")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="run this study alone; repeatable")
+    parser.add_argument(
+        "--from", action="append", default=[], type=Path, metavar="STORE", dest="stores",
+        help="results that were made elsewhere, such as runs of another machine; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--write-only", action="store_true", help="train nothing, and write what is stored")
+    options = parser.parse_intermixed_args(arguments)
+    from ablate.findings import show_results
+
+    show_results(options.overrides, CONSOLE, only=options.only, stores=options.stores, run=not options.write_only)
+
+
 def bench(arguments: list[str]) -> None:
     """Print this machine's figures: overhead over a bare PyTorch loop, start of a cell, cells per hour, speedup."""
     parser = _parser("bench", bench)
@@ -181,6 +197,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "list": list_plugins,
     "describe": describe,
     "report": report,
+    "results": results,
     "measure": measure,
     "bench": bench,
 }
