@@ -17,7 +17,6 @@ from ablate.config.compose import prepare
 from ablate.config.files import config_names
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 # Trainable parameters at 1000 classes (CIFAR: 10): the references are torchvision, timm, Keras, and the papers.
 COUNTS = {
@@ -350,9 +349,3 @@ def test_the_forms_of_the_first_pooling_exclude_each_other() -> None:
     for one, other in itertools.combinations(["zero_padded_pool", "ceil_pool", "unpadded_pool"], 2):
         with pytest.raises(InputError, match=rf"stem\.{one}=true and stem\.{other}=true exclude each other"):
             ablate.build_model(ablate.compose(["arch=resnet18", f"stem.{one}=true", f"stem.{other}=true"]))
-
-
-def test_a_cell_from_before_that_choice_keeps_its_id() -> None:
-    for form in ("ceil_pool", "unpadded_pool"):
-        assert tiny_cell("stem=imagenet", f"stem.{form}=false").id == tiny_cell("stem=imagenet").id
-        assert tiny_cell("stem=imagenet", f"stem.{form}=true").id != tiny_cell("stem=imagenet").id

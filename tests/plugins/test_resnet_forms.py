@@ -13,7 +13,6 @@ from ablate import InputError
 from ablate.config.compose import prepare
 from ablate.network.build import build_model, count_parameters
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,12 +69,6 @@ def test_what_makes_no_network_is_refused(options: dict[str, Any], message: str)
         small(backbone=backbone(**options))
 
 
-def test_cells_from_before_these_choices_keep_their_ids() -> None:
-    assert tiny_cell("backbone.growth=2", "backbone.units=null").id == tiny_cell().id
-    assert tiny_cell("backbone.growth=1").id != tiny_cell().id
-    assert tiny_cell("backbone.units=[1,1,1]").id != tiny_cell().id
-
-
 @pytest.mark.parametrize(
     ("size", "stem", "options", "maps"),
     [
@@ -104,25 +97,30 @@ def test_a_family_that_does_not_say_how_large_its_maps_are_is_refused(arch: str)
         composed(f"arch={arch}", "head=fc", "head.grid=null")
 
 
-@pytest.mark.parametrize("norm", ["batch", "none"])
 @pytest.mark.parametrize(
     ("block", "bias", "shortcut"),
     [
         ("basic", "all", "identity"), ("basic", "all", "projection"), ("bottleneck", "all", "projection"),
-        ("resnext", "all", "projection"), ("single", "true", "projection_all"), ("basic", "all", "concat"),
+        ("resnext", "all", "projection"), ("single", True, "projection_all"), ("basic", "all", "concat"),
         ("basic", "all", "conv1x1"), ("bottleneck", "all", "max_pool"),
     ],
 )  # fmt: skip
 def test_every_convolution_of_a_residual_network_can_have_a_bias_or_none(
-    norm: str, block: str, bias: str, shortcut: str
+    block: str, bias: str | bool, shortcut: str
 ) -> None:
     depth = {"basic": 8, "bottleneck": 11, "resnext": 11, "single": 5}[block]
-    chosen = [f"depth={depth}", f"block={block}", f"shortcut={shortcut}", f"norm={norm}"]
-    everywhere = [f"block.bias={bias}", "stem.bias=true", *(["shortcut.bias=true"] if shortcut != "identity" else [])]
-    for overrides, has in (([], False), (everywhere, True)):
-        model = composed(*chosen, *overrides)
-        convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
-        assert [conv for conv in convolutions if (conv.bias is not None) is not has] == []
+    beside = {} if shortcut == "identity" else {"bias": True}  # it has no convolution
+    for norm in ("batch", "none"):
+        for has in (False, True):
+            model = small(
+                depth=depth,
+                norm={"name": norm},
+                block={"name": block, **({"bias": bias} if has else {})},
+                stem={"name": "cifar", "bias": has},
+                shortcut={"name": shortcut, **(beside if has else {})},
+            )
+            convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+            assert [conv for conv in convolutions if (conv.bias is not None) is not has] == []
 
 
 @pytest.mark.parametrize(("bias", "expected"), [("none", [False] * 3), ("last", [False, False, True])])
@@ -133,30 +131,32 @@ def test_biases_of_resnext_stand_where_the_option_says(bias: str, expected: list
 
 @pytest.mark.parametrize("depth", [20, 38, 56])
 def test_units_of_one_layer_come_in_the_depths_of_the_study(depth: int) -> None:
-    for shortcut in ("none", "identity"):
-        assert composed("block=single", f"depth={depth}", f"shortcut={shortcut}").stages.stage1[0].branch.conv1
+    model = small(block={"name": "single"}, depth=depth)
+    assert sum(isinstance(module, nn.Conv2d) for module in model.modules()) == depth - 1
 
 
-# He et al. 2016 (arXiv 1603.05027), Table 1, at depth 110.
-TABLE_1 = {
-    "original": "shortcut=identity",
-    "constant scaling, 0 and 1": "shortcut=none",
-    "constant scaling, 0.5 and 1": "shortcut=scaled shortcut.scale=0.5 shortcut.residual_scale=1",
-    "constant scaling, 0.5 and 0.5": "shortcut=scaled shortcut.scale=0.5 shortcut.residual_scale=0.5",
-    "exclusive gating, bias 0": "shortcut=exclusive_gate shortcut.bias_init=0",
-    "exclusive gating, bias -6": "shortcut=exclusive_gate shortcut.bias_init=-6",
-    "exclusive gating, bias -7": "shortcut=exclusive_gate shortcut.bias_init=-7",
-    "shortcut-only gating, bias 0": "shortcut=shortcut_gate shortcut.bias_init=0",
-    "shortcut-only gating, bias -6": "shortcut=shortcut_gate shortcut.bias_init=-6",
-    "1x1 convolution": "shortcut=conv1x1",
-    "dropout 0.5": "shortcut=dropout shortcut.rate=0.5",
+# He et al. 2016 (arXiv 1603.05027), Table 1, at depth 110: the shortcut and its options.
+TABLE_1: dict[str, tuple[str, dict[str, float]]] = {
+    "original": ("identity", {}),
+    "constant scaling, 0 and 1": ("none", {}),
+    "constant scaling, 0.5 and 1": ("scaled", {"scale": 0.5, "residual_scale": 1}),
+    "constant scaling, 0.5 and 0.5": ("scaled", {"scale": 0.5, "residual_scale": 0.5}),
+    "exclusive gating, bias 0": ("exclusive_gate", {"bias_init": 0}),
+    "exclusive gating, bias -6": ("exclusive_gate", {"bias_init": -6}),
+    "exclusive gating, bias -7": ("exclusive_gate", {"bias_init": -7}),
+    "shortcut-only gating, bias 0": ("shortcut_gate", {"bias_init": 0}),
+    "shortcut-only gating, bias -6": ("shortcut_gate", {"bias_init": -6}),
+    "1x1 convolution": ("conv1x1", {}),
+    "dropout 0.5": ("dropout", {"rate": 0.5}),
 }
 
 
-@pytest.mark.parametrize("overrides", TABLE_1.values(), ids=TABLE_1)
-def test_every_row_of_table_1_can_be_said(overrides: str) -> None:
-    plain = count_parameters(composed("arch=resnet110_cifar"))
-    added = count_parameters(composed("arch=resnet110_cifar", *overrides.split())) - plain
-    gates = 18 * 16 * 16 + (16 + 17 * 32) * 32 + (32 + 17 * 64) * 64  # a 1x1 convolution in each of 54 units
-    expected = gates if "conv1x1" in overrides else gates + 18 * (16 + 32 + 64) if "gate" in overrides else 0
-    assert added == expected
+@pytest.mark.parametrize(("name", "options"), TABLE_1.values(), ids=TABLE_1)
+def test_every_row_of_table_1_can_be_said(name: str, options: dict[str, float]) -> None:
+    image = {"channels": 3, "size": 32, "classes": 10}
+    with torch.device("meta"):
+        model = small(depth=110, width=1, image=image, shortcut={"name": name, **options})
+    convolutions = 18 * 16 * 16 + (16 + 17 * 32) * 32 + (32 + 17 * 64) * 64  # a 1x1 one in each of 54 units
+    gates = convolutions + 18 * (16 + 32 + 64)
+    added = {"conv1x1": convolutions, "exclusive_gate": gates, "shortcut_gate": gates}.get(name, 0)
+    assert count_parameters(model) == 1_727_962 + added

@@ -12,7 +12,6 @@ from ablate import InputError
 from ablate.config.compose import prepare
 from ablate.network.build import build_model, count_parameters
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 STAGES = (64, 128, 256, 512)
 R18, R34, R200 = (2, 2, 2, 2), (3, 4, 6, 3), (3, 24, 36, 3)
@@ -153,17 +152,3 @@ def test_what_stands_behind_stem_and_stages_is_what_the_options_say(
 def test_a_stem_with_a_norm_has_its_activation_already() -> None:
     with pytest.raises(InputError, match=r"order\.stem_norm=true and order\.stem_act=true exclude each other"):
         build_model(network_config(order={"name": "pre", "stem_norm": True, "stem_act": True}))
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (["order.between=norm_act", "order.stem=norm_act"], "order.between=act_after_1x1"),
-        (["order=pre", "order.stem_act=false", "order.final_act=true"], "order.final_act=false"),
-        (["order=pre", "order.between=norm_act"], "order.between=nothing"),
-        (["block.drop_second=false"], "block.drop_second=true"),
-    ],
-)
-def test_cells_from_before_these_choices_keep_their_ids(before: list[str], after: str) -> None:
-    chosen = [text for text in before if "." not in text]
-    assert tiny_cell(*before).id == tiny_cell(*chosen).id != tiny_cell(*chosen, after).id
