@@ -31,12 +31,14 @@ class Parts:
         channels: channels of the input images.
         size: height and width of the input images, in pixels.
         classes: number of classes.
+        maps: height and width of the feature maps that the head gets, where the family says so.
     """
 
     config: Mapping[str, Any]
     channels: int
     size: tuple[int, int]
     classes: int
+    maps: tuple[int, int] | None = None
 
     @property
     def depth(self) -> int | None:
@@ -235,7 +237,7 @@ class Order(abc.ABC):
         """What follows the last stage, before pooling, on (N, channels, H, W)."""
 
     def branch(self, layers: Sequence[nn.Module], tail: nn.Module | None, *ending: str) -> nn.Sequential:
-        """F: norm and activation between the weight layers, and behind the last one `ending`.
+        """F: norm and activation between the weight layers (`between`), and behind the last one `ending`.
 
         Args:
             layers: the block's weight layers; they become conv1, conv2, ….
@@ -245,7 +247,7 @@ class Order(abc.ABC):
         branch = nn.Sequential()
         for place, layer in enumerate(layers, start=1):
             branch.add_module(f"conv{place}", layer)
-            kinds = ending if place == len(layers) else ("norm", "act")
+            kinds = ending if place == len(layers) else self.between(layer)
             for kind, module in self.parts.sequence(cast(int, layer.out_channels), *kinds).named_children():
                 branch.add_module(f"{kind}{place}", module)
         last = len(layers)
@@ -254,6 +256,10 @@ class Order(abc.ABC):
         if tail is not None:
             branch.add_module("tail", tail)
         return branch
+
+    def between(self, layer: nn.Module) -> Sequence[str]:
+        """The kinds of what stands behind a weight layer of F that is not the last."""
+        return ("norm", "act")
 
     def shortcut(self, shape: UnitShape) -> Shortcut:
         """The chosen shortcut for a unit of this shape, which learns here whether this order norms projections."""

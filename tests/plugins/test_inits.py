@@ -12,7 +12,6 @@ from ablate import InputError, ends_branch, registry
 from ablate.config.compose import prepare
 from ablate.network.build import build_model
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 INITS = ("he", "normal", "glorot", "dirac")
 WIDE = "stages.stage3.0.branch.conv1.weight"  # 128 -> 256 channels, 3x3
@@ -153,8 +152,3 @@ def test_nothing_else_starts_otherwise() -> None:
     assert {name.rpartition(".")[0] for name in plain if not torch.equal(plain[name], zero[name])} == set(
         marked(small())
     )
-
-
-def test_a_cell_from_before_that_choice_keeps_its_id() -> None:
-    assert tiny_cell("init.zero_last=false").id == tiny_cell().id
-    assert tiny_cell("init.zero_last=true").id != tiny_cell().id

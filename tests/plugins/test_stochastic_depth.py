@@ -13,7 +13,6 @@ from ablate import InputError, Order, register, registry
 from ablate.config.compose import prepare
 from ablate.network.build import build_model, count_flops
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -122,9 +121,3 @@ def test_units_without_a_branch_are_refused() -> None:
 
         with pytest.raises(InputError, match="needs units with a sequence `branch`; those of order=bare have none"):
             small(0.5, order={"name": "bare"})
-
-
-def test_a_cell_from_before_these_choices_keeps_its_id() -> None:
-    before = "backbone.drop_path=0", "backbone.drop_path_rule=paper", "backbone.drop_path_per=batch"
-    assert tiny_cell(*before).id == tiny_cell().id
-    assert tiny_cell("backbone.drop_path=0.2").id != tiny_cell().id
