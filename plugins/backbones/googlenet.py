@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from torch import nn
 
@@ -70,8 +70,11 @@ class GoogLeNet(Backbone):
         projection: a 1x1 convolution behind a module's pooling; without it all its channels go on.
         large: what the "5x5" branch has: one "5x5" convolution (the paper), one "3x3" (torchvision, by a slip that it
             keeps), or two 3x3 in a row, "two_3x3".
+        linear_factors: no activation between the two 3x3 of large=two_3x3.
         last_pool: height and width of the last pooling's windows: 3 (the paper) or 2 (torchvision).
     """
+
+    before: ClassVar[dict[str, bool]] = {"linear_factors": False}
 
     def __init__(
         self,
@@ -81,14 +84,17 @@ class GoogLeNet(Backbone):
         reductions: bool = True,
         projection: bool = True,
         large: Large = "5x5",
+        linear_factors: bool = False,
         last_pool: int = 3,
     ) -> None:
         super().__init__(parts)
         check_image_size(parts, LEAST_SIZE, "backbone googlenet")
         if last_pool not in {2, 3}:
             raise InputError(f"backbone.last_pool must be 2 or 3, not {last_pool}")
+        if linear_factors and large != "two_3x3":
+            raise InputError(f"backbone.linear_factors=true needs backbone.large=two_3x3, not {large}")
         self.stem: Stem = parts.make("stem", parts.scaled(192))
-        drawing = Drawing(parts)
+        drawing = Drawing(parts, linear_factors=linear_factors)
         channels = self.stem.out_channels
         for name, filters in MODULES.items():
             if name == "inception4a":

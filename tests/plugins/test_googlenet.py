@@ -156,6 +156,13 @@ def test_two_3x3_see_what_a_5x5_sees() -> None:
     assert (seen("5x5"), seen("two_3x3"), seen("3x3")) == (25, 25, 9)
 
 
+def test_the_first_of_its_two_3x3_can_be_linear() -> None:
+    branch = meta(PAPER, "backbone.large=two_3x3", "backbone.linear_factors=true").stages.inception3a.conv5x5
+    assert [type(layer.act) for layer in branch] == [nn.ReLU, nn.Identity, nn.ReLU]
+    with pytest.raises(InputError, match=r"linear_factors=true needs backbone\.large=two_3x3, not 5x5"):
+        meta(PAPER, "backbone.linear_factors=true")
+
+
 @pytest.mark.parametrize("branches", ["[1x1]", "[3x3]", "[5x5]", "[pool]", "[pool,1x1]", "[1x1,3x3,5x5,pool]"])
 def test_any_of_its_branches_train(branches: str) -> None:
     model = build(PAPER, *SMALL, f"backbone.branches={branches}")
