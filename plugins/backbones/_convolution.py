@@ -48,6 +48,11 @@ def same(kernel: Size) -> tuple[int, int]:
     return height // 2, width // 2
 
 
+def halving(size: int, *, padded: bool) -> nn.MaxPool2d:
+    """Max pooling at stride 2: padded by a pixel on each side, or from the first pixel on and rounded up."""
+    return nn.MaxPool2d(size, 2, padding=1) if padded else nn.MaxPool2d(size, 2, ceil_mode=True)
+
+
 @dataclass(frozen=True)
 class Conv:
     """A convolution as a paper's table or figure writes it: channels before the width factor.
