@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ablate import registry
 from ablate.errors import InputError
+from ablate.interfaces.branch_end import mark_branch_end
 from ablate.registry.kinds import KINDS
 
 MOST_CHANNELS = 2**24  # far beyond any machine's memory, and near enough that sizes can be counted
@@ -30,12 +31,14 @@ class Parts:
         channels: channels of the input images.
         size: height and width of the input images, in pixels.
         classes: number of classes.
+        maps: height and width of the feature maps that the head gets, where the family says so.
     """
 
     config: Mapping[str, Any]
     channels: int
     size: tuple[int, int]
     classes: int
+    maps: tuple[int, int] | None = None
 
     @property
     def depth(self) -> int | None:
@@ -185,7 +188,10 @@ class Block(abc.ABC):
         """
 
     def tail(self, channels: int) -> nn.Module | None:
-        """What ends F after the order's last layer, on (N, channels, H, W); None for nothing."""
+        """What ends F after the order's last layer, on (N, channels, H, W); None for nothing.
+
+        One that leaves zeros as they are keeps F zero where an initialisation starts it there (`ends_branch`).
+        """
         return None
 
 
@@ -231,7 +237,7 @@ class Order(abc.ABC):
         """What follows the last stage, before pooling, on (N, channels, H, W)."""
 
     def branch(self, layers: Sequence[nn.Module], tail: nn.Module | None, *ending: str) -> nn.Sequential:
-        """F: norm and activation between the weight layers, and behind the last one `ending`.
+        """F: norm and activation between the weight layers (`between`), and behind the last one `ending`.
 
         Args:
             layers: the block's weight layers; they become conv1, conv2, ….
@@ -241,12 +247,19 @@ class Order(abc.ABC):
         branch = nn.Sequential()
         for place, layer in enumerate(layers, start=1):
             branch.add_module(f"conv{place}", layer)
-            kinds = ending if place == len(layers) else ("norm", "act")
+            kinds = ending if place == len(layers) else self.between(layer)
             for kind, module in self.parts.sequence(cast(int, layer.out_channels), *kinds).named_children():
                 branch.add_module(f"{kind}{place}", module)
+        last = len(layers)
+        # Not the activation: one that has weights, as PReLU, gives zeros for zeros whatever they are.
+        mark_branch_end([*layers, *(module for name, module in branch.named_children() if name == f"norm{last}")])
         if tail is not None:
             branch.add_module("tail", tail)
         return branch
+
+    def between(self, layer: nn.Module) -> Sequence[str]:
+        """The kinds of what stands behind a weight layer of F that is not the last."""
+        return ("norm", "act")
 
     def shortcut(self, shape: UnitShape) -> Shortcut:
         """The chosen shortcut for a unit of this shape, which learns here whether this order norms projections."""

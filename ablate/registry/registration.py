@@ -100,12 +100,17 @@ _unstored: dict[tuple[str, str], Entry] = {}
 _made: dict[tuple[str, str, str], Callable[..., Any]] = {}
 
 
-def register(kind: str, name: str) -> Callable[[F], F]:
+def register(kind: str, name: str, *, before: Mapping[str, Any] | None = None) -> Callable[[F], F]:
     """Make a class or function known as plugin `name` of `kind`.
 
     Positional parameters are what the plugin asks for of that which the framework passes to its kind, by name
     (`Kind.passed`); keyword-only parameters are the options that a config may set, and need a type and a default (or
     none, then the option is mandatory).
+
+    Args:
+        kind: of plugin.
+        name: that it is chosen by.
+        before: as in `Entry`, for a function, which has no class attribute.
 
     Raises:
         InputError: the kind is unknown, the name is taken or cannot be typed, a positional parameter is none of those
@@ -121,7 +126,7 @@ def register(kind: str, name: str) -> Callable[[F], F]:
     file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
 
     def decorate(factory: F) -> F:
-        add(_describe(kind, name, factory, file, module))
+        add(_describe(kind, name, factory, file, module, before or getattr(factory, "before", {})))
         store_schemas()
         _made[kind, name, module] = factory
         return factory
@@ -284,7 +289,9 @@ def _qualname(factory: Callable[..., Any]) -> str:
     return str(getattr(factory, "__qualname__", ""))
 
 
-def _describe(kind: str, name: str, factory: Callable[..., Any], file: str, module: str) -> Entry:
+def _describe(
+    kind: str, name: str, factory: Callable[..., Any], file: str, module: str, before: Mapping[str, Any]
+) -> Entry:
     asks = asked_by(kind, name, factory)
     check_complete(kind, name, factory)
     summary = inspect.cleandoc(factory.__doc__ or "").partition("\n")[0]
@@ -300,7 +307,7 @@ def _describe(kind: str, name: str, factory: Callable[..., Any], file: str, modu
         asks,
         incidental=frozenset() if said is True else frozenset(said),
         is_incidental=said is True,
-        before=dict(getattr(factory, "before", {})),
+        before=dict(before),
         published=dict(getattr(factory, "published", {})),
         says_what_it_reads=callable(getattr(factory, "reads", None)),
         made=factory,

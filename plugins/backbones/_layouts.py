@@ -13,12 +13,18 @@ SHALLOW = [(2, 2, 2, 2), (3, 4, 6, 3)]
 IMAGENET = {3: [(3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3), (3, 24, 36, 3)]}
 
 
-def units_per_stage(parts: Parts, layout: Layout, block: Block) -> tuple[int, ...]:
-    """The units of each stage for the depth asked for: weight layers in units, one in the stem, one classifier.
+def units_per_stage(parts: Parts, layout: Layout, block: Block, chosen: list[int] | None) -> tuple[int, ...]:
+    """The units of each stage: as chosen, or for the depth asked for.
+
+    The depth is that of the weight layers in units, with one in the stem and one classifier.
 
     Raises:
-        InputError: no network of this depth exists; names the nearest ones.
+        InputError: no network of this depth exists; names the nearest ones. Or a stage is to have no unit.
     """
+    if chosen is not None:
+        if min(chosen, default=0) < 1:
+            raise InputError(f"backbone.units must be numbers from 1 on, one a stage, not {list(chosen)}")
+        return tuple(chosen)
     if parts.depth is None:
         raise InputError("backbone resnet needs a depth, such as depth=20")
     known = _cifar(block.depth, parts.depth) if layout == "cifar" else _imagenet(block.depth)

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor, nn
 
-from ablate import Backbone, InputError, Parts, Shortcut, UnitShape, register
+from ablate import Backbone, InputError, Parts, Shortcut, UnitShape, mark_branch_end, register
 
 from ._convolution import channels_after
 from ._figures import Drawing, Figure
@@ -32,6 +32,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.branches = branches
         self.conv = nn.Conv2d(channels_after(branches, channels), channels, 1)
+        mark_branch_end([self.conv])
         self.shortcut: Shortcut = parts.make("shortcut", UnitShape(channels, channels))
         self.act = nn.Identity() if open_end else parts.act()
         self.scale = scale

@@ -28,7 +28,7 @@ class Grid(nn.AdaptiveAvgPool2d):
 
 
 def dense_layers(
-    parts: Parts, in_channels: int, hidden: list[int], grid: int, dropout: float, dropout_at: DropoutAt
+    parts: Parts, in_channels: int, hidden: list[int], grid: int | None, dropout: float, dropout_at: DropoutAt
 ) -> tuple[nn.Sequential, int]:
     """Hidden dense layers on (N, in_channels, H, W), which are first averaged to a grid; and their number of outputs.
 
@@ -36,20 +36,24 @@ def dense_layers(
         parts: the head's parts; on maps smaller than `grid` the grid is the maps themselves.
         in_channels: of the maps.
         hidden: units of each layer, as they are: the width factor is not applied.
-        grid: height and width; a network whose maps turn out smaller is refused as it runs, in a plan already.
+        grid: height and width; None for the maps as they are. A network whose maps turn out smaller is refused as it
+            runs, in a plan already.
         dropout: share of values that is dropped in training.
         dropout_at: before each layer, or behind each layer's activation.
 
     Raises:
-        InputError: a size below 1, or a dropout outside [0, 1).
+        InputError: a size below 1, a dropout outside [0, 1), or no grid where the size of the maps is not known.
     """
-    if grid < 1 or min(hidden, default=1) < 1:
+    if (grid is not None and grid < 1) or min(hidden, default=1) < 1:
         raise InputError(f"head.grid and head.hidden must be at least 1, not {grid} and {list(hidden)}")
     if not 0 <= dropout < 1:
         raise InputError(f"head.dropout is a share from 0 to below 1, not {dropout:g}")
-    height, width = (min(grid, side) for side in parts.size)
     layers = nn.Sequential()
-    layers.add_module("grid", Grid((height, width)))
+    if grid is None:
+        height, width = _size_of_maps(parts)
+    else:
+        height, width = (min(grid, side) for side in parts.size)
+        layers.add_module("grid", Grid((height, width)))
     layers.add_module("flat", nn.Flatten())
     features = in_channels * height * width
     for place, units in enumerate(hidden, start=1):
@@ -59,3 +63,10 @@ def dense_layers(
             layers.add_module(f"{name}{place}", module)
         features = units
     return layers, features
+
+
+def _size_of_maps(parts: Parts) -> tuple[int, int]:
+    if parts.maps is None:
+        family = parts.config["backbone"]["name"]
+        raise InputError(f"head.grid=null: backbone {family} does not say how large its maps are; give a number, as 7")
+    return parts.maps

@@ -16,7 +16,8 @@ class FullyConnected(Head):
     Args:
         hidden: units of the layers before the classifier, times the width factor.
         grid: height and width to which maps are averaged first: 7 in VGG and 6 in AlexNet, where they have just that
-            size. LeNet, AlexNet and VGG say how small their maps of small images are, and the grid is no larger.
+            size. LeNet, AlexNet and VGG say how small their maps of small images are, and the grid is no larger. null
+            takes the maps of a residual network as they are (Keras' Flatten).
         dropout: share of values that is dropped in training.
         dropout_at: behind each hidden layer, its "outputs" (the papers), or before it, its "inputs" (torchvision's
             AlexNet).
@@ -28,7 +29,7 @@ class FullyConnected(Head):
         in_channels: int,
         *,
         hidden: list[int] = HIDDEN,
-        grid: int = 7,
+        grid: int | None = 7,
         dropout: float = 0.5,
         dropout_at: DropoutAt = "outputs",
     ) -> None:

@@ -21,6 +21,7 @@ from tests.memory import Memory
 CASES = {
     "norms": {},
     "dropout": {"shortcut": {"name": "dropout"}},
+    "stochastic depth": {"backbone": {"name": "resnet", "drop_path": 0.5}},
     "aux": {"aux": {"name": "googlenet", "at": ["stage1", "stage2"]}},
     "pre-activation": {"order": {"name": "pre"}, "shortcut": {"name": "projection"}},
     "no norm": {"norm": {"name": "none"}},

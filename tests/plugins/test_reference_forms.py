@@ -6,8 +6,7 @@ in which that code constructs its layers: a wrong order, stride, padding, epsilo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -16,46 +15,8 @@ from torch.nn import functional as F
 
 import ablate
 
-
-@dataclass
-class Reader:
-    """Layers of a reference, in order of construction, on the tensors of a state_dict in its own order."""
-
-    tensors: Iterator[Tensor]
-    training: bool
-    bias: bool = False
-    eps: float = 1e-5
-
-    def conv(self, x: Tensor, stride: int = 1, bias: bool | None = None, groups: int = 1) -> Tensor:
-        return self.later_conv(stride, bias, groups)(x)
-
-    def later_conv(self, stride: int = 1, bias: bool | None = None, groups: int = 1) -> Callable[[Tensor], Tensor]:
-        """A convolution constructed now and applied later."""
-        weight = next(self.tensors)
-        offset = next(self.tensors) if (self.bias if bias is None else bias) else None
-        return lambda x: F.conv2d(x, weight, offset, stride, weight.shape[-1] // 2, groups=groups)
-
-    def norm(self, x: Tensor) -> Tensor:
-        return self.later_norm()(x)
-
-    def later_norm(self) -> Callable[[Tensor], Tensor]:
-        weight, bias, mean, variance, _ = (next(self.tensors) for _ in range(5))
-        if self.training:
-            return lambda x: F.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
-        return lambda x: F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
-
-    def classifier(self, x: Tensor) -> Tensor:
-        y = F.linear(F.adaptive_avg_pool2d(x, 1).flatten(1), next(self.tensors), next(self.tensors))
-        assert next(self.tensors, None) is None, "tensors are left over"
-        return y
-
-
-def relu_norm(read: Reader, x: Tensor) -> Tensor:
-    return F.relu(read.norm(x))
-
-
-def torchvision_stem(read: Reader, x: Tensor) -> Tensor:
-    return F.max_pool2d(relu_norm(read, read.conv(x, 2)), 3, 2, 1)
+from . import source_nets
+from .reader import R18, R50, Reader, keras_v2_stages, relu_norm, stages, torchvision_stem
 
 
 def torchvision_basic(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
@@ -73,12 +34,6 @@ def torchvision_bottleneck(read: Reader, x: Tensor, stride: int, projects: bool,
 
 def resnext_bottleneck(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
     return torchvision_bottleneck(read, x, stride, projects, groups=4)
-
-
-def d2l_basic(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
-    y = relu_norm(read, read.conv(x, stride))
-    y = read.norm(read.conv(y))
-    return F.relu(y + (read.conv(x, stride) if projects else x))
 
 
 def he_v1_bottleneck(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
@@ -119,44 +74,12 @@ def keras_v2_bottleneck(read: Reader, x: Tensor, stride: int, projects: bool) ->
     return shortcut + read.conv(y)
 
 
-def note_000_bottleneck(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
-    h = relu_norm(read, x)
-    y = relu_norm(read, read.conv(h, stride))
-    y = relu_norm(read, read.conv(y))
-    y = read.conv(y)
-    shortcut = x if stride == 1 else F.max_pool2d(x, 3, 2, 1)
-    return y + (read.conv(h, stride) if projects else shortcut)
-
-
 def akamaster_basic(read: Reader, x: Tensor, stride: int, projects: bool) -> Tensor:
     y = relu_norm(read, read.conv(x, stride))
     y = read.norm(read.conv(y))
     planes = y.shape[1]
     padded = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, planes // 4, planes // 4)) if stride != 1 else x
     return F.relu(y + padded)
-
-
-Unit = Callable[[Reader, Tensor, int, bool], Tensor]
-
-
-def stages(read: Reader, x: Tensor, unit: Unit, counts: list[int], basic: bool = False) -> Tensor:
-    """Stride and projection in the first unit of a stage; in the first stage a basic block needs neither."""
-    for stage, count in enumerate(counts):
-        for number in range(count):
-            first = number == 0
-            x = unit(read, x, 2 if first and stage else 1, first and not (basic and stage == 0))
-    return x
-
-
-def keras_v2_stages(read: Reader, x: Tensor, unit: Unit, counts: list[int], strides: list[int]) -> Tensor:
-    """Projection in the first unit of a stage, stride in its last."""
-    for count, stride in zip(counts, strides, strict=True):
-        for number in range(count):
-            x = unit(read, x, stride if number == count - 1 else 1, number == 0)
-    return x
-
-
-R18, R50 = [2, 2, 2, 2], [3, 4, 6, 3]
 
 
 def resnet18(read: Reader, x: Tensor) -> Tensor:
@@ -169,11 +92,6 @@ def resnet50(read: Reader, x: Tensor) -> Tensor:
 
 def resnext50(read: Reader, x: Tensor) -> Tensor:
     return read.classifier(stages(read, torchvision_stem(read, x), resnext_bottleneck, R50))
-
-
-def resnet18_d2l(read: Reader, x: Tensor) -> Tensor:
-    read.bias, read.eps = True, 1e-3
-    return read.classifier(stages(read, torchvision_stem(read, x), d2l_basic, R18, basic=True))
 
 
 def resnet50_keras(read: Reader, x: Tensor) -> Tensor:
@@ -193,12 +111,6 @@ def resnet50_v2_keras(read: Reader, x: Tensor) -> Tensor:
     return read.classifier(relu_norm(read, keras_v2_stages(read, x, keras_v2_bottleneck, R50, [2, 2, 2, 1])))
 
 
-def resnet50_v2_000(read: Reader, x: Tensor) -> Tensor:
-    read.bias, read.eps = True, 1e-3
-    x = F.max_pool2d(read.conv(x, 2), 3, 2, 1)
-    return read.classifier(keras_v2_stages(read, x, note_000_bottleneck, R50, [2, 2, 1, 1]))
-
-
 def resnet20_cifar(read: Reader, x: Tensor) -> Tensor:
     return read.classifier(stages(read, relu_norm(read, read.conv(x)), akamaster_basic, [3, 3, 3]))
 
@@ -211,19 +123,30 @@ def preact_resnet29(read: Reader, x: Tensor) -> Tensor:
     return read.classifier(relu_norm(read, stages(read, read.conv(x), he_v2_bottleneck, [3, 3, 3])))
 
 
+AS_MEANT = ["order.stem=norm_act", "order.between=norm_act"]
+# As the comment of the preset says it, of the net of source 001 with as many parameters.
+AS_WRITTEN_001 = ["order.stem=norm", "order.between=act_after_1x1", "norm.eps=1e-3"]
+LISTED_LAST = ["backbone.shortcut_listed=after_branch"]  # in the order in which the code of that source has its layers
 IMAGENET = ["width=0.125", "image.size=64", "image.classes=5"]
 CASES = {
     resnet18: ["arch=resnet18", *IMAGENET],
     resnet50: ["arch=resnet50", *IMAGENET],
     resnext50: ["arch=resnext50_32x4d", "block.cardinality=4", "block.base_width=16", *IMAGENET],
-    resnet18_d2l: ["arch=resnet18_d2l", *IMAGENET],
     resnet50_keras: ["arch=resnet50_keras", *IMAGENET],
     resnet50_v2: ["arch=resnet50_v2", *IMAGENET],
     resnet50_v2_keras: ["arch=resnet50_v2_keras", *IMAGENET],
-    resnet50_v2_000: ["arch=resnet50_v2_000", *IMAGENET],
     resnet20_cifar: ["arch=resnet20_cifar"],
     resnet29_cifar: ["arch=resnet164_cifar", "depth=29"],
     preact_resnet29: ["arch=preact_resnet164", "depth=29"],
+    source_nets.resnet18_d2l: ["arch=resnet18_d2l", *IMAGENET],
+    source_nets.resnet18_d2l_as_written: ["arch=resnet18_d2l", "block.drop_second=true", *IMAGENET],
+    source_nets.resnet50_v2_000: ["arch=resnet50_v2_000", *IMAGENET],
+    source_nets.resnet50_v2_000_as_written: ["arch=resnet50_v2_000", "order.between=nothing", *IMAGENET],
+    source_nets.resnet18_001: ["arch=resnet18_001", *IMAGENET],
+    source_nets.resnet18_001_as_meant: ["arch=resnet18_001", *AS_MEANT, *IMAGENET],
+    source_nets.resnet50_001: ["arch=resnet50_keras", *AS_WRITTEN_001, *LISTED_LAST, *IMAGENET],
+    source_nets.mini_v1_002: ["arch=mini_v1_002", "width=0.5", "image.size=9"],
+    source_nets.mini_v2_002: ["arch=mini_v2_002", "width=0.5", "image.size=9"],
 }
 
 

@@ -17,7 +17,6 @@ from ablate.config.compose import prepare
 from ablate.config.files import config_names
 from ablate.network.build import build_model, count_flops, count_parameters
 from ablate.testing import images, network_config
-from tests.cells import tiny_cell
 
 # Trainable parameters at 1000 classes (CIFAR: 10): the references are torchvision, timm, Keras, and the papers.
 COUNTS = {
@@ -52,6 +51,13 @@ COUNTS = {
     "resnet18_d2l": 11_689_512 - 990 * 513 - 2 * 64 * 49 + 64 + 4 * 960 + 896 - 2 * 896,
     # Computed below, from the sizes that note 000 writes down.
     "resnet50_v2_000": 2_008_712,
+    # Computed in test_source_nets.py, too.
+    "resnet200": 64_673_832,
+    "resnet200_v2": 64_666_152,
+    "resnet18_001": 11_694_312,
+    "resnet34_001": 21_806_184,
+    "mini_v1_002": 347_402,
+    "mini_v2_002": 347_434,
 }
 SHORTCUTS = {  # options A (as many as without shortcuts), B and C
     "resnet18": (11_515_688, 11_689_512, 12_043_816),
@@ -254,12 +260,12 @@ def test_maps_have_the_shapes_that_the_docstring_says(layout: str, arch: str) ->
     assert found == stated
 
 
-@pytest.mark.parametrize("arch", ["resnet50_v2_000", "resnet18_d2l"])
-def test_the_first_pooling_is_padded_as_the_preset_says(arch: str) -> None:
+@pytest.mark.parametrize(("arch", "side"), [("resnet50_v2_000", 55), ("resnet18_d2l", 56)])
+def test_the_first_pooling_is_padded_as_the_preset_says(arch: str, side: int) -> None:
     model = meta(f"arch={arch}")
     image = torch.zeros(1, model.stem.conv.in_channels, 224, 224, device="meta")
-    assert model.stem(image).shape[2:] == (56, 56)
-    assert "56x56 pixels behind it" in config_names("arch")[arch].read_text(encoding="utf-8")
+    assert model.stem(image).shape[2:] == (side, side)
+    assert f"{side}x{side} pixels behind it" in config_names("arch")[arch].read_text(encoding="utf-8")
 
 
 def test_small_images_keep_the_weights_of_an_imagenet_network() -> None:
@@ -326,22 +332,20 @@ def test_initialisation_is_he_normal() -> None:
         ({}, lambda x: nn.functional.max_pool2d(x, 3, 2, 1)),
         ({"zero_padded_pool": True}, lambda x: nn.functional.max_pool2d(nn.functional.pad(x, [1] * 4), 3, 2)),
         ({"ceil_pool": True}, lambda x: nn.functional.max_pool2d(x, 3, 2, ceil_mode=True)),
+        ({"unpadded_pool": True}, lambda x: nn.functional.max_pool2d(x, 3, 2)),
     ],
 )
-def test_the_first_pooling_has_three_published_forms(options: dict[str, bool], reference: Any) -> None:
-    """Of 112x112 pixels each leaves 56x56: fb.resnet.torch and torchvision, Keras, and the authors' Caffe models."""
+def test_the_first_pooling_has_four_published_forms(options: dict[str, bool], reference: Any) -> None:
+    """Of 112x112 pixels fb.resnet.torch, torchvision, Keras and the authors' Caffe models leave 56x56, 000 55x55."""
     chosen = [f"stem.{name}=true" for name in options]
     stem = ablate.build_model(ablate.compose(["arch=resnet18", "width=0.125", *chosen])).stem
     x = torch.randn(2, 8, 112, 112) - 2
     assert torch.equal(stem.pool(x), reference(x))
-    assert stem.pool(x).shape[-2:] == (56, 56)
+    side = 55 if "unpadded_pool" in options else 56
+    assert stem.pool(x).shape[-2:] == (side, side)
 
 
 def test_the_forms_of_the_first_pooling_exclude_each_other() -> None:
-    with pytest.raises(InputError, match=r"stem\.zero_padded_pool=true and stem\.ceil_pool=true exclude each other"):
-        ablate.build_model(ablate.compose(["arch=resnet18", "stem.zero_padded_pool=true", "stem.ceil_pool=true"]))
-
-
-def test_a_cell_from_before_that_choice_keeps_its_id() -> None:
-    assert tiny_cell("stem=imagenet", "stem.ceil_pool=false").id == tiny_cell("stem=imagenet").id
-    assert tiny_cell("stem=imagenet", "stem.ceil_pool=true").id != tiny_cell("stem=imagenet").id
+    for one, other in itertools.combinations(["zero_padded_pool", "ceil_pool", "unpadded_pool"], 2):
+        with pytest.raises(InputError, match=rf"stem\.{one}=true and stem\.{other}=true exclude each other"):
+            ablate.build_model(ablate.compose(["arch=resnet18", f"stem.{one}=true", f"stem.{other}=true"]))

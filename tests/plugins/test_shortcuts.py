@@ -88,7 +88,7 @@ def test_option_b_is_the_identity_where_nothing_changes() -> None:
     assert torch.equal(build("projection", SAME)(x, residual), x + residual)
 
 
-@pytest.mark.parametrize("name", ["projection", "projection_all", "max_pool"])
+@pytest.mark.parametrize("name", ["projection", "projection_all", "max_pool", "concat"])
 def test_null_norm_does_as_the_source_of_the_order(name: str) -> None:
     for norm_projection in (True, False):
         shape = UnitShape(4, 8, norm_projection=norm_projection)
@@ -101,6 +101,28 @@ def test_conv1x1_convolves_in_every_unit(shape: UnitShape) -> None:
     shortcut = build("conv1x1", shape)
     (weight,) = shortcut.parameters()
     torch.testing.assert_close(shortcut(x, residual), F.conv2d(x, weight, None, shape.stride) + residual)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [SAME, CHANGES, UnitShape(7, 4)], ids=["same", "changes", "narrows"])
+def test_concat_convolves_x_beside_f_of_x(shape: UnitShape, bias: bool) -> None:
+    x, residual = inputs(shape)
+    shortcut = build("concat", shape, norm=False, bias=bias)
+    weights = dict(shortcut.named_parameters())
+    kernel = weights["path.conv.weight"][:, :, 0, 0]
+    expected = torch.einsum("oc,nchw->nohw", kernel[:, : shape.in_channels], x[:, :, :: shape.stride, :: shape.stride])
+    expected = expected + torch.einsum("oc,nchw->nohw", kernel[:, shape.in_channels :], residual)
+    if bias:
+        expected = expected + weights["path.conv.bias"][:, None, None]
+    torch.testing.assert_close(shortcut(x, residual), expected)
+
+
+def test_concat_of_two_identities_is_the_addition() -> None:
+    x, residual = inputs(SAME)
+    shortcut = build("concat", SAME, norm=False)
+    with torch.no_grad():
+        next(shortcut.parameters()).copy_(torch.cat([torch.eye(4), torch.eye(4)], 1)[:, :, None, None])
+    assert torch.equal(shortcut(x, residual), build("identity", SAME)(x, residual))
 
 
 @pytest.mark.parametrize("factors", [(0.5, 1.0), (0.5, 0.5)])

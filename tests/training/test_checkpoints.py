@@ -19,7 +19,7 @@ from tests.cells import frozen, tiny_cell
 # Everything with a state: momentum, a schedule with a warm-up, augmentation, batch statistics, noise in the network.
 STATEFUL = (
     "trainer.epochs=4", "shortcut=dropout", "schedule=cosine", "schedule.warmup_epochs=1.5",
-    "schedule.warmup_linear=true", "data.batch_size=200",
+    "schedule.warmup_linear=true", "data.batch_size=200", "backbone.drop_path=0.5", "backbone.drop_path_per=image",
 )  # fmt: skip
 
 
