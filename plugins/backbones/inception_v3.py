@@ -81,11 +81,12 @@ class InceptionV3(Backbone):
             side; all in "series", to as many channels; or all "parallel", each to half of the channels.
         linear_factors: no activation between two convolutions in a row that one 5x5, 7x7 or 3x3 would do for (section
             3.1 compares both).
+        padding_counts: the average pooling counts the zeros around a map (torchvision); else its pixels alone (Keras).
         full_size: least height and width of images that the network shrinks as released, which takes 75; on smaller
             ones, with the same weights, the stem keeps the size and all convolutions are padded.
     """
 
-    before: ClassVar[dict[str, Any]] = {"pairs": "drawn", "linear_factors": False}
+    before: ClassVar[dict[str, Any]] = {"pairs": "drawn", "linear_factors": False, "padding_counts": True}
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class InceptionV3(Backbone):
         stacked: bool | None = None,
         pairs: Pairs = "drawn",
         linear_factors: bool = False,
+        padding_counts: bool = True,
         full_size: int = LEAST_FULL_SIZE,
     ) -> None:
         super().__init__(parts)
@@ -110,7 +112,7 @@ class InceptionV3(Backbone):
         self.stem = stem.path(parts.channels, STEM)
         channels = channels_after(self.stem, parts.channels)
         for name, figure in _figures(stacked is True).items():
-            module = stages.figure(channels, figure)
+            module = stages.figure(channels, figure if padding_counts else _pixels_alone(figure))
             channels = channels_after(module, channels)
             self.add_stage(name, module, channels)
         self.attach_aux(parts, default=["mixed6e"], listed="after_tap")
@@ -130,4 +132,11 @@ def _figures(stacked: bool) -> dict[str, Figure]:
         "mixed7a": REDUCTION_B,
         "mixed7b": INCEPTION_C,
         "mixed7c": INCEPTION_C,
+    }
+
+
+def _pixels_alone(figure: Figure) -> Figure:
+    """The figure with means of the pixels of a map alone."""
+    return {
+        name: [Pool.AVERAGE if step is Pool.AVERAGE_ZEROS else step for step in path] for name, path in figure.items()
     }

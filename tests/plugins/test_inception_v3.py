@@ -22,6 +22,22 @@ def test_parameters(aux: str, count: int) -> None:
     assert count_parameters(meta(V3, f"aux={aux}")) == count
 
 
+def test_source_001_has_norms_without_their_factors() -> None:
+    """One parameter a channel of each convolution fewer than the released form, whose other sizes it has."""
+    source, form = meta("arch=inception_v3_001"), meta(V3, "aux=none")
+    channels = sum(layer.out_channels for layer in form.modules() if isinstance(layer, nn.Conv2d))
+    assert count_parameters(source) == 23_834_568 - channels == 23_817_352
+    assert sizes_of(source) == sizes_of(form)
+
+
+def test_source_001_averages_pixels_alone() -> None:
+    stages = build("arch=inception_v3_001", *SMALL, "image.size=16").stages
+    pools = [layer for layer in stages.modules() if isinstance(layer, nn.AvgPool2d)]
+    assert len(pools) == 9
+    ones = torch.ones(1, 1, 4, 4)
+    assert all(torch.equal(pool(ones), ones) for pool in pools)
+
+
 def test_stages_have_the_sizes_of_the_paper() -> None:
     model = meta(V3, "aux=none")
     x = model.stem(torch.zeros(1, 3, 299, 299, device="meta"))
