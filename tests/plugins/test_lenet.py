@@ -179,6 +179,15 @@ def test_the_squashing_function_passes_through_one() -> None:
     torch.testing.assert_close(other(torch.tensor([3.0])), 2 * torch.tanh(torch.tensor([1.5])))
 
 
+@pytest.mark.parametrize(("arch", "before"), [(MODERN, "ReLU"), (PAPER, "ScaledTanh")])
+def test_f6_can_have_an_activation_of_its_own(arch: str, before: str) -> None:
+    model, whole = build(arch, head={"last_act": "sigmoid"}), build(arch)
+    assert [type(m).__name__ for m in (model.head.hidden.act1, model.head.hidden.act2)] == [before, "Sigmoid"]
+    assert type(whole.head.hidden.act2).__name__ == before
+    state = whole.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
 @pytest.mark.parametrize("arch", [MODERN, PAPER])
 @pytest.mark.parametrize("size", [1, 8, 28, 31])
 def test_small_images_are_centred_in_a_field_of_zeros(arch: str, size: int) -> None:
@@ -226,6 +235,8 @@ def test_it_can_be_exported() -> None:
         ({"backbone": {"padding": 3}}, "from 0 to 2 pixels, not 3"),
         ({"backbone": {"pool": "median"}}, "'median'"),
         ({"backbone": {"c3": "sparse"}}, "'sparse'"),
+        ({"head": {"last_act": "sigmoyd"}}, "'sigmoyd'; did you mean 'sigmoid'"),
+        ({"head": {"name": "fc", "hidden": [], "last_act": "tanh"}}, "no hidden layer to stand behind"),
         ({"head": {"hidden": [0]}}, "at least 1, not 0"),
         ({"image": {"classes": 1}}, "two classes"),
         ({"aux": {"name": "linear", "at": ["c2"]}}, "'c2'"),
