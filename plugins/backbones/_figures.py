@@ -121,4 +121,6 @@ class Drawing:
             path = joined([square(step) for step in path], ASYMMETRIC)
         if self.linear_factors:
             path = first_linear(path)
-        return {"drawn": list[Step], "series": in_series, "parallel": in_parallel}[self.pairs](path)
+        if self.pairs == "drawn":
+            return path
+        return in_series(path) if self.pairs == "series" else in_parallel(path)

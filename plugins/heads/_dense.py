@@ -16,9 +16,12 @@ class Grid(nn.AdaptiveAvgPool2d):
     own.
     """
 
+    def __init__(self, grid: tuple[int, int]) -> None:
+        super().__init__(grid)
+        self.grid = grid
+
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        rows, columns = self.output_size
+        (height, width), (rows, columns) = x.shape[-2:], self.grid
         if height < rows or width < columns:
             raise InputError(
                 f"the head averages maps to a grid of {rows}x{columns}, and gets maps of {height}x{width}: set "
