@@ -11,7 +11,14 @@ Size = int | tuple[int, int]
 
 
 def conv_unit(
-    parts: Parts, in_channels: int, out_channels: int, kernel: Size, stride: int = 1, padding: Size = 0
+    parts: Parts,
+    in_channels: int,
+    out_channels: int,
+    kernel: Size,
+    stride: int = 1,
+    padding: Size = 0,
+    *,
+    linear: bool = False,
 ) -> nn.Sequential:
     """A convolution, the chosen norm and the chosen activation, as its children `conv`, `norm` and `act`.
 
@@ -24,13 +31,14 @@ def conv_unit(
         kernel: height and width.
         stride: of both.
         padding: of height and width, in pixels on each side.
+        linear: there is no activation.
     """
     norm = parts.norm(out_channels)
     bias = next(norm.parameters(), None) is None
     unit = nn.Sequential()
     unit.add_module("conv", nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=bias))
     unit.add_module("norm", norm)
-    unit.add_module("act", parts.act())
+    unit.add_module("act", nn.Identity() if linear else parts.act())
     return unit
 
 
@@ -40,14 +48,23 @@ def same(kernel: Size) -> tuple[int, int]:
     return height // 2, width // 2
 
 
+def halving(size: int, *, padded: bool) -> nn.MaxPool2d:
+    """Max pooling at stride 2: padded by a pixel on each side, or from the first pixel on and rounded up."""
+    return nn.MaxPool2d(size, 2, padding=1) if padded else nn.MaxPool2d(size, 2, ceil_mode=True)
+
+
 @dataclass(frozen=True)
 class Conv:
-    """A convolution as a paper's table or figure writes it: channels before the width factor."""
+    """A convolution as a paper's table or figure writes it: channels before the width factor.
+
+    Behind a `linear` one stands no activation.
+    """
 
     channels: int
     kernel: Size
     stride: int = 1
     padded: bool = True
+    linear: bool = False
 
 
 class Branches(nn.ModuleDict):

@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import Parts
 
-from ._convolution import Branches, Conv, Size, channels_after, conv_unit, same
+from ._convolution import Branches, Conv, channels_after, conv_unit, same
+from ._factors import ASYMMETRIC, STACKED, first_linear, in_parallel, in_series, joined, square
 
 Valid = partial(Conv, padded=False)
 """A 3x3 convolution that the figures mark V: without padding, so that the map loses a pixel on every side."""
@@ -49,6 +51,7 @@ class MaxPoolFromFirst(nn.Module):
 Step = Conv | Pool | Mapping[str, "Path"]
 Path = Sequence[Step]
 Figure = Mapping[str, Path]
+Pairs = Literal["drawn", "series", "parallel"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Drawing:
         stacked: whether two 3x3 convolutions in a row stay, or a 5x5 one stands for them.
         padded: whether what the figures mark V is padded all the same, so that small maps do not vanish.
         strided: whether convolutions and max pooling have their strides; without them max pooling is left out.
+        linear_factors: whether the first of two convolutions that a larger one would do for has no activation.
+        pairs: how a 1xn and an nx1 convolution stand to each other: as drawn, all in a row, or all side by side.
     """
 
     parts: Parts
@@ -68,6 +73,8 @@ class Drawing:
     stacked: bool = True
     padded: bool = False
     strided: bool = True
+    linear_factors: bool = False
+    pairs: Pairs = "drawn"
 
     def path(self, in_channels: int, path: Path) -> nn.Sequential:
         """(N, in_channels, H, W) -> (N, C, H', W'), layer after layer."""
@@ -104,44 +111,16 @@ class Drawing:
         height, width = same(conv.kernel)
         stride = conv.stride if self.strided else 1
         channels = self.parts.scaled(conv.channels)
-        return conv_unit(self.parts, in_channels, channels, conv.kernel, stride, (height - lost, width - lost))
+        padding = (height - lost, width - lost)
+        return conv_unit(self.parts, in_channels, channels, conv.kernel, stride, padding, linear=conv.linear)
 
     def _factorised(self, path: Path) -> Path:
         if not self.stacked:
-            path = _joined(path, {(3, 3)})
+            path = joined(path, STACKED)
         if not self.asymmetric:
-            path = _joined([_square(step) for step in path], ASYMMETRIC)
-        return path
-
-
-ASYMMETRIC: set[tuple[Size, Size]] = {pair for n in (3, 7) for pair in (((1, n), (n, 1)), ((n, 1), (1, n)))}
-
-
-def _joined(path: Path, pairs: set[tuple[Size, Size]]) -> Path:
-    """The path with one convolution, which sees what the two see, for every two neighbours with such kernels."""
-    row: list[Step] = []
-    for step in path:
-        before = row[-1] if row else None
-        if isinstance(before, Conv) and isinstance(step, Conv) and _join(before, step, pairs):
-            row[-1] = replace(step, kernel=_seen_by(before.kernel, step.kernel))
-        else:
-            row.append(step)
-    return row
-
-
-def _join(first: Conv, second: Conv, pairs: set[tuple[Size, Size]]) -> bool:
-    return (first.kernel, second.kernel) in pairs and first.stride == 1 and first.padded
-
-
-def _seen_by(first: Size, second: Size) -> int:
-    """The side of the square that two convolutions in a row see, the first of them at stride 1."""
-    return 1 + 2 * (same(first)[0] + same(second)[0])
-
-
-def _square(step: Step) -> Step:
-    """One nxn convolution for a figure of 1xn and nx1 side by side; any other step as it is."""
-    match step:
-        case {"conv1xn": [Conv(kernel=(1, n)) as wide], "convnx1": [Conv(kernel=(m, 1)) as high]} if m == n:
-            return Conv(wide.channels + high.channels, n)
-        case _:
-            return step
+            path = joined([square(step) for step in path], ASYMMETRIC)
+        if self.linear_factors:
+            path = first_linear(path)
+        if self.pairs == "drawn":
+            return path
+        return in_series(path) if self.pairs == "series" else in_parallel(path)

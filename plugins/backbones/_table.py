@@ -15,7 +15,7 @@ INPUTS, OUTPUTS = 6, len(TABLE)
 
 
 class TableConv(nn.Module):
-    """A convolution whose maps see only some of its input: (N, 6 m, H, W) -> (N, 16 n, H - k + 1, W - k + 1).
+    """A convolution whose maps see only some of its input: (N, 6 m, H, W) -> (N, 16 n, H', W').
 
     It has the kernels of the connections that exist, and runs as a full convolution with zeros elsewhere: ten times as
     fast as one convolution a map. Its zeros do not count as multiply-adds. An init plugin does not know its weights;
@@ -25,13 +25,15 @@ class TableConv(nn.Module):
         in_channels: 6 m; each entry of the table stands for m maps.
         out_channels: 16 n; each row of the table stands for n maps.
         kernel: height and width k.
+        padding: zeros on each side; the output is so much larger.
     """
 
     connected: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, padding: int = 0) -> None:
         super().__init__()
         self.kernel = kernel
+        self.padding = padding
         rows = torch.tensor([[entry in row for entry in range(INPUTS)] for row in TABLE])
         connected = rows.repeat_interleave(out_channels // OUTPUTS, 0).repeat_interleave(in_channels // INPUTS, 1)
         kernels = sum(map(len, TABLE)) * (out_channels // OUTPUTS) * (in_channels // INPUTS)
@@ -50,7 +52,9 @@ class TableConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mask = self.connected.expand(-1, -1, self.kernel, self.kernel)
-        return F.conv2d(x, self.weight.new_zeros(mask.shape).masked_scatter(mask, self.weight), self.bias)
+        return F.conv2d(
+            x, self.weight.new_zeros(mask.shape).masked_scatter(mask, self.weight), self.bias, padding=self.padding
+        )
 
     def multiply_adds(self, x: Tensor, output: Tensor) -> int:
         """Of the connections that exist: each kernel at each pixel of each image's map."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
-from ablate import Backbone, Head, Parts, Stem, register
+from ablate import Backbone, Head, InputError, Parts, Stem, register
 
 from ._convolution import Conv, channels_after
 from ._figures import Drawing, Figure, Pool
@@ -63,14 +63,26 @@ class InceptionV2(Backbone):
 
     Args:
         stacked: two 3x3 convolutions in a row; false has one 5x5 for them.
+        linear_factors: no activation between those two.
         figure: which of Figure 5's numbers hold where they differ, in inception4c and inception4d: its "filters" (128
             behind the pooling) or its output "sizes" (96, as in Google's code).
     """
 
-    def __init__(self, parts: Parts, *, stacked: bool = True, figure: Literal["filters", "sizes"] = "filters") -> None:
+    before: ClassVar[dict[str, bool]] = {"linear_factors": False}
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        stacked: bool = True,
+        linear_factors: bool = False,
+        figure: Literal["filters", "sizes"] = "filters",
+    ) -> None:
         super().__init__(parts)
+        if linear_factors and not stacked:
+            raise InputError("backbone.linear_factors=true needs backbone.stacked=true")
         self.stem: Stem = parts.make("stem", parts.scaled(192))
-        drawing = Drawing(parts, stacked=stacked)
+        drawing = Drawing(parts, stacked=stacked, linear_factors=linear_factors)
         channels = self.stem.out_channels
         agreeing = {name: MODULES[name]._replace(project=AGREEING_PROJECTION) for name in DISPUTED}
         for name, filters in (MODULES if figure == "filters" else {**MODULES, **agreeing}).items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ablate import Backbone, Head, Parts, check_image_size, register
+from typing import Any, ClassVar
+
+from ablate import Backbone, Head, InputError, Parts, check_image_size, register
 
 from ._convolution import Conv, channels_after
-from ._figures import Drawing, Figure, Path, Pool, Valid
+from ._figures import Drawing, Figure, Pairs, Path, Pool, Valid
 
 # Below this the maps vanish: 75 pixels leave 7 behind the stem, then 3, then 1.
 LEAST_FULL_SIZE = 75
@@ -75,9 +77,16 @@ class InceptionV3(Backbone):
         asymmetric: 1x7 with 7x1 and 1x3 with 3x1 convolutions; false has one 7x7 or 3x3 for each pair.
         stacked: true has two 3x3 convolutions for every 5x5 and false one 5x5 for every two 3x3; null has both, in
             different branches, as released.
+        pairs: how 1xn and nx1 convolutions stand to each other: as "drawn", in a row and in the last modules side by
+            side; all in "series", to as many channels; or all "parallel", each to half of the channels.
+        linear_factors: no activation between two convolutions in a row that one 5x5, 7x7 or 3x3 would do for (section
+            3.1 compares both).
+        padding_counts: the average pooling counts the zeros around a map (torchvision); else its pixels alone (Keras).
         full_size: least height and width of images that the network shrinks as released, which takes 75; on smaller
             ones, with the same weights, the stem keeps the size and all convolutions are padded.
     """
+
+    before: ClassVar[dict[str, Any]] = {"pairs": "drawn", "linear_factors": False, "padding_counts": True}
 
     def __init__(
         self,
@@ -85,6 +94,9 @@ class InceptionV3(Backbone):
         *,
         asymmetric: bool = True,
         stacked: bool | None = None,
+        pairs: Pairs = "drawn",
+        linear_factors: bool = False,
+        padding_counts: bool = True,
         full_size: int = LEAST_FULL_SIZE,
     ) -> None:
         super().__init__(parts)
@@ -92,11 +104,15 @@ class InceptionV3(Backbone):
         if full:
             check_image_size(parts, LEAST_FULL_SIZE, f"backbone inception_v3 with full_size={full_size}")
         stem = Drawing(parts) if full else Drawing(parts).keeping_size()
-        stages = Drawing(parts, asymmetric, stacked is not False, padded=not full)
+        if pairs != "drawn" and not asymmetric:
+            raise InputError(f"backbone.pairs={pairs} needs backbone.asymmetric=true")
+        stages = Drawing(
+            parts, asymmetric, stacked is not False, padded=not full, linear_factors=linear_factors, pairs=pairs
+        )
         self.stem = stem.path(parts.channels, STEM)
         channels = channels_after(self.stem, parts.channels)
         for name, figure in _figures(stacked is True).items():
-            module = stages.figure(channels, figure)
+            module = stages.figure(channels, figure if padding_counts else _pixels_alone(figure))
             channels = channels_after(module, channels)
             self.add_stage(name, module, channels)
         self.attach_aux(parts, default=["mixed6e"], listed="after_tap")
@@ -116,4 +132,11 @@ def _figures(stacked: bool) -> dict[str, Figure]:
         "mixed7a": REDUCTION_B,
         "mixed7b": INCEPTION_C,
         "mixed7c": INCEPTION_C,
+    }
+
+
+def _pixels_alone(figure: Figure) -> Figure:
+    """The figure with means of the pixels of a map alone."""
+    return {
+        name: [Pool.AVERAGE if step is Pool.AVERAGE_ZEROS else step for step in path] for name, path in figure.items()
     }

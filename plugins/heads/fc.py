@@ -1,5 +1,7 @@
 """Dense layers."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from ablate import Head, Parts, register
@@ -21,7 +23,10 @@ class FullyConnected(Head):
         dropout: share of values that is dropped in training.
         dropout_at: behind each hidden layer, its "outputs" (the papers), or before it, its "inputs" (torchvision's
             AlexNet).
+        last_act: activation behind the last hidden layer, F6 of LeNet; null for that of the network.
     """
+
+    before: ClassVar[dict[str, None]] = {"last_act": None}
 
     def __init__(
         self,
@@ -32,10 +37,11 @@ class FullyConnected(Head):
         grid: int | None = 7,
         dropout: float = 0.5,
         dropout_at: DropoutAt = "outputs",
+        last_act: str | None = None,
     ) -> None:
         super().__init__()
         units = [parts.scaled(count) for count in hidden]
-        self.hidden, features = dense_layers(parts, in_channels, units, grid, dropout, dropout_at)
+        self.hidden, features = dense_layers(parts, in_channels, units, grid, dropout, dropout_at, last_act=last_act)
         self.linear = nn.Linear(features, parts.classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Distances to a fixed code for each class."""
 
 from hashlib import shake_128
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,14 +24,25 @@ class RadialBasis(Head):
     Args:
         hidden: units of the layers before F6, whose 84 units are compared with the code; times the width factor.
         grid: height and width to which maps are averaged first, as in head=fc.
+        last_act: activation behind F6; null for that of the network.
     """
+
+    before: ClassVar[dict[str, None]] = {"last_act": None}
 
     code: Tensor
 
-    def __init__(self, parts: Parts, in_channels: int, *, hidden: list[int] = HIDDEN, grid: int = 5) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        in_channels: int,
+        *,
+        hidden: list[int] = HIDDEN,
+        grid: int = 5,
+        last_act: str | None = None,
+    ) -> None:
         super().__init__()
         units = [*(parts.scaled(count) for count in hidden), CODE]
-        self.hidden, _ = dense_layers(parts, in_channels, units, grid, 0.0, "outputs")
+        self.hidden, _ = dense_layers(parts, in_channels, units, grid, 0.0, "outputs", last_act=last_act)
         # Not in the state_dict: it follows from the number of classes.
         self.register_buffer("code", torch.tensor([_code(number) for number in range(parts.classes)]), persistent=False)
 

@@ -1,10 +1,12 @@
 """The stem of GoogLeNet and of Inception v2."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from ablate import InputError, Parts, Stem, check_image_size, register
 
-from ..backbones._convolution import conv_unit
+from ..backbones._convolution import conv_unit, halving
 
 # These leave 4x4 pixels behind the stem, from which the poolings of GoogLeNet's stages make one.
 LEAST_FULL_SIZE = 31
@@ -19,9 +21,13 @@ class GoogLeNetStem(Stem):
             Caffe's model of the paper.
         multiplier: depthwise channels that each channel of the image gets in a separable first convolution (Ioffe and
             Szegedy 2015, arXiv 1502.03167, appendix: 8); 0 for an ordinary one.
+        padded_pools: the poolings are padded by a pixel on each side (source 001); else they begin at the first pixel
+            and are rounded up (Caffe's model of the paper, torchvision).
         full_size: least height and width of images that are shrunk so; on smaller ones the first convolution, of the
             same weights, has stride 1 and there is no pooling.
     """
+
+    before: ClassVar[dict[str, bool]] = {"padded_pools": False}
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class GoogLeNetStem(Stem):
         *,
         lrn: bool = True,
         multiplier: int = 0,
+        padded_pools: bool = False,
         full_size: int = 64,
     ) -> None:
         super().__init__()
@@ -39,12 +46,12 @@ class GoogLeNetStem(Stem):
         self.out_channels = out_channels
         narrow = max(1, out_channels // 3)
         self.conv1 = _first(parts, narrow, multiplier, stride=1 if small else 2)
-        self.pool1 = _pool(small)
+        self.pool1 = _pool(small, padded_pools)
         self.lrn1 = _lrn(lrn)
         self.conv2 = conv_unit(parts, narrow, narrow, 1)
         self.conv3 = conv_unit(parts, narrow, out_channels, 3, padding=1)
         self.lrn2 = _lrn(lrn)
-        self.pool2 = _pool(small)
+        self.pool2 = _pool(small, padded_pools)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.lrn1(self.pool1(self.conv1(x)))
@@ -62,8 +69,8 @@ def _first(parts: Parts, channels: int, multiplier: int, stride: int) -> nn.Sequ
     return nn.Sequential(depthwise, *unit)
 
 
-def _pool(small: bool) -> nn.Module:
-    return nn.Identity() if small else nn.MaxPool2d(3, stride=2, ceil_mode=True)
+def _pool(small: bool, padded: bool) -> nn.Module:
+    return nn.Identity() if small else halving(3, padded=padded)
 
 
 def _lrn(wanted: bool) -> nn.Module:

@@ -16,11 +16,11 @@ from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 
-ONE, PAPER = "alexnet", "alexnet_2012"
+ONE, PAPER, CODE_001 = "alexnet", "alexnet_2012", "alexnet_001"
 TINY: dict[str, Any] = {"width": 1 / 16, "head": {"dropout": 0.0}}
 
 
-@pytest.mark.parametrize(("arch", "count"), [(ONE, 61_100_840), (PAPER, 60_965_224)])
+@pytest.mark.parametrize(("arch", "count"), [(ONE, 61_100_840), (PAPER, 60_965_224), (CODE_001, 49_516_520)])
 def test_parameters(arch: str, count: int) -> None:
     assert count_parameters(meta(arch)) == count
 
@@ -95,6 +95,26 @@ def test_it_is_the_papers_network() -> None:
     # Inputs of a size at which the response norm is far from a constant factor.
     model = build(PAPER, **TINY, image={"classes": 5})
     assert_same_network(model, two_gpus, 50 * images(2, 3, 224, torch.float64), norm=False)
+
+
+def code_001(weights: Weights, x: Tensor) -> list[Tensor]:
+    """Four convolutions, the first without padding."""
+    x = F.max_pool2d(weights.unit(x, 4), 3, 2)
+    x = F.max_pool2d(weights.unit(x, padding=2), 3, 2)
+    x = weights.unit(x, padding=1)
+    return dense(weights, F.max_pool2d(weights.unit(x, padding=1), 3, 2))
+
+
+def test_it_is_the_code_of_source_001() -> None:
+    model = build(CODE_001, **TINY, image={"classes": 5})
+    assert_same_network(model, code_001, images(2, 3, 224, torch.float64), norm=False)
+    # Of its summary, which ends there, the layers' parameters and maps.
+    stages = list(meta(CODE_001).stages)
+    assert [count_parameters(stage) for stage in stages] == [34_944, 614_656, 885_120, 884_992]
+    dense_ones = (256 * 25 + 1) * 4096 + 4097 * 4096 + 4097 * 1000
+    assert 34_944 + 614_656 + 885_120 + 884_992 + dense_ones == 49_516_520
+    assert stages[0].conv(torch.zeros(1, 3, 224, 224, device="meta")).shape == (1, 96, 54, 54)
+    assert sizes(meta(CODE_001), 3, 224) == [(96, 26, 26), (256, 12, 12), (384, 12, 12), (256, 5, 5)]
 
 
 def test_a_network_for_one_size_takes_larger_ones() -> None:
@@ -219,8 +239,8 @@ def test_it_compiles_as_one_graph(arch: str, size: int) -> None:
     [
         ({"backbone": {"groups": 3}}, "3 groups do not divide 256 channels"),
         ({"backbone": {"groups": 0}}, "groups must be at least 1, not 0"),
-        ({"backbone": {"channels": [1, 2, 3]}}, "5 numbers from 1 on, not \\[1, 2, 3\\]"),
-        ({"backbone": {"channels": [96, 256, 384, 0, 256]}}, "5 numbers from 1 on"),
+        ({"backbone": {"channels": [1, 2, 3]}}, "5 or 4 numbers from 1 on, not \\[1, 2, 3\\]"),
+        ({"backbone": {"channels": [96, 256, 384, 0, 256]}}, "5 or 4 numbers from 1 on"),
         ({"backbone": {"norm_at": [0, 6]}}, "numbers the convolutions from 1 to 5, not 0, 6"),
         ({"backbone": {"norm_place": "before"}}, "'before'"),
         ({"backbone": {"padding": 6}}, "from 0 to 5 pixels, not 6"),

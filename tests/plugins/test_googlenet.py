@@ -13,7 +13,7 @@ from ablate import InputError
 from ablate.network.build import count_flops, count_parameters
 from tests.plugins.functional import Weights, assert_same_network, build, images, meta
 
-PAPER, TORCHVISION = "arch=googlenet", "arch=googlenet_bn"
+PAPER, TORCHVISION, CODE_001 = "arch=googlenet", "arch=googlenet_bn", "arch=googlenet_001"
 NO_DROPOUT = ["head.dropout=0", "aux.dropout=0"]
 SMALL = ["width=0.07", "image.channels=1", "image.size=8", "image.classes=10"]
 
@@ -23,6 +23,7 @@ SMALL = ["width=0.07", "image.channels=1", "image.size=8", "image.classes=10"]
     [
         ([PAPER], 13_378_280),
         ([PAPER, "aux=none"], 6_998_552),
+        ([CODE_001], 13_354_200),
         ([TORCHVISION], 13_004_888),
         ([TORCHVISION, "aux=none"], 6_624_904),
     ],
@@ -99,6 +100,26 @@ def torchvision(weights: Weights, x: Tensor) -> list[Tensor]:
     return _ending(weights, x, aux)
 
 
+def code_001(weights: Weights, x: Tensor) -> list[Tensor]:
+    """As its code reads, but that TensorFlow pads the first convolution by 2 pixels before and 3 behind."""
+
+    def inception(x: Tensor) -> Tensor:
+        ones = weights.unit(x)
+        threes = weights.unit(weights.unit(x), padding=1)
+        fives = weights.unit(weights.unit(x), padding=2)
+        return torch.cat([ones, threes, fives, F.max_pool2d(weights.unit(x), 3, 1, 1)], 1)
+
+    def halved(x: Tensor) -> Tensor:
+        return F.max_pool2d(F.pad(x, [1, 1, 1, 1]), 3, 2)
+
+    x = halved(weights.unit(x, 2, 3))
+    x = halved(weights.unit(weights.unit(x), padding=1))
+    x = halved(inception(inception(x)))
+    fours = list(itertools.accumulate([x, *[None] * 5], lambda x, _: inception(x)))
+    x = inception(inception(halved(fours[5])))
+    return _ending(weights, x, [auxiliary(weights, F.avg_pool2d(fours[number], 5, 3)) for number in (1, 4)])
+
+
 def _ending(weights: Weights, x: Tensor, aux: list[Tensor]) -> list[Tensor]:
     main = weights.classifier(x)
     return [main, *aux] if weights.training else [main]
@@ -107,6 +128,18 @@ def _ending(weights: Weights, x: Tensor, aux: list[Tensor]) -> list[Tensor]:
 def test_it_is_the_papers_network() -> None:
     model = build(PAPER, "width=0.07", "image.classes=5", *NO_DROPOUT)
     assert_same_network(model, paper, images(2, 3, 224), norm=False)
+
+
+def test_it_is_the_code_of_source_001() -> None:
+    model = build(CODE_001, "width=0.07", "image.classes=5", *NO_DROPOUT)
+    assert_same_network(model, code_001, images(2, 3, 224), norm=False)
+
+
+def test_what_16_filters_fewer_in_4d_save() -> None:
+    """In 4d, in what reads it in 4e, and in the head behind it."""
+    in_4d, in_4e, in_head = 16 * (25 * 32 + 1), 16 * (256 + 160 + 32 + 128), 16 * 128
+    assert in_4d + in_4e + in_head == 24_080 == 13_378_280 - 13_354_200
+    assert count_parameters(meta(PAPER, "backbone.large_in_4d=48")) == 13_354_200
 
 
 @pytest.mark.parametrize("named", [[], ["aux=googlenet"]], ids=["preset", "aux_named"])
@@ -154,6 +187,13 @@ def test_two_3x3_see_what_a_5x5_sees() -> None:
         return int((x.grad[0].abs().sum(0) > 0).sum())
 
     assert (seen("5x5"), seen("two_3x3"), seen("3x3")) == (25, 25, 9)
+
+
+def test_the_first_of_its_two_3x3_can_be_linear() -> None:
+    branch = meta(PAPER, "backbone.large=two_3x3", "backbone.linear_factors=true").stages.inception3a.conv5x5
+    assert [type(layer.act) for layer in branch] == [nn.ReLU, nn.Identity, nn.ReLU]
+    with pytest.raises(InputError, match=r"linear_factors=true needs backbone\.large=two_3x3, not 5x5"):
+        meta(PAPER, "backbone.linear_factors=true")
 
 
 @pytest.mark.parametrize("branches", ["[1x1]", "[3x3]", "[5x5]", "[pool]", "[pool,1x1]", "[1x1,3x3,5x5,pool]"])
@@ -210,6 +250,8 @@ def test_it_compiles_as_one_graph() -> None:
         (["backbone.branches=[]"], r"one branch or more, each once, not \[\]"),
         (["backbone.branches=[3x3,3x3]"], r"one branch or more, each once"),
         (["backbone.large=7x7"], r"value of backbone.large.*'7x7'"),
+        (["backbone.projection_first=true", "backbone.projection=false"], r"needs backbone\.projection=true"),
+        (["backbone.padded_pools=true", "backbone.last_pool=2"], r"needs backbone\.last_pool=3"),
         (["backbone.last_pool=4"], r"last_pool must be 2 or 3, not 4"),
         (["image.size=3"], r"backbone googlenet needs images of at least 4x4 pixels, not 3x3"),
         (["stem.full_size=0"], r"stem googlenet with full_size=0 needs images of at least 31x31 pixels, not 8x8"),

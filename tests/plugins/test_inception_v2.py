@@ -124,6 +124,13 @@ def test_it_is_the_network_of_the_table() -> None:
     assert_same_network(model, figure_5, images(3, 3, 96), eps=1e-5)
 
 
+def test_the_first_of_two_3x3_can_be_linear() -> None:
+    modules = meta(V2, "backbone.linear_factors=true").stages
+    assert [type(layer.act) for layer in modules.inception3c.conv5x5] == [nn.ReLU, nn.Identity, nn.ReLU]
+    with pytest.raises(InputError, match=r"linear_factors=true needs backbone\.stacked=true"):
+        meta(V2, "backbone.linear_factors=true", "backbone.stacked=false")
+
+
 def test_a_5x5_costs_more_than_the_two_3x3_that_see_as_much() -> None:
     stacked, large = (meta(V2, f"backbone.stacked={value}") for value in ("true", "false"))
     # Of a branch that goes from a to b channels: 9ab + 9bb weights with a norm more, against 25ab.

@@ -22,6 +22,22 @@ def test_parameters(aux: str, count: int) -> None:
     assert count_parameters(meta(V3, f"aux={aux}")) == count
 
 
+def test_source_001_has_norms_without_their_factors() -> None:
+    """One parameter a channel of each convolution fewer than the released form, whose other sizes it has."""
+    source, form = meta("arch=inception_v3_001"), meta(V3, "aux=none")
+    channels = sum(layer.out_channels for layer in form.modules() if isinstance(layer, nn.Conv2d))
+    assert count_parameters(source) == 23_834_568 - channels == 23_817_352
+    assert sizes_of(source) == sizes_of(form)
+
+
+def test_source_001_averages_pixels_alone() -> None:
+    stages = build("arch=inception_v3_001", *SMALL, "image.size=16").stages
+    pools = [layer for layer in stages.modules() if isinstance(layer, nn.AvgPool2d)]
+    assert len(pools) == 9
+    ones = torch.ones(1, 1, 4, 4)
+    assert all(torch.equal(pool(ones), ones) for pool in pools)
+
+
 def test_stages_have_the_sizes_of_the_paper() -> None:
     model = meta(V3, "aux=none")
     x = model.stem(torch.zeros(1, 3, 299, 299, device="meta"))
@@ -158,6 +174,72 @@ def test_5x5_filters_can_all_be_stacked_or_none(stacked: str, fives: int) -> Non
     found = [layer for layer in model.stages.modules() if getattr(layer, "kernel_size", None) == (5, 5)]
     assert len(found) == fives
     assert model(torch.zeros(1, 3, 299, 299, device="meta")).shape == (1, 1000)
+
+
+SERIES, PARALLEL = "backbone.pairs=series", "backbone.pairs=parallel"
+
+
+def kernels(module: nn.Module) -> list[tuple[int, int]]:
+    return [layer.kernel_size for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+
+
+@pytest.mark.parametrize(("pairs", "weights"), [(SERIES, 128 * 128 + 128 * 192), (PARALLEL, 128 * 192)])
+def test_factors_stand_in_a_row_or_side_by_side(pairs: str, weights: int) -> None:
+    """A branch of mixed6b, 1x7 and 7x1 from 128 to 192 channels; side by side each has half of the 192."""
+    drawn, changed = meta(V3, "aux=none"), meta(V3, "aux=none", pairs)
+    assert sizes_of(changed) == sizes_of(drawn)
+    branch = changed.stages.mixed6b.conv7x7
+    assert count_parameters(branch[1:]) == 7 * weights + (2 * 128 if pairs == SERIES else 0) + 2 * 192
+    x = torch.rand(1, 768, 9, 9, device="meta")
+    assert branch(x).shape == (1, 192, 9, 9)
+    # The last modules of the released form have theirs side by side.
+    assert (len(changed.stages.mixed7b.conv3x3) == 3) == (pairs == SERIES)
+
+
+@pytest.mark.parametrize(("pairs", "corners"), [(SERIES, 1), (PARALLEL, 0)])
+def test_only_factors_in_a_row_see_the_corners_of_the_square(pairs: str, corners: int) -> None:
+    branch = build(V3, *SMALL, "image.size=8", "act=sigmoid", pairs).stages.mixed6b.conv7x7[1:].eval()
+    x = torch.rand(1, 6, 9, 9, requires_grad=True)
+    branch(x)[:, :, 4, 4].sum().backward()
+    assert x.grad is not None
+    seen = x.grad[0].abs().sum(0) > 0
+    assert int(seen[1, 1]) == corners
+    assert not seen[0].any()
+
+
+def sizes_of(model: nn.Module) -> list[tuple[int, ...]]:
+    x, found = model.stem(torch.zeros(1, 3, 299, 299, device="meta")), []
+    for stage in model.stages:
+        x = stage(x)
+        found.append(tuple(x.shape))
+    return found
+
+
+def test_the_first_of_two_factors_can_be_linear() -> None:
+    """Section 3.1; the second one keeps its activation, as does what no larger filter would do for."""
+    model = meta(V3, "aux=none", "backbone.linear_factors=true")
+    assert count_parameters(model) == 23_834_568
+
+    def linear(path: nn.Module) -> list[bool]:
+        return [isinstance(layer.act, nn.Identity) for layer in path if hasattr(layer, "act")]
+
+    assert linear(model.stages.mixed5b.double3x3) == [False, True, False]
+    assert linear(model.stages.mixed6b.conv13x13) == [False, True, False, True, False]
+    assert linear(model.stages.mixed6a.conv5x5) == [False, True, False]
+    assert not any(linear(model.stem))
+    assert not any(linear(model.stages.mixed7b.conv3x3))
+
+
+@pytest.mark.parametrize("option", ["backbone.pairs=series", "backbone.pairs=parallel", "backbone.linear_factors=true"])
+def test_its_forms_of_factors_train_on_small_images(option: str) -> None:
+    model = build(V3, *SMALL, "image.size=8", "aux=none", option)
+    model(images(2, 1, 8).float()).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_pairs_need_factors() -> None:
+    with pytest.raises(InputError, match=r"backbone\.pairs=series needs backbone\.asymmetric=true"):
+        build(V3, "backbone.pairs=series", "backbone.asymmetric=false")
 
 
 @pytest.mark.parametrize("size", [8, 32, 75])

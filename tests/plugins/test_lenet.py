@@ -17,7 +17,7 @@ from ablate.network.describe import describe
 from tests.plugins.functional import Weights, assert_same_network
 from tests.plugins.presets import build, images, meta, sizes, train_once
 
-MODERN, PAPER = "lenet5", "lenet5_1998"
+MODERN, PAPER, CODE_001 = "lenet5", "lenet5_1998", "lenet5_001"
 # Table I of the paper: a row for each map of S2, a column for each map of C3.
 TABLE = [
     "X...XXX..XXXX.XX",
@@ -29,7 +29,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("arch", "count"), [(MODERN, 61_706), (PAPER, 60_000)])
+@pytest.mark.parametrize(("arch", "count"), [(MODERN, 61_706), (PAPER, 60_000), (CODE_001, 520_082)])
 def test_parameters(arch: str, count: int) -> None:
     assert count_parameters(meta(arch)) == count
 
@@ -101,7 +101,16 @@ def modern(weights: Weights, x: Tensor) -> list[Tensor]:
     return [weights.linear(F.relu(weights.linear(F.relu(weights.linear(x)))))]
 
 
-@pytest.mark.parametrize(("arch", "reference"), [(PAPER, paper), (MODERN, modern)])
+def code_001(weights: Weights, x: Tensor) -> list[Tensor]:
+    """Its summary prints 156, 2416 and 512,500 parameters, on maps of 32, 16 and 8 pixels."""
+    assert 156 + 2_416 + 512_500 + 500 * 10 + 10 == 520_082
+    x = F.max_pool2d(weights.unit(x, padding=2), 2)
+    x = F.max_pool2d(weights.unit(x, padding=2), 2).flatten(1)
+    assert x.shape[1] == 1024
+    return [weights.linear(F.relu(weights.linear(x)))]
+
+
+@pytest.mark.parametrize(("arch", "reference"), [(PAPER, paper), (MODERN, modern), (CODE_001, code_001)])
 def test_it_is_the_reference(arch: str, reference: Any) -> None:
     assert_same_network(build(arch), reference, images(3, 1, 32, torch.float64), norm=False)
 
@@ -170,6 +179,15 @@ def test_the_squashing_function_passes_through_one() -> None:
     torch.testing.assert_close(other(torch.tensor([3.0])), 2 * torch.tanh(torch.tensor([1.5])))
 
 
+@pytest.mark.parametrize(("arch", "before"), [(MODERN, "ReLU"), (PAPER, "ScaledTanh")])
+def test_f6_can_have_an_activation_of_its_own(arch: str, before: str) -> None:
+    model, whole = build(arch, head={"last_act": "sigmoid"}), build(arch)
+    assert [type(m).__name__ for m in (model.head.hidden.act1, model.head.hidden.act2)] == [before, "Sigmoid"]
+    assert type(whole.head.hidden.act2).__name__ == before
+    state = whole.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
 @pytest.mark.parametrize("arch", [MODERN, PAPER])
 @pytest.mark.parametrize("size", [1, 8, 28, 31])
 def test_small_images_are_centred_in_a_field_of_zeros(arch: str, size: int) -> None:
@@ -213,8 +231,12 @@ def test_it_can_be_exported() -> None:
     ("changes", "message"),
     [
         ({"backbone": {"full_size": 0}, "image": {"size": 15}}, "at least 16x16 pixels, not 15x15"),
+        ({"backbone": {"full_size": 0, "padding": 2}, "image": {"size": 3}}, "at least 4x4 pixels, not 3x3"),
+        ({"backbone": {"padding": 3}}, "from 0 to 2 pixels, not 3"),
         ({"backbone": {"pool": "median"}}, "'median'"),
         ({"backbone": {"c3": "sparse"}}, "'sparse'"),
+        ({"head": {"last_act": "sigmoyd"}}, "'sigmoyd'; did you mean 'sigmoid'"),
+        ({"head": {"name": "fc", "hidden": [], "last_act": "tanh"}}, "no hidden layer to stand behind"),
         ({"head": {"hidden": [0]}}, "at least 1, not 0"),
         ({"image": {"classes": 1}}, "two classes"),
         ({"aux": {"name": "linear", "at": ["c2"]}}, "'c2'"),
@@ -225,9 +247,10 @@ def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -
         meta(PAPER, **changes)
 
 
-def test_the_least_size_is_the_least() -> None:
-    model = meta(PAPER, backbone={"full_size": 0}, image={"size": 16})
-    assert sizes(model, 1, 16)[-1] == (16, 1, 1)
+@pytest.mark.parametrize(("padding", "least"), [(0, 16), (1, 10), (2, 4)])
+def test_the_least_size_is_the_least(padding: int, least: int) -> None:
+    model = meta(PAPER, backbone={"full_size": 0, "padding": padding}, image={"size": least})
+    assert sizes(model, 1, least)[-1] == (16, 1, 1)
     assert model.head.hidden.fc1.in_features == 16
 
 
