@@ -18,7 +18,7 @@ class AuxGradients(Snapshots):
     Szegedy et al. 2014 (arXiv 1409.4842, section 5) add them to "increase the gradient signal that gets propagated
     back". That of all auxiliary losses, with their weight, is taken from the step's own graph; the rest of the step's
     gradient is that of the main loss. The table has for each layer both norms, and their `cosine` where an auxiliary
-    loss reaches it.
+    loss reaches it. Under `trainer.precision=bf16` the two backward passes round apart, and so their difference.
 
     Columns, at the last look and before the first update (`_at_start`): `ratio`, auxiliary over main norm at the first
     weight layer, and `cosine` there; `mean_cosine` over all layers that both reach.
