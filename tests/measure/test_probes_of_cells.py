@@ -37,7 +37,7 @@ WITHOUT = {  # what finds nothing there
     "vgg": UNITS | {"aux_gradients", "norm_moments"},
     "googlenet": UNITS,
     "inception_resnet": set(),
-    "alexnet": UNITS | {"aux_gradients"},
+    "alexnet": UNITS | {"aux_gradients", "norm_moments"},  # its norm is local response normalisation
 }
 PER_STEP = sorted({entry.name for entry in registry.entries("probe")} - {"gap", "steps_to"})
 
