@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
+from ._maps import norms
 from ._snapshots import Snapshots, both_ends, check_looks
 
 
@@ -49,8 +50,3 @@ class BranchSize(Snapshots):
     def _see(self, passed: UnitPass) -> None:
         ratio = norms(passed.residual) / norms(passed.x)
         self._sizes.append((passed.unit, passed.keeps_shape, ratio.mean()))
-
-
-def norms(maps: Tensor) -> Tensor:
-    """Euclidean norm of each image's maps, (B, C, H, W) -> (B,)."""
-    return torch.linalg.vector_norm(maps.float(), dim=(1, 2, 3))

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
+from ._maps import norms
 from ._snapshots import Snapshots, both_ends, check_looks
 
 
@@ -80,8 +81,3 @@ class InputCosine(Snapshots):
         rest = norms(output - row.total) / norms(output)
         cosine = F.cosine_similarity(output.flatten(1), row.x.flatten(1))
         self._seen.append((passed.unit, cosine.mean(), rest.mean()))
-
-
-def norms(maps: Tensor) -> Tensor:
-    """Euclidean norm of each image's maps, (B, C, H, W) -> (B,)."""
-    return torch.linalg.vector_norm(maps, dim=(1, 2, 3))
