@@ -37,11 +37,12 @@ def _cost(
     name: str, depth: int, plain: dict[str, Any], probed: dict[str, Any], setting: Setting, folder: Path
 ) -> Measured:
     device = setting.device
+    time_of = "processor time" if device == "cpu" else "training time"
     pairs_of = interleaved(
         lambda: _fitted(probed, device, folder), lambda: _fitted(plain, device, folder), setting.pairs
     )
     for pairs in pairs_of:
-        what = f"training time with probe {name} over without, ResNet-{depth}, digits"
+        what = f"{time_of} with probe {name} over without, ResNet-{depth}, digits"
         yield [at_most(what, "x", pairs.ratios, pairs.of, BOUND)]
 
 

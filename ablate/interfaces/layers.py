@@ -51,11 +51,13 @@ class Unit:
 
     Attributes:
         name: of the module, such as `stages.stage1.0`.
+        place: its number, from 1 at the input.
         module: the unit.
         shortcut: joins h(x) and F(x); every unit has one, that of a plain network hands on F(x) alone.
     """
 
     name: str
+    place: int
     module: nn.Module
     shortcut: Shortcut
 
@@ -115,8 +117,11 @@ def residual_units(model: nn.Module) -> list[Unit]:
 
     A unit is a module whose child `shortcut` is an `ablate.Shortcut`, as orders make them.
     """
-    found = ((name, module, getattr(module, "shortcut", None)) for name, module in model.named_modules())
-    return [Unit(name, module, shortcut) for name, module, shortcut in found if isinstance(shortcut, Shortcut)]
+    found = {name: module for name, module in model.named_modules() if isinstance(_shortcut(module), Shortcut)}
+    return [
+        Unit(name, place, module, cast(Shortcut, _shortcut(module)))
+        for place, (name, module) in enumerate(found.items(), start=1)
+    ]
 
 
 def norms_of(model: nn.Module) -> dict[str, nn.Module]:
@@ -148,22 +153,24 @@ def watch_units(units: Iterable[Unit], see: Callable[[UnitPass], None]) -> Hooks
 def without_branches(units: Iterable[Unit]) -> Iterator[None]:
     """The network with F(x) = 0 in some units: what their shortcuts carry goes on alone."""
 
-    def zero(module: nn.Module, args: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        x, residual = args
-        return x, torch.zeros_like(residual)
+    def zero(
+        module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        x, residual = _joined(args, kwargs)
+        return (x, torch.zeros_like(residual)), {}
 
-    with Hooks(unit.shortcut.register_forward_pre_hook(cast(Any, zero)) for unit in units):
+    with Hooks(unit.shortcut.register_forward_pre_hook(zero, with_kwargs=True) for unit in units):
         yield
 
 
 def weight_layers(model: nn.Module, images: Tensor) -> list[Layer]:
     """The weight layers of a network, in the order in which a forward pass comes to them.
 
-    It takes a pass of its own on two images, and leaves the network, its gradients and random generators as they were.
+    It takes a pass of its own on an image, and leaves the network, its gradients and random generators as they were.
 
     Args:
-        model: in training mode, where its auxiliary classifiers are to be among them.
-        images: (B, C, H, W), of which the first two are taken.
+        model: its auxiliary classifiers are among them.
+        images: (B, C, H, W), of which the first is taken.
     """
     calls = _calls(model, images)
     aux = [f"{name}." for name in _aux_names(model)]
@@ -193,10 +200,23 @@ def _calls(model: nn.Module, images: Tensor) -> list[tuple[str, nn.Module, nn.Mo
                 if given is args[0]:
                     called[layer] = called[layer] or module
 
-    two = images[:2] if len(images) > 1 else images[:1].repeat(2, 1, 1, 1)  # a norm needs two values
     with kept(model), torch.no_grad(), Hooks(module.register_forward_hook(see) for module in {*names, *norms}):
-        model(two)
+        # Nothing inside trains, so that nothing is dropped; the network itself does, so that it asks its auxiliary
+        # classifiers.
+        model.eval()
+        model.training = True
+        model(images[:1])
     return [(names[module], module, norm) for module, norm in called.items()]
+
+
+def _shortcut(module: nn.Module) -> object:
+    return getattr(module, "shortcut", None)
+
+
+def _joined(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """x and F(x), however an order has handed them to its shortcut."""
+    given = {**dict(zip(("x", "residual"), args, strict=False)), **kwargs}
+    return given["x"], given["residual"]
 
 
 def _is_weighted(module: nn.Module) -> bool:
@@ -217,13 +237,14 @@ def _path(name: str, shortcuts: Sequence[str], aux: Sequence[str]) -> Path:
 def _watch_unit(unit: Unit, see: Callable[[UnitPass], None]) -> Iterator[Any]:
     joins: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def joined(module: nn.Module, args: tuple[Tensor, Tensor], output: Tensor) -> None:
-        joins.append((args[0].detach(), args[1].detach(), output.detach()))
+    def joined(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
+        x, residual = _joined(args, kwargs)
+        joins.append((x.detach(), residual.detach(), output.detach()))
 
     def ended(module: nn.Module, args: tuple[Tensor], output: Tensor) -> None:
         if joins:
             with torch.no_grad():
                 see(UnitPass(unit, args[0].detach(), *joins.pop(), output.detach()))
 
-    yield unit.shortcut.register_forward_hook(joined)
+    yield unit.shortcut.register_forward_hook(joined, with_kwargs=True)
     yield unit.module.register_forward_hook(ended)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -39,18 +39,25 @@ def _recomputed_segment(units: Sequence[nn.Module], x: Tensor) -> Tensor:
         return x
 
     # Only the form that is not reentrant takes a context of its own for the second run.
-    y: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _copied_buffers(units)))
+    y: Tensor = checkpoint(run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _CopiedBuffers(units)))
     return y
 
 
-@contextmanager
-def _copied_buffers(units: Sequence[nn.Module]) -> Iterator[None]:
-    """The units work on copies: autograd may hold the buffers themselves, so these cannot be set back in place."""
-    before = {module: module._buffers for unit in units for module in unit.modules()}
-    for module, buffers in before.items():
-        module._buffers = {name: None if one is None else one.clone() for name, one in buffers.items()}
-    try:
-        yield
-    finally:
-        for module, buffers in before.items():
+class _CopiedBuffers:
+    """The units work on copies: autograd may hold the buffers themselves, so these cannot be set back in place.
+
+    A class, since it is entered anew by each backward pass: what looks on may take gradients before the step does.
+    """
+
+    def __init__(self, units: Sequence[nn.Module]) -> None:
+        self._modules = [module for unit in units for module in unit.modules()]
+        self._before: list[dict[str, Tensor | None]] = []
+
+    def __enter__(self) -> None:
+        self._before = [module._buffers for module in self._modules]
+        for module, buffers in zip(self._modules, self._before, strict=True):
+            module._buffers = {name: None if one is None else one.clone() for name, one in buffers.items()}
+
+    def __exit__(self, *error: object) -> None:
+        for module, buffers in zip(self._modules, self._before, strict=True):
             module._buffers = buffers

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate import Backbone, Layer, StepLook, register, weight_layers
+from ablate import Backbone, Hooks, Layer, StepLook, register, weight_layers
 
 from ._snapshots import Snapshots, both_ends, check_looks
-
-Gradients = dict[str, Tensor]
 
 
 @register("probe", "aux_gradients")
@@ -18,19 +16,21 @@ class AuxGradients(Snapshots):
     """Gradient of the auxiliary losses beside that of the main loss, for each weight layer of the main path.
 
     Szegedy et al. 2014 (arXiv 1409.4842, section 5) add them to "increase the gradient signal that gets propagated
-    back". Passes of the probe's own take the gradients of the main loss, and of all auxiliary losses with their weight,
-    apart. The table has for each layer both norms, and their `cosine` where an auxiliary loss reaches it.
+    back". That of all auxiliary losses, with their weight, is taken from the step's own graph; the rest of the step's
+    gradient is that of the main loss. The table has for each layer both norms, and their `cosine` where an auxiliary
+    loss reaches it. Under `trainer.precision=bf16` the two backward passes round apart, and so their difference.
 
     Columns, at the last look and before the first update (`_at_start`): `ratio`, auxiliary over main norm at the first
     weight layer, and `cosine` there; `mean_cosine` over all layers that both reach.
 
     Args:
-        looks: steps that it looks at, at equal distances from the first to the last; each costs about two steps.
+        looks: steps that it looks at, at equal distances from the first to the last.
     """
 
     columns = both_ends("ratio", "cosine", "mean_cosine")
+    reads_forward = True
 
-    def __init__(self, *, looks: int = 2) -> None:
+    def __init__(self, *, looks: int = 3) -> None:
         super().__init__(check_looks("aux_gradients", looks))
         self._layers: list[Layer] = []
 
@@ -39,42 +39,46 @@ class AuxGradients(Snapshots):
         return "" if getattr(model, "aux_heads", {}) else "the network has no auxiliary classifiers"
 
     def before_step(self, look: StepLook) -> None:
-        """A row for each layer."""
+        """From here on the auxiliary logits are seen."""
         if not self._layers:
             self._layers = [one for one in weight_layers(look.model, look.images) if one.path == "main"]
-        with look.undisturbed() as model:
-            main, aux = self._gradients(model, look)
+        self._logits: list[Tensor] = []
+        self._hooks = Hooks([look.model.register_forward_hook(self._see)])
+
+    def after_forward(self, look: StepLook) -> None:
+        """The gradient of the auxiliary losses, for which the graph is kept."""
+        self._hooks.remove()
+        losses = torch.stack([F.cross_entropy(logits.float(), look.labels) for logits in self._logits])
+        loss = cast(Backbone, look.model).aux_weight * losses.sum()
+        self._logits = []
+        kernels = {layer.name: _kernel(layer.module) for layer in self._layers}
+        wanted = {name: kernel for name, kernel in kernels.items() if kernel.requires_grad}
+        found = torch.autograd.grad(loss, list(wanted.values()), retain_graph=True, allow_unused=True)
+        self._aux = dict(zip(wanted, found, strict=True))
+
+    def after_backward(self, look: StepLook) -> None:
+        """A row for each layer."""
         ratios, cosines = [], []
         for layer in self._layers:
-            if layer.name not in main:
+            both, aux = _kernel(layer.module).grad, self._aux.get(layer.name)
+            if both is None:
                 continue
-            norm, added = torch.linalg.vector_norm(main[layer.name]), aux.get(layer.name)
-            if added is None:
-                look.record(layer=layer.name, place=layer.place, main=norm, aux=0.0)
+            if aux is None:
+                look.record(layer=layer.name, place=layer.place, main=torch.linalg.vector_norm(both), aux=0.0)
                 continue
-            size = torch.linalg.vector_norm(added)
-            cosine = F.cosine_similarity(main[layer.name].flatten(), added.flatten(), dim=0)
+            main = both - aux
+            norm, size = torch.linalg.vector_norm(main), torch.linalg.vector_norm(aux)
+            cosine = F.cosine_similarity(main.flatten(), aux.flatten(), dim=0)
             look.record(layer=layer.name, place=layer.place, main=norm, aux=size, cosine=cosine)
             ratios.append(size / norm)
             cosines.append(cosine)
+        self._aux = {}
         if ratios:
             mean = torch.stack(cosines).mean()
             self.keep(look, {"ratio": ratios[0], "cosine": cosines[0], "mean_cosine": mean})
 
-    def _gradients(self, model: nn.Module, look: StepLook) -> tuple[Gradients, Gradients]:
-        """Of the main loss and of the auxiliary losses, by layer, as far as each reaches."""
-        output, logits = model(look.images)
-        main = F.cross_entropy(output, look.labels)
-        aux = torch.stack([F.cross_entropy(one, look.labels) for one in logits]).sum()
-        weighted = cast(Backbone, model).aux_weight * aux
-        kernels = {layer.name: _kernel(layer.module) for layer in self._layers}
-        wanted = {name: kernel for name, kernel in kernels.items() if kernel.requires_grad}
-        found = [
-            torch.autograd.grad(loss, list(wanted.values()), retain_graph=keep, allow_unused=True)
-            for loss, keep in ((main, True), (weighted, False))
-        ]
-        both = [{name: one for name, one in zip(wanted, ones, strict=True) if one is not None} for ones in found]
-        return both[0], both[1]
+    def _see(self, module: nn.Module, args: tuple[Tensor, ...], output: tuple[Tensor, list[Tensor]]) -> None:
+        self._logits = output[1]
 
 
 def _kernel(module: nn.Module) -> nn.Parameter:

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ablate import Hooks, StepLook, UnitPass, register, residual_units, watch_units
+from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
+from ._maps import norms
 from ._snapshots import Snapshots, both_ends, check_looks
 
 
@@ -35,22 +36,17 @@ class BranchSize(Snapshots):
 
     def before_step(self, look: StepLook) -> None:
         """From here on units are seen."""
-        self._sizes: list[tuple[str, bool, Tensor]] = []
+        self._sizes: list[tuple[Unit, bool, Tensor]] = []
         self._hooks: Hooks = watch_units(residual_units(look.model), self._see)
 
     def after_forward(self, look: StepLook) -> None:
         """A row for each unit."""
         self._hooks.remove()
-        for place, (name, keeps_shape, size) in enumerate(self._sizes, start=1):
-            look.record(unit=name, place=place, keeps_shape=int(keeps_shape), size=size)
+        for unit, keeps_shape, size in self._sizes:
+            look.record(unit=unit.name, place=unit.place, keeps_shape=int(keeps_shape), size=size)
         if kept := [size for _, keeps_shape, size in self._sizes if keeps_shape]:
             self.keep(look, {"mean": torch.stack(kept).mean(), "first": kept[0], "last": kept[-1]})
 
     def _see(self, passed: UnitPass) -> None:
         ratio = norms(passed.residual) / norms(passed.x)
-        self._sizes.append((passed.unit.name, passed.keeps_shape, ratio.mean()))
-
-
-def norms(maps: Tensor) -> Tensor:
-    """Euclidean norm of each image's maps, (B, C, H, W) -> (B,)."""
-    return torch.linalg.vector_norm(maps.float(), dim=(1, 2, 3))
+        self._sizes.append((passed.unit, passed.keeps_shape, ratio.mean()))

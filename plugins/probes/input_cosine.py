@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate import Hooks, StepLook, UnitPass, register, residual_units, watch_units
+from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
+from ._maps import norms
 from ._snapshots import Snapshots, both_ends, check_looks
 
 
@@ -54,17 +55,16 @@ class InputCosine(Snapshots):
     def before_step(self, look: StepLook) -> None:
         """From here on units are seen."""
         self._rows: dict[str, Row] = {}
-        self._names: list[tuple[str, str]] = []
-        self._values: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[tuple[Unit, Tensor, Tensor]] = []
         self._hooks: Hooks = watch_units(residual_units(look.model), self._see)
 
     def after_forward(self, look: StepLook) -> None:
         """A row for each unit that keeps the shape of x."""
         self._hooks.remove()
         last: dict[str, tuple[Tensor, Tensor]] = {}
-        for place, ((row, unit), (cosine, rest)) in enumerate(zip(self._names, self._values, strict=True), start=1):
-            look.record(unit=unit, place=place, cosine=cosine, unexplained=rest)
-            last[row] = cosine, rest
+        for unit, cosine, rest in self._seen:
+            look.record(unit=unit.name, place=unit.place, cosine=cosine, unexplained=rest)
+            last[unit.row] = cosine, rest
         self._rows = {}  # with the maps of the whole network
         if last:
             cosines, rests = (torch.stack(values) for values in zip(*last.values(), strict=True))
@@ -80,10 +80,4 @@ class InputCosine(Snapshots):
         output = passed.output.float()
         rest = norms(output - row.total) / norms(output)
         cosine = F.cosine_similarity(output.flatten(1), row.x.flatten(1))
-        self._names.append((name, passed.unit.name))
-        self._values.append((cosine.mean(), rest.mean()))
-
-
-def norms(maps: Tensor) -> Tensor:
-    """Euclidean norm of each image's maps, (B, C, H, W) -> (B,)."""
-    return torch.linalg.vector_norm(maps, dim=(1, 2, 3))
+        self._seen.append((passed.unit, cosine.mean(), rest.mean()))

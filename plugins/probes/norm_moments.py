@@ -20,7 +20,8 @@ class NormMoments(Snapshots):
     Ioffe and Szegedy 2015 (arXiv 1502.03167, section 3) fix mean and variance of each channel; of the shape of its
     distribution they say nothing. A standard normal has the moments 0, 1, 0, 0: kurtosis is that in excess of a
     normal's 3. Moments are over all images, channels and pixels of the step's batch: "normalised" values before γ and
-    β, "scaled" ones after. What has neither, such as local response normalisation, gives the same twice.
+    β, "scaled" ones after. What has neither gives the same twice. Local response normalisation, which fixes neither
+    mean nor variance, is left out.
 
     Columns, at the last look and before the first update (`_at_start`): `normalised_mean` to `scaled_kurtosis`, means
     over the norms; of means and skewnesses, which would cancel out, their absolute values. A norm whose values are all
@@ -38,11 +39,11 @@ class NormMoments(Snapshots):
 
     def nothing_in(self, model: nn.Module) -> str:
         """It has no norms."""
-        return "" if norms_of(model) else "the network has no norms"
+        return "" if standardising(model) else "the network has no norms"
 
     def before_step(self, look: StepLook) -> None:
         """From here on norms are seen."""
-        self._names = {module: name for name, module in norms_of(look.model).items()}
+        self._names = {module: name for name, module in standardising(look.model).items()}
         self._moments: list[tuple[str, dict[str, Tensor]]] = []
         self._hooks: Hooks = watch_outputs(self._names, self._see)
 
@@ -63,6 +64,11 @@ class NormMoments(Snapshots):
         values = zip(VALUES, (normalised(module, x, output), output), strict=True)
         found = {f"{name}_{moment}": value for name, maps in values for moment, value in moments(maps).items()}
         self._moments.append((self._names[module], found))
+
+
+def standardising(model: nn.Module) -> dict[str, nn.Module]:
+    """The norms that set a mean and a deviation, by name."""
+    return {name: norm for name, norm in norms_of(model).items() if not isinstance(norm, nn.LocalResponseNorm)}
 
 
 def normalised(norm: nn.Module, x: Tensor, output: Tensor) -> Tensor:

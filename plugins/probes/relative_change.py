@@ -53,13 +53,15 @@ class RelativeChange(Probe):
     def after_update(self, look: StepLook) -> None:
         """A row for each unit."""
         changes: dict[str, list[Tensor]] = {name: [] for name in NAMES}
-        for place, (before, after) in enumerate(zip(self._before, self._seen(look), strict=True), start=1):
+        for before, after in zip(self._before, self._seen(look), strict=True):
             branch = change(before.residual, after.residual)
             output = change(before.joined, after.joined)
-            look.record(unit=before.unit.name, place=place, branch=branch, output=output)
+            look.record(unit=before.unit.name, place=before.unit.place, branch=branch, output=output)
             changes["branch"].append(branch)
             changes["output"].append(output)
         self._before = []
+        if not changes["branch"]:  # every unit is left out, as stochastic depth may do
+            return
         means = {name: torch.stack(values).mean() for name, values in changes.items()}
         means["ratio"] = means["branch"] / means["output"]
         for name, value in means.items():

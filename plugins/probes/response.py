@@ -54,11 +54,14 @@ class Response(Snapshots):
         self._hooks.remove()
         stds = []
         for layer in self._layers:
-            std = self._stds[layer.norm or layer.module]
+            std = self._stds.get(layer.norm or layer.module)
+            if std is None:  # a unit that this step leaves out
+                continue
             look.record(layer=layer.name, place=layer.place, std=std)
             stds.append(std)
-        every = torch.stack(stds)
-        self.keep(look, {"mean": every.mean(), "first": every[0], "last": every[-1], "largest": every.max()})
+        if stds:
+            every = torch.stack(stds)
+            self.keep(look, {"mean": every.mean(), "first": every[0], "last": every[-1], "largest": every.max()})
 
     def _see(self, module: nn.Module, x: Tensor, output: Tensor) -> None:
         self._stds[module] = output.float().std(correction=0)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from ablate.analysis import COSTS, STANDARD, STATIC, judge, metric_of, ranks_worst,
-    recorded_metrics, worst_value
-from ablate.analysis.metrics import DECLARED, RELATIVE
+from ablate.analysis import COSTS, STANDARD, STATIC, judge, metric_of, recorded_metrics, worst_value
+from ablate.analysis.metrics import DECLARED, RELATIVE, ranks_worst
 from ablate.report import format as fmt
 from ablate.training.history import METRICS
 

@@ -232,6 +232,7 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (
         "overhead-digits-20",
         "overhead-32x32-20",
+        "probes-20",
         "data-path",
         "streaming",
         "ceiling",
@@ -243,6 +244,9 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told["figures"], part
         assert all(value > 0 for figure in told["figures"] for value in figure["values"]), part
         assert all(figure["finished"] for figure in told["figures"]), part
+        if part == "probes-20":
+            probes = [entry.name for entry in registry.entries("probe")]
+            assert [figure["name"].split()[4] for figure in told["figures"]] == probes
         if part in ("ceiling", "speedup"):
             how = str(Numerics.of(told["numerics"]))
             assert any(how in figure["name"] for figure in told["figures"]), "figures are named by it"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import ablate
-from ablate import UnitPass, residual_units, watch_units, weight_layers, without_branches
+from ablate import Shortcut, UnitPass, residual_units, watch_units, weight_layers, without_branches
 
 SMALL = ("width=0.125", "image.size=8", "image.channels=1", "image.classes=10")
 
@@ -128,6 +128,40 @@ def test_without_its_branch_a_unit_hands_on_what_its_shortcut_carries() -> None:
         model(IMAGES)
     assert torch.equal(passes[0].output, passes[0].x), "activated already, so that the activation changes nothing"
     assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+class Named(Shortcut):
+    """x + F(x)."""
+
+    def forward(self, x: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        return x + residual
+
+
+class DropUnit(nn.Module):
+    """x -> x + F(x) in eval mode, x while it trains: a unit that stochastic depth leaves out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Conv2d(1, 1, 3, padding=1)
+        self.shortcut = Named()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if self.training else self.shortcut(residual=self.branch(x), x=x)  # type: ignore[no-any-return]
+
+
+def test_a_unit_that_is_left_out_is_not_seen_and_its_layers_are_known() -> None:
+    model = nn.Sequential(DropUnit(), DropUnit()).train()
+    passes: list[UnitPass] = []
+    with watch_units(residual_units(model), passes.append):
+        model(IMAGES)
+        assert passes == []
+        model[1].eval()
+        y = model(IMAGES)
+    assert [(one.unit.name, one.unit.place) for one in passes] == [("1", 2)]
+    assert torch.equal(passes[0].carried + passes[0].residual, y), "by their names, in whichever order"
+    assert [layer.name for layer in weight_layers(model, IMAGES)] == ["0.branch", "1.branch"]
+    with without_branches(residual_units(model)):
+        assert torch.equal(model(IMAGES), IMAGES)
 
 
 def test_a_branch_that_gives_zero_is_not_missed() -> None:

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import ablate
-from ablate import Course, Probe, StepLook, registry
+from ablate import Backbone, Course, Probe, StepLook, registry
 from ablate.config.compose import prepare
 from ablate.measure.probing import Probing
 from tests.cells import tiny_cell
@@ -36,7 +37,7 @@ WITHOUT = {  # what finds nothing there
     "vgg": UNITS | {"aux_gradients", "norm_moments"},
     "googlenet": UNITS,
     "inception_resnet": set(),
-    "alexnet": UNITS | {"aux_gradients"},
+    "alexnet": UNITS | {"aux_gradients", "norm_moments"},  # its norm is local response normalisation
 }
 PER_STEP = sorted({entry.name for entry in registry.entries("probe")} - {"gap", "steps_to"})
 
@@ -76,6 +77,21 @@ def test_the_sum_of_branches_explains_pre_and_not_post() -> None:
 def test_in_a_plain_network_branch_and_output_change_alike() -> None:
     assert looked_at("relative_change", "depth=8", "shortcut=none")["ratio"] == pytest.approx(1.0)
     assert looked_at("relative_change", "depth=8", "shortcut=identity")["ratio"] > 1.05
+
+
+def test_gradients_of_main_and_auxiliary_losses_are_those_taken_apart() -> None:
+    model = ablate.build_model(ablate.compose([*SMALL, "depth=14", "aux=linear", "aux.at=[stage1,stage2]"])).train()
+    images, labels = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(4)
+    output, others = model(images)
+    weight = model.get_parameter("stem.conv.weight")
+    (main,) = torch.autograd.grad(F.cross_entropy(output, labels), weight, retain_graph=True)
+    loss = cast(Backbone, model).aux_weight * sum(F.cross_entropy(one, labels) for one in others)
+    (aux,) = torch.autograd.grad(loss, weight)
+    probe = cast(Probe, ablate.build("probe", {"name": "aux_gradients"}))
+    look_at(probe, model, images, labels)
+    expected = {"ratio": aux.norm() / main.norm(), "cosine": (aux * main).sum() / aux.norm() / main.norm()}
+    found = {name: probe.values()[name] for name in expected}
+    assert found == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-4)
 
 
 def test_probes_that_look_at_one_step_see_what_each_sees_alone(tmp_path: Any) -> None:

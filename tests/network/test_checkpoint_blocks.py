@@ -76,6 +76,19 @@ def test_the_noise_behind_the_step_is_the_same() -> None:
     assert torch.equal(*drawn)
 
 
+def test_gradients_can_be_taken_twice_from_one_graph() -> None:
+    changes = {"trainer": {"checkpoint_blocks": True}, "shortcut": {"name": "dropout"}}
+    model = build_model(network_config(depth=14, **changes))
+    loss = training_loss(model, images(), torch.tensor([0, 1, 2, 0, 1, 2]))
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    first = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
+    loss.backward()
+    for parameter, gradient in zip(model.parameters(), first, strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, gradient)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+
+
 def test_names_stay_and_eval_mode_is_untouched() -> None:
     plain, saving = (
         build_model(network_config(trainer={"checkpoint_blocks": value})).eval() for value in (False, True)
