@@ -57,8 +57,8 @@ def _summary(studies: Sequence[Stored], missing: Sequence[str]) -> str:
     tested = sum(bool(study.tested) for study in studies)
     scales = ", ".join(dict.fromkeys(study.scale for study in studies))
     text = (
-        f"**{fmt.plural(sum(counts.values()), 'claim')} in {fmt.plural(len(studies), 'study')} at scale {scales or '–'}: "
-        f"{told or 'none'}.** In {tested} of the studies the gates of at least one claim held, so that it was tested."
+        f"**{fmt.plural(sum(counts.values()), 'claim')} in {fmt.plural(len(studies), 'study')} at scale "
+        f"{scales or '–'}: {told or 'none'}.** In {tested} of the studies the gates of at least one claim held, so that it was tested."
     )
     return text + (f" Without a result: {', '.join(missing)}." if missing else "")
 
@@ -136,8 +136,8 @@ def _detectable(verdict: Verdict) -> str:
     least = smallest_detectable_effect(verdict.n, alpha=1 - (1 - verdict.level)) * verdict.sd
     wanted = fmt.margin(verdict.measure, verdict.margin)
     return (
-        f"{verdict.n} seeds show an effect of {fmt.margin(verdict.measure, least)} with a chance of 80 %, by the spread "
-        f"that they had; the margin is {wanted}"
+        f"{verdict.n} seeds show an effect of {fmt.margin(verdict.measure, least)} with a chance of 80 %, by the "
+        f"spread that they had; the margin is {wanted}"
     )
 
 
