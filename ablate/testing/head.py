@@ -9,8 +9,11 @@ import torch
 from torch import nn
 
 from ablate.interfaces.parts import Head
+from ablate.testing._base import refusal
 from ablate.testing.networks import IMAGE, SIZES, images, untrained
 from ablate.testing.parts import PartConformance
+
+LARGE = (14, 14)
 
 
 class HeadConformance(PartConformance):
@@ -22,10 +25,15 @@ class HeadConformance(PartConformance):
         """The classifier, on maps of six channels."""
         return cast(Head, self.parts(image={**IMAGE, "classes": classes}).make("head", 6))
 
-    @pytest.mark.parametrize("size", [*SIZES, (14, 14)])
+    @pytest.mark.parametrize("size", [*SIZES, LARGE])
     @pytest.mark.parametrize("classes", [2, 10])
     def test_it_gives_a_logit_for_each_class(self, classes: int, size: tuple[int, int]) -> None:
-        logits = self.build(classes)(images(2, 6, size))
+        """Or says in one line that the maps are too small, as where each of its pixels has weights of its own."""
+        head, given = self.build(classes), images(2, 6, size)
+        if size != LARGE and (said := refusal(lambda: head(given))):
+            assert "\n" not in said
+            return
+        logits = head(given)
         assert logits.shape == (2, classes)
         assert logits.isfinite().all()
 

@@ -16,6 +16,7 @@ import torch
 
 from ablate import DataSet, InputError, Split, registry
 from ablate.config.compose import prepare
+from ablate.measure.trained import CellNetwork
 from tests.cells import fit, tiny_cell, training_of
 
 SMALL = {"train": 600, "test": 200}
@@ -106,6 +107,18 @@ def test_the_sizes_are_those_of_the_images(tmp_path: Path, monkeypatch: pytest.M
     area = clutter._rendered(scene.digits, scene.pose).sum(axis=1)
     side = data.traits("test")["digit_side"]
     torch.testing.assert_close(torch.from_numpy(area).sqrt(), side, rtol=0.04, atol=0)
+
+
+def test_measurements_get_them_in_the_order_of_the_batches(cache: Path) -> None:
+    options = ["data=cluttered_digits", "data.train=600", "data.test=200", f"data.cache={cache}"]
+    training = training_of(*options)
+    trained = CellNetwork(training.model, tiny_cell(*options).config)
+    labels = torch.cat([labels for _, labels in trained.batches("test")])
+    assert torch.equal(labels, load(cache)[1].labels)
+    assert torch.equal(trained.traits("test")["digit_side"], build(cache).traits("test")["digit_side"])
+    with pytest.raises(InputError, match="unknown split"):
+        trained.traits("all")
+    assert CellNetwork(training.model, tiny_cell().config).traits("test") == {}, "other data sets know nothing"
 
 
 def test_each_split_is_made_of_its_own_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("data", "hub"): {"classes": 3, "size": 8, "resize": 10},
     ("data", "imagefolder"): {"classes": 3, "size": 8, "resize": 10},
     ("engine", "local"): {"slots": 2},
-    ("head", "fc"): {"hidden": [16, 8], "dropout_at": "inputs"},
+    ("head", "fc"): {"hidden": [16, 8], "dropout_at": "inputs", "grid": 2},
     ("head", "rbf"): {"hidden": [16], "grid": 2},
     ("norm", "group"): {"groups": 4},
     ("probe", "steps_to"): {"losses": [3.0]},  # which the few steps of these cells reach
