@@ -89,11 +89,12 @@ class ResNet(Backbone):
         # The order says what follows the stem's convolution: nothing before units that norm their input themselves.
         self.stem: Stem = parts.make("stem", parts.scaled(stem_width), order)
         shapes = unit_shapes(self.stem.out_channels, outputs, counts, strides, downsample)
+        all_units: list[nn.Module] = []
         for number, (width, out_channels, stage) in enumerate(zip(widths, outputs, shapes, strict=True), start=1):
             module = nn.Sequential(*(_unit(block, order, width, shape, shortcut_listed) for shape in stage))
             self.add_stage(f"stage{number}", module, out_channels)
-        dropping = DropPath(drop_path, drop_path_rule, drop_path_per)
-        dropping.add_to([unit for stage in self.stages for unit in stage], parts.config["order"]["name"])
+            all_units += module
+        DropPath(drop_path, drop_path_rule, drop_path_per).add_to(all_units, parts.config["order"]["name"])
         self.final = order.after_stages(outputs[-1])
         self.attach_aux(parts)
         self.head: Head = replace(parts, maps=_maps(self.stem, parts, strides)).make("head", outputs[-1])

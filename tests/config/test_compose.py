@@ -57,7 +57,7 @@ def exp(text: str, name: str = "mine") -> Path:
         (["+exp=nope"], "unknown exp 'nope'; known: controls, degradation, preact_limit, preact_vs_postact"),
         (["+exp=degradatoin"], "unknown exp 'degradatoin'; did you mean 'degradation'?"),
         (["exp=degradation"], "write it with a plus: +exp=degradation"),
-        (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: conv1x1, dropout, "),
+        (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: concat, conv1x1, "),
         (["scale=quik"], "unknown scale 'quik'; did you mean 'quick'?; known: medium, paper, quick"),
         (["arch=resnet5"], "unknown arch 'resnet5'; did you mean 'resnet"),
         (["arch=5"], "'arch=5': arch is chosen by a name; python -m ablate list arch shows them"),

@@ -26,7 +26,7 @@ def test_the_presets_own_choice_keeps_its_options() -> None:
 
 def test_options_of_the_new_part_can_be_typed() -> None:
     config = ablate.compose(["arch=resnet50", "depth=18", "block=basic", "block.bias=all"])
-    assert dict(config.block) == {"name": "basic", "bias": "all"}
+    assert dict(config.block) == {"name": "basic", "bias": "all", "drop_second": False}
     with pytest.raises(InputError, match="stride_at"):
         ablate.compose(["arch=resnet50", "depth=18", "block=basic", "block.stride_at=1x1"])
 
