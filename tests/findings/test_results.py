@@ -87,8 +87,9 @@ def test_the_page_has_each_claim_with_its_verdict_figures_gates_and_source(capsy
     assert "conf/exp/first.yaml" in first
     assert "Is first found? Source: a test." in first
     assert "scale tiny, data digits, 2 seeds, 4 cells" in first
-    assert "supported | They have the same size. | 0" in first
-    assert "held" in first
+    assert "supported | They have the same size. | +0 | exact | 1 |" in first
+    assert "Required: training error of identity below 100 %: held, identity: " in first
+    assert "[first](#first-tiny)" in page
     assert "not tested | The two differ." in second
     assert "where less than 0.1 % is required" in second
     assert "did not hold" in second
@@ -171,7 +172,10 @@ def test_killed_in_the_middle_the_next_run_gives_what_an_undisturbed_one_gives()
     assert results() == 0
     assert results("runs=undisturbed") == 0
     broken, whole = (
-        {path.parent.name: json.loads(path.read_text())["metrics"] for path in Path(runs).glob(f"*/cells/*/{RESULT}")}
+        {
+            "/".join(path.parts[-4:]): json.loads(path.read_text())["metrics"]
+            for path in Path(runs).glob(f"*/cells/*/{RESULT}")
+        }
         for runs in ("runs", "undisturbed")
     )
     assert len(broken) == 8
