@@ -147,8 +147,8 @@ class Paths:
             module: object, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> tuple[tuple[Any, ...], dict[str, Any]]:
             given = {**dict(zip(("x", "residual"), args, strict=False)), **kwargs}
-            x = _Gate.apply(given["x"], self._open["shortcut"], number)
-            return (x, _Gate.apply(given["residual"], self._open["branch"], number)), {}
+            opens = ((given["x"], self._open["shortcut"]), (given["residual"], self._open["branch"]))
+            return tuple(_Gate.apply(one, is_open, number) for one, is_open in opens), {}  # type: ignore[no-untyped-call]
 
         return unit.shortcut.register_forward_pre_hook(gate, with_kwargs=True)
 
