@@ -103,6 +103,13 @@ class Measurement(abc.ABC):
     columns: tuple[str, ...] = ()
     needs_others: ClassVar[bool] = False
 
+    def nothing_in(self, trained: Trained) -> str:
+        """Why there is nothing to measure, such as "the network has no residual units"; empty where there is.
+
+        Its columns then stay empty, and the cell's log says so in one line; other cells of the study are measured.
+        """
+        return ""
+
     @abc.abstractmethod
     def measure(self, trained: Trained) -> Measured:
         """Measure it.

@@ -244,7 +244,10 @@ def test_a_measurement_that_fails_names_its_cell_and_leaves_the_result(did: list
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["runs/single"], "name one or more measurements, such as measure runs/single calibration; known: calibration"),
+        (
+            ["runs/single"],
+            "name one or more measurements, such as measure runs/single calibration; known: by_size, calibration, ",
+        ),
         (["runs/single", "calibraton"], "did you mean 'calibration'"),
         (["runs/single", "calibration", "depth=3"], "'depth=3': measure takes options of measurements and engine"),
         (["runs/singel", "calibration"], "no study in runs/singel; did you mean runs/single"),
@@ -283,16 +286,16 @@ class Line(Measurement):
 
 
 def test_a_measurement_on_several_networks_waits_for_all_and_needs_weights(did: list[str]) -> None:
-    register("measurement", "line")(Line)
+    register("measurement", "halfway")(Line)
     arms = "arms: {post: [optim.lr=0.1], pre: [optim.lr=0.05]}, seeds: 1"
-    study = planned(arms, *TINY, "measurements=[line]")
-    with pytest.raises(InputError, match=r"'line' needs the networks of several arms: add study.keep=weights"):
+    study = planned(arms, *TINY, "measurements=[halfway]")
+    with pytest.raises(InputError, match=r"'halfway' needs the networks of several arms: add study.keep=weights"):
         check(study, study.cells)
-    study = planned(arms, *TINY, "measurements=[line]", "study.keep=weights")
+    study = planned(arms, *TINY, "measurements=[halfway]", "study.keep=weights")
     said(study)
     assert did == ["run_cell"] * 2 + ["measure_cell"] * 2
     frame = load_results("runs/mine").set_index("arm")
-    assert frame["line/loss"]["pre"] == pytest.approx(frame["line/loss"]["post"], rel=1e-5)
-    assert frame["line/own"]["pre"] == frame["test/loss"]["pre"]
+    assert frame["halfway/loss"]["pre"] == pytest.approx(frame["halfway/loss"]["post"], rel=1e-5)
+    assert frame["halfway/own"]["pre"] == frame["test/loss"]["pre"]
     said(study)
     assert len(did) == 4
