@@ -87,6 +87,7 @@ def sections(inputs: Inputs) -> list[Section]:
         Section("Effects and their intervals", _effects(inputs)),
         Section("Results", _results(inputs)),
         Section("Learning curves", _curves(inputs)),
+        Section("Inside the networks", _inside(inputs)),
         Section("More learning curves", _more(inputs), folded=True),
         Section(
             "All means", _table("Mean over the finished seeds ± half of its 95 % t interval.", tables.means(inputs))
@@ -144,6 +145,15 @@ def _more(inputs: Inputs) -> list[Block]:
         "The standard metrics that no claim is about, drawn in the same way; what came out is in the table of means."
     )
     drawn = [figure for metric in inputs.others for figure in figures.curve_figures(inputs, metric)]
+    return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _inside(inputs: Inputs) -> list[Block]:
+    caption = (
+        "What probes and measurements found in the finished cells. Line or bar: mean over the seeds. Band or thin "
+        "line: from the least to the greatest single value (a range, not a confidence interval)."
+    )
+    drawn = figures.table_figures(inputs)
     return [Paragraph(caption), *drawn] if drawn else []
 
 
