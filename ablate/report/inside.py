@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -79,8 +79,9 @@ def _looks(rows: pd.DataFrame) -> pd.Series:
     return looks
 
 
-def _is_end(rows: pd.DataFrame, which: str) -> pd.Series:
-    return rows[STEP] == rows.groupby("cell", sort=False)[STEP].transform(which)
+def _is_end(rows: pd.DataFrame, which: Literal["min", "max"]) -> pd.Series:
+    ends: pd.Series = rows.groupby("cell", sort=False)[STEP].transform(which)
+    return rows[STEP] == ends
 
 
 def _over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

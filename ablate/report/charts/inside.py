@@ -10,7 +10,7 @@ from ablate.report import format as fmt
 from ablate.report import inside
 from ablate.report.charts.style import AnyChart, arm_colour, arm_dash, cycle, panels, records, stroke_legend, tips
 from ablate.report.inputs import Inputs
-from ablate.report.palette import ARM_SHAPES
+from ablate.report.palette import ARM_COLOURS, ARM_SHAPES
 
 MOST_MARKS = 30  # points of a line that are marked; with more the marks would touch
 HALF_BAR = 0.4  # of the distance from one bar to the next
@@ -35,11 +35,11 @@ def table_chart(inputs: Inputs, table: ChartedTable, chart: Chart) -> AnyChart:
     names = list(dict.fromkeys(found.sort_values(outer, kind="stable")["panel"]))
     across = len(inputs.points) if chart.ranked and len(inputs.points) > 1 else len(parts)
     found = found.sort_values(["#arm", "x"], kind="stable").drop(columns=["#point", "#arm", "#part"])
-    rows = records(found, "value") + records(rules, "reference")
+    drawn = records(found, "value") + records(rules, "reference")
     layers = (_bars if bars else _lines)(inputs, chart, found)
     columns = min(across, MOST_COLUMNS) if across > 1 else 2
     # Networks of other depths have other places; each panel has all of its own.
-    return panels(layers, rows, "panel", names, columns, own_x=chart.over != STEP)
+    return panels(layers, drawn, "panel", names, columns, own_x=chart.over != STEP)
 
 
 def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
@@ -65,12 +65,13 @@ def _bars(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
     value = base.transform_filter("datum.kind === 'value'")
     sides = value.transform_calculate(left=f"datum.x - {HALF_BAR}", right=f"datum.x + {HALF_BAR}")
     x = alt.X("left:Q", title=chart.axis or chart.over, axis=_ticks(chart), scale=alt.Scale(nice=False, zero=False))
+    stroke = alt.Stroke("arm:N", sort=inputs.arms, scale=cycle(inputs.arms, ARM_COLOURS), legend=None)
     floor = alt.Y2Datum(0)
     full, hollow = (sides.transform_filter(f"datum.hollow === {k}") for k in (0, 1))
     drawn = {"x": x, "x2": "right:Q", "y": mean, "y2": floor, "tooltip": _tips(chart)}
     layers = [
         full.mark_bar(opacity=0.75).encode(**drawn),
-        *([hollow.mark_bar(fillOpacity=0, strokeWidth=2, strokeOpacity=1).encode(stroke=_stroke(inputs), **drawn)]
+        *([hollow.mark_bar(fillOpacity=0, strokeWidth=2, strokeOpacity=1).encode(stroke=stroke, **drawn)]
           if chart.hollow else []),
         value.mark_rule(strokeWidth=1.5, color="#1f2328").encode(y=low, y2="high:Q", color=alt.value("#1f2328")),
     ]  # fmt: skip
@@ -85,11 +86,6 @@ def _base(inputs: Inputs, chart: Chart) -> alt.Chart:
 
 def _ticks(chart: Chart) -> alt.Axis:
     return alt.Axis(tickMinStep=1, grid=chart.form == "lines", labelOverlap="greedy")
-
-
-def _stroke(inputs: Inputs) -> alt.Stroke:
-    colour = arm_colour(inputs.arms)
-    return alt.Stroke("arm:N", sort=inputs.arms, title=None, scale=colour.scale, legend=None)
 
 
 def _rule(base: alt.Chart, chart: Chart, mean: alt.Y) -> list[alt.Chart]:
