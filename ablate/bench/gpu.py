@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ BENCH = {  # part -> seconds that it may take on a GPU, where a fit lasts some s
     "speedup": 150,
 }
 TEST_SECONDS = 90
+MARK = re.compile(r"\bmark\.gpu\b")
 GRACE_S = 10.0  # for a bench to tell what it has measured, after which it is ended
 MEMORY_SECONDS = 25  # for each network
 SLOWER = 8  # how much longer parts may take where there is no GPU, for which they are made as small as they go
@@ -69,7 +71,8 @@ def parts(device: str) -> list[Part]:
     smallest = not device.startswith("cuda")
     size = ["--smallest"] if smallest else []
     python = [sys.executable, "-m"]
-    found = [Part("tests", [*python, "pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider"], TEST_SECONDS)]
+    tests = ["pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider", *gpu_tests()]
+    found = [Part("tests", [*python, *tests], TEST_SECONDS)]
     for name, seconds in BENCH.items():
         command = [*python, "ablate", "bench", "--json", "--only", name, "--pairs", "1", *size]
         found.append(Part(f"bench-{name}", command, seconds))
@@ -78,6 +81,13 @@ def parts(device: str) -> list[Part]:
         command = [*python, "ablate.bench.memory_estimates", name, device, *(["smallest"] if smallest else [])]
         found.append(Part(file, command, MEMORY_SECONDS))
     return [Part(one.name, one.command, one.seconds * (SLOWER if smallest else 1)) for one in found]
+
+
+def gpu_tests() -> list[str]:
+    """The files that have tests marked `gpu`: collecting all takes long, and what others import may lack there."""
+    root = PACKAGE.parent
+    files = sorted((root / "tests").rglob("test_*.py"))
+    return [str(file.relative_to(root)) for file in files if MARK.search(file.read_text(encoding="utf-8"))]
 
 
 def run(device: str, folder: Path, only: str = "") -> list[Row]:

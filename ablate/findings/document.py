@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ablate.analysis.gate_wording import requirement
+from ablate.analysis.gate_wording import requirement, seen
+from ablate.analysis.gates import GateReading
 from ablate.analysis.power_analysis import smallest_detectable_effect
 from ablate.analysis.verdict import EXACT, NOT_TESTED, Verdict
 from ablate.findings.errata import Erratum
@@ -56,9 +58,10 @@ def _summary(studies: Sequence[Stored], missing: Sequence[str]) -> str:
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     tested = sum(bool(study.tested) for study in studies)
     scales = ", ".join(dict.fromkeys(study.scale for study in studies))
+    held = f"In {tested} of the studies the gates of at least one claim held, so that it was tested."
     text = (
         f"**{fmt.plural(sum(counts.values()), 'claim')} in {fmt.plural(len(studies), 'study')} at scale "
-        f"{scales or '–'}: {told or 'none'}.** In {tested} of the studies the gates of at least one claim held, so that it was tested."
+        f"{scales or '–'}: {told or 'none'}.** {held}"
     )
     return text + (f" Without a result: {', '.join(missing)}." if missing else "")
 
@@ -66,7 +69,7 @@ def _summary(studies: Sequence[Stored], missing: Sequence[str]) -> str:
 def _glance(studies: Sequence[Stored]) -> str:
     rows = [
         [
-            f"[{study.name}](#{study.name})",
+            f"[{study.name}](#{_anchor(_heading(study))})",
             escape(study.record.question),
             " ".join(VERDICT_SYMBOLS[verdict.verdict] for verdict in study.verdicts),
             str(study.seeds),
@@ -93,12 +96,32 @@ def _study(study: Stored) -> list[str]:
     if study.elsewhere:
         facts.append(f"made elsewhere: {', '.join(dict.fromkeys(one.device for one in study.machines))}")
     parts = [
-        f"### {study.name}" + ("" if study.scale == "quick" and not study.elsewhere else f" ({study.scale})"),
+        f"### {_heading(study)}",
         f"{escape(record.question)} Source: {escape(record.source)}. Study: [{place}]({place}); {', '.join(facts)}.",
         _table(["", "claim", "effect", "interval", "n", "the paper"], [_row(one) for one in study.verdicts], names=2),
     ]
-    remarks = [line for verdict in study.verdicts for line in _remarks(verdict)]
+    remarks = [*(line for verdict in study.verdicts for line in _remarks(verdict)), *_gates(study)]
     return [*parts, "\n".join(f"- {line}" for line in remarks)] if remarks else parts
+
+
+def _heading(study: Stored) -> str:
+    return study.name if study.scale == "quick" and not study.elsewhere else f"{study.name} ({study.scale})"
+
+
+def _anchor(heading: str) -> str:
+    """The name that Markdown gives a heading's place on the page."""
+    return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+
+
+def _gates(study: Stored) -> list[str]:
+    """What had to hold, each gate once, with what was seen."""
+    told = [_gate(gate) for verdict in study.verdicts for gate in verdict.gates]
+    return [f"Required: {'; '.join(dict.fromkeys(told))}"] if told else []
+
+
+def _gate(gate: GateReading) -> str:
+    because = f" ({gate.because})" if gate.because else ""
+    return escape(f"{requirement(gate)}{because}: {'held' if gate.holds else 'did not hold'}, {seen(gate)}")
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -114,7 +137,7 @@ def _row(verdict: Verdict) -> list[str]:
 
 
 def _remarks(verdict: Verdict) -> list[str]:
-    """What stands beside a claim: why it was not tested, or what its seeds could have shown; its gates; changes."""
+    """What stands beside a claim: why it was not tested, or what its seeds could have shown; what was changed."""
     name = f"**{escape(verdict.id)}**"
     lines = []
     if verdict.verdict == NOT_TESTED:
@@ -123,9 +146,6 @@ def _remarks(verdict: Verdict) -> list[str]:
         lines.append(f"{name}: {escape(least)}")
     if verdict.changed:
         lines.append(f"{name}, changed since the first result: {escape('; '.join(verdict.changed))}")
-    if verdict.gates:
-        told = "; ".join(f"{requirement(gate)}: {'held' if gate.holds else 'did not hold'}" for gate in verdict.gates)
-        lines.append(f"{name} required {escape(told)}")
     return lines
 
 
@@ -133,7 +153,11 @@ def _detectable(verdict: Verdict) -> str:
     """The smallest true effect that as many seeds show with a chance of 80 %, by the spread that they had."""
     if verdict.sd is None or verdict.n < 2:
         return ""
-    least = smallest_detectable_effect(verdict.n, alpha=1 - (1 - verdict.level)) * verdict.sd
+    # At the strictest level that Holm can ask of one of the study's claims.
+    least = smallest_detectable_effect(verdict.n, verdict.sd, alpha=verdict.level / max(1, verdict.tests))
+    if verdict.scale == "ratio":
+        least = math.expm1(least)  # its spread is one of logarithms
+    least = round(least, fmt.significant(least, 2))
     wanted = fmt.margin(verdict.measure, verdict.margin)
     return (
         f"{verdict.n} seeds show an effect of {fmt.margin(verdict.measure, least)} with a chance of 80 %, by the "
@@ -148,9 +172,8 @@ def _cells(study: Stored) -> str:
 
 def _erratum(erratum: Erratum) -> str:
     counts = "; ".join(f"{name}: {count:,} parameters" for name, count in erratum.counted().items())
-    return f"- **{erratum.source}:** {escape(erratum.says)} *{escape(erratum.right)}*" + (
-        f" Counted: {escape(counts)}." if counts else ""
-    )
+    told = f"- **{erratum.source}** says: {escape(erratum.says)} **Right:** {escape(erratum.right)}"
+    return told + (f" Counted: {escape(counts)}." if counts else "")
 
 
 def _machines(studies: Sequence[Stored]) -> list[str]:

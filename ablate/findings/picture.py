@@ -35,9 +35,10 @@ def _chart(studies: Sequence[Stored]) -> AnyChart:
     ]
     counts = counted(studies)
     words = [word for word in VERDICT_COLOURS if counts[word]]
+    labels = [*(f"datum.label == '{word}' ? '{counts[word]} {word}'" for word in words), "datum.label"]
     legend = alt.Legend(
         orient="top", title=None, columns=len(words), symbolSize=130,
-        labelExpr=" : ".join(f"datum.label == '{word}' ? '{counts[word]} {word}'" for word in words) + " : datum.label",
+        labelExpr=" : ".join(labels),
     )  # fmt: skip
     most = max((len(study.verdicts) for study in studies), default=1)
     names = [study.name for study in studies]

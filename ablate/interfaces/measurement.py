@@ -106,6 +106,13 @@ class Measurement(abc.ABC):
     needs_others: ClassVar[bool] = False
     charts: ClassVar[tuple[Chart, ...]] = (Chart("value"),)
 
+    def nothing_in(self, trained: Trained) -> str:
+        """Why there is nothing to measure, such as "the network has no residual units"; empty where there is.
+
+        Its columns then stay empty, and the cell's log says so in one line; other cells of the study are measured.
+        """
+        return ""
+
     @abc.abstractmethod
     def measure(self, trained: Trained) -> Measured:
         """Measure it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from ablate.errors import InputError
-from ablate.interfaces.measurement import Measured
+from ablate.interfaces.measurement import Measured, Measurement, Trained
 from ablate.interfaces.probe import random_kept
 from ablate.measure.asked import MEASUREMENTS, note_of
 from ablate.measure.build import build_measurement
@@ -20,6 +21,8 @@ from ablate.measure.trained import CellNetwork
 from ablate.training.tables import write_table
 
 DECIDES_NUMBERS = False
+
+log = logging.getLogger(__name__)
 
 
 def take(
@@ -44,7 +47,7 @@ def take(
         measurement = build_measurement(node)
         copied = trained.with_model(eval_copy(trained.model))
         with random_kept(trained.device):
-            measured = measurement.measure(copied)
+            measured = _measured(name, measurement, copied)
         if not isinstance(measured, Measured):
             raise InputError(f"measurement '{name}' gives a {type(measured).__name__}, which is no ablate.Measured")
         write_table(folder / MEASUREMENTS / f"{name}.csv", fetched(measured.rows))
@@ -58,6 +61,14 @@ def untaken(nodes: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, float | N
     """The same for a network whose training diverged: there is nothing to measure on it."""
     columns = {f"{name}/{column}": None for name, node in nodes.items() for column in build_measurement(node).columns}
     return {**columns}, {name: note_of("measurement", node, table=False) for name, node in nodes.items()}
+
+
+def _measured(name: str, measurement: Measurement, trained: Trained) -> Measured:
+    """What it gives; nothing, and a line in the log, where there is nothing to measure."""
+    if reason := measurement.nothing_in(trained):
+        log.warning("measurement %s: %s, so its columns stay empty", name, reason)
+        return Measured({})
+    return measurement.measure(trained)
 
 
 def eval_copy(model: nn.Module) -> nn.Module:

@@ -159,5 +159,6 @@ def label(x: object) -> str:
 
 
 def plural(n: int, noun: str) -> str:
-    """A count with its noun: "1 cell", "3 cells"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    """A count with its noun: "1 cell", "3 cells", "2 studies"."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n} {noun}" if n == 1 else f"{n} {many}"

@@ -40,8 +40,8 @@ FAMILIES = {
     "projections only": (["arch=resnet18", "shortcut=projection_all"], (800, 96)),
     "pooled shortcut": (["arch=resnet50_v2_000"], (1000, 96)),
     "gates": (["arch=resnet20_cifar", "shortcut=exclusive_gate", "order=pre"], (128, 64)),
-    "alexnet": (["arch=alexnet"], (400, 96)),
-    "vgg": (["arch=vgg11"], (400, 96)),
+    "alexnet": (["arch=alexnet", "head=gap"], (400, 96)),
+    "vgg": (["arch=vgg11", "head=gap"], (400, 96)),
     "googlenet": (["arch=googlenet", "aux=none"], (1200, 96)),
     "inception": (["arch=inception_v3", "aux=none"], (2000, 107)),
 }
