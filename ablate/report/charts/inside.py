@@ -14,6 +14,7 @@ from ablate.report.palette import ARM_COLOURS, ARM_SHAPES
 
 MOST_MARKS = 30  # points of a line that are marked; with more the marks would touch
 HALF_BAR = 0.4  # of the distance from one bar to the next
+INK = "#1f2328"  # of what belongs to no arm
 MOST_COLUMNS = 3  # panels side by side
 
 
@@ -44,56 +45,51 @@ def table_chart(inputs: Inputs, table: ChartedTable, chart: Chart) -> AnyChart:
 
 def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
     arms = inputs.arms
-    base = _base(inputs, chart)
+    marked = max(found.groupby(["arm", "panel"]).size()) <= MOST_MARKS
+    # The legend shows what tells arms apart without colour: the marks where there are some, else the dashes.
+    legend = alt.Legend(symbolDash=[1, 0]) if marked else stroke_legend()
+    base = alt.Chart().encode(x=_x(chart, "x"), color=arm_colour(arms, legend))
     value = base.transform_filter("datum.kind === 'value'")
     low, mean = _y(chart, found, "low"), _y(chart, found, "mean")
-    dash = arm_dash(inputs, stroke_legend())
-    most = max(found.groupby(["arm", "panel"]).size())
-    shape = alt.Shape("arm:N", sort=arms, title=None, legend=None, scale=cycle(arms, ARM_SHAPES))
-    dots = [value.mark_point(size=45, filled=True, opacity=1).encode(y=mean, shape=shape, tooltip=_tips(chart))]
+    shape = alt.Shape("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_SHAPES))
+    dots = value.mark_point(size=45, filled=True, opacity=1).encode(y=mean, shape=shape, tooltip=_tips(chart))
+    dash = arm_dash(inputs, None if marked else legend)
     return [
-        *_rule(base, chart, mean),
+        *_rule(inputs, chart, mean),
         value.mark_area(opacity=0.2).encode(y=low, y2="high:Q"),
         value.mark_line(strokeWidth=2).encode(y=mean, strokeDash=dash, tooltip=_tips(chart)),
-        *(dots if most <= MOST_MARKS else []),
+        *([dots] if marked else []),
     ]
 
 
 def _bars(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
     mean, low = _y(chart, found, "mean"), _y(chart, found, "low")
-    base = _base(inputs, chart)
-    value = base.transform_filter("datum.kind === 'value'")
+    value = alt.Chart().encode(color=arm_colour(inputs.arms)).transform_filter("datum.kind === 'value'")
     sides = value.transform_calculate(left=f"datum.x - {HALF_BAR}", right=f"datum.x + {HALF_BAR}")
-    x = alt.X("left:Q", title=chart.axis or chart.over, axis=_ticks(chart), scale=alt.Scale(nice=False, zero=False))
-    stroke = alt.Stroke("arm:N", sort=inputs.arms, scale=cycle(inputs.arms, ARM_COLOURS), legend=None)
-    floor = alt.Y2Datum(0)
     full, hollow = (sides.transform_filter(f"datum.hollow === {k}") for k in (0, 1))
-    drawn = {"x": x, "x2": "right:Q", "y": mean, "y2": floor, "tooltip": _tips(chart)}
-    layers = [
+    outline = alt.Stroke("arm:N", sort=inputs.arms, scale=cycle(inputs.arms, ARM_COLOURS), legend=None)
+    drawn = {"x": _x(chart, "left"), "x2": "right:Q", "y": mean, "y2": alt.Y2Datum(0), "tooltip": _tips(chart)}
+    outlined = hollow.mark_bar(fillOpacity=0, strokeWidth=2, strokeOpacity=1).encode(stroke=outline, **drawn)
+    return [
         full.mark_bar(opacity=0.75).encode(**drawn),
-        *([hollow.mark_bar(fillOpacity=0, strokeWidth=2, strokeOpacity=1).encode(stroke=stroke, **drawn)]
-          if chart.hollow else []),
-        value.mark_rule(strokeWidth=1.5, color="#1f2328").encode(y=low, y2="high:Q", color=alt.value("#1f2328")),
-    ]  # fmt: skip
-    return [*layers, *_rule(base, chart, mean)]
+        *([outlined] if chart.hollow else []),
+        value.mark_rule(strokeWidth=1.5).encode(x=_x(chart, "x"), y=low, y2="high:Q", color=alt.value(INK)),
+        *_rule(inputs, chart, mean),
+    ]
 
 
-def _base(inputs: Inputs, chart: Chart) -> alt.Chart:
-    x = alt.X("x:Q", title=chart.axis or chart.over, axis=_ticks(chart), scale=alt.Scale(nice=False, zero=False))
-    legend = stroke_legend() if chart.form == "lines" else None
-    return alt.Chart().encode(x=x, color=arm_colour(inputs.arms, legend))
-
-
-def _ticks(chart: Chart) -> alt.Axis:
-    return alt.Axis(tickMinStep=1, grid=chart.form == "lines", labelOverlap="greedy")
-
-
-def _rule(base: alt.Chart, chart: Chart, mean: alt.Y) -> list[alt.Chart]:
+def _rule(inputs: Inputs, chart: Chart, mean: alt.Y) -> list[alt.Chart]:
     """The line that values are compared with, from side to side of its panel."""
     if not chart.reference:
         return []
-    rule = base.transform_filter("datum.kind === 'reference'").mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
-    return [rule.encode(y=mean, x=alt.Undefined, tooltip=tips("arm:N", reference="mean:Q"))]
+    line = alt.Chart().transform_filter("datum.kind === 'reference'").mark_rule(strokeDash=[6, 4], strokeWidth=1.5)
+    colour = alt.value(INK) if chart.form == "bars" else arm_colour(inputs.arms)
+    return [line.encode(y=mean, color=colour, tooltip=tips("arm:N", reference="mean:Q"))]
+
+
+def _x(chart: Chart, column: str) -> alt.X:
+    axis = alt.Axis(tickMinStep=1, grid=chart.form == "lines", labelOverlap="greedy")
+    return alt.X(f"{column}:Q", title=chart.axis or chart.over, axis=axis, scale=alt.Scale(nice=False, zero=False))
 
 
 def _y(chart: Chart, found: pd.DataFrame, column: str) -> alt.Y:

@@ -77,13 +77,13 @@ def arm_colour(arms: list[str], legend: alt.Legend | None = None) -> alt.Color:
     return alt.Color("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_COLOURS), legend=legend or alt.Legend())
 
 
-def arm_dash(inputs: Inputs, legend: alt.Legend | None = None) -> alt.StrokeDash:
+def arm_dash(inputs: Inputs, legend: alt.Legend | None) -> alt.StrokeDash:
     """The dashes of each arm; the line of what the others are compared with is whole."""
     arms = inputs.arms
     ranked = sorted(arms, key=lambda arm: inputs.baseline(arm) is not None)
     looks = [ARM_DASHES[ranked.index(arm) % len(ARM_DASHES)] for arm in arms]
     scale = alt.Scale(domain=arms, range=looks)  # in the order of the colours, else each would have its own legend
-    return alt.StrokeDash("arm:N", sort=arms, title=None, legend=legend or alt.Legend(), scale=scale)
+    return alt.StrokeDash("arm:N", sort=arms, title=None, legend=legend, scale=scale)
 
 
 def stroke_legend() -> alt.Legend:
