@@ -103,6 +103,12 @@ class Inputs:
         return [name for name in wanted if self._has(name)] or self.measured[:1]
 
     @cached_property
+    def gated(self) -> list[str]:
+        """The metrics that have a value and that gates of claims look at, beside those that the study is about."""
+        wanted = dict.fromkeys(gate.metric for verdict in self.verdicts for gate in verdict.gates)
+        return [name for name in wanted if name in self.measured and name not in self.headline]
+
+    @cached_property
     def others(self) -> list[str]:
         """The standard metrics that the study is not about."""
         return [name for name in STANDARD if self._has(name) and name not in self.headline]

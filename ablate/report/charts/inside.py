@@ -8,13 +8,12 @@ import pandas as pd
 from ablate.interfaces.chart import STEP, Chart, ChartedTable
 from ablate.report import format as fmt
 from ablate.report import inside
-from ablate.report.charts.style import AnyChart, arm_colour, arm_dash, cycle, panels, records, stroke_legend, tips
+from ablate.report.charts.style import INK, AnyChart, arm_colour, arm_dash, cycle, panels, records, stroke_legend, tips
 from ablate.report.inputs import Inputs
 from ablate.report.palette import ARM_COLOURS, ARM_SHAPES
 
 MOST_MARKS = 30  # points of a line that are marked; with more the marks would touch
 HALF_BAR = 0.4  # of the distance from one bar to the next
-INK = "#1f2328"  # of what belongs to no arm
 MOST_COLUMNS = 3  # panels side by side
 
 

@@ -14,6 +14,7 @@ from ablate.report.inputs import Inputs
 from ablate.report.palette import ARM_COLOURS, ARM_DASHES
 
 WIDTH = 1040  # of the widest chart, in pixels
+INK = "#1f2328"  # of words, and of what belongs to no arm
 PANEL_WIDTH = 450  # of a chart that has a single panel: two of them stand side by side
 
 Records = list[dict[str, Any]]
@@ -22,7 +23,7 @@ AnyChart = alt.LayerChart | alt.FacetChart | alt.VConcatChart | alt.HConcatChart
 
 def themed(chart: AnyChart) -> AnyChart:
     """Sets the report's fonts and colours on a chart, which has to be a whole one and not a part of another."""
-    grey, text = "#8b949e", "#1f2328"
+    grey, text = "#8b949e", INK
     # One assignment: each `configure_*` call would copy the chart and all its data.
     chart.config = alt.Config(
         font="Helvetica, Arial, Liberation Sans, sans-serif",
