@@ -80,9 +80,9 @@ class Lesion(Measurement):
     def __init__(
         self,
         *,
-        k: list[int] = [1, 2, 4, 6, 8, 10, 12],  # noqa: B006 - copied into the config, never changed
-        swaps: list[int] = [1, 2, 4, 8, 16],  # noqa: B006
-        draws: int = 8,
+        k: list[int] = [1, 2, 4, 8, 12],  # noqa: B006 - copied into the config, never changed
+        swaps: list[int] = [1, 4, 16],  # noqa: B006
+        draws: int = 6,
         statistics: Statistics = "both",
         batches: int = 2,
     ) -> None:
