@@ -13,6 +13,7 @@ from ablate.report.inputs import Inputs
 from ablate.report.palette import ARM_COLOURS, ARM_SHAPES
 
 MOST_MARKS = 30  # points of a line that are marked; with more the marks would touch
+WIDE = 1e3  # from here on a log axis has powers of ten alone
 HALF_BAR = 0.4  # of the distance from one bar to the next
 MOST_COLUMNS = 3  # panels side by side
 
@@ -46,7 +47,7 @@ def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]
     arms = inputs.arms
     marked = max(found.groupby(["arm", "panel"]).size()) <= MOST_MARKS
     # The legend shows what tells arms apart without colour: the marks where there are some, else the dashes.
-    legend = alt.Legend(symbolDash=[1, 0]) if marked else stroke_legend()
+    legend = alt.Legend(symbolStrokeWidth=0) if marked else stroke_legend()
     base = alt.Chart().encode(x=_x(chart, "x"), color=arm_colour(arms, legend))
     value = base.transform_filter("datum.kind === 'value'")
     low, mean = _y(chart, found, "low"), _y(chart, found, "mean")
@@ -94,9 +95,11 @@ def _x(chart: Chart, column: str) -> alt.X:
 def _y(chart: Chart, found: pd.DataFrame, column: str) -> alt.Y:
     unit = fmt.metric_axis(chart.value).removeprefix(fmt.metric_name(chart.value))
     title = (chart.words or fmt.metric_name(chart.value)) + unit
-    log = chart.log and float(found["low"].min()) > 0
-    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=chart.form == "bars")
-    return alt.Y(f"{column}:Q", title=title, scale=scale, axis=alt.Axis(format="~g") if log else alt.Axis())
+    low, high = float(found["low"].min()), float(found["high"].max())
+    if not (chart.log and low > 0):
+        return alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=chart.form == "bars"))
+    look = alt.Axis(format="~e", tickCount=5) if high > WIDE * low else alt.Axis(format="~g")
+    return alt.Y(f"{column}:Q", title=title, scale=alt.Scale(type="log", nice=False), axis=look)
 
 
 def _tips(chart: Chart) -> list[alt.Tooltip]:
