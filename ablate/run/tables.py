@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +57,19 @@ def load_tables(folder: str | Path) -> tuple[list[ChartedTable], list[str]]:
 def _table(name: str, charts: Sequence[Chart], paths: Mapping[str, Path], broken: list[str]) -> ChartedTable:
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
+    parts = []
     for cell, path in paths.items():
         try:
-            rows += [{"cell": cell, **row} for row in read_table(path, charts)]
+            columns = read_table(path, charts)
         except BrokenFile as error:
             broken.append(str(error))
-    return ChartedTable(name, charts, pd.DataFrame(rows))
+        else:
+            parts += [pd.DataFrame({"cell": cell, **columns})] if columns else []
+    return ChartedTable(name, charts, pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
-def read_table(path: Path, charts: Sequence[Chart]) -> list[dict[str, Any]]:
-    """The whole rows of a table, with the columns of its charts; one that is being written comes with the next look.
+def read_table(path: Path, charts: Sequence[Chart]) -> dict[str, list[Any]]:
+    """The whole rows of a table, by the columns of its charts; one that is being written comes with the next look.
 
     Of a table with many looks only those that are drawn: all for a chart over the steps, else the first and the last.
 
@@ -82,25 +84,27 @@ def read_table(path: Path, charts: Sequence[Chart]) -> list[dict[str, Any]]:
     reader = csv.reader(io.StringIO(text[: text.rfind("\n") + 1]))
     try:
         header = next(reader, [])
-        drawn = [chart for chart in charts if set(chart.columns) <= set(header)]
-        if not drawn:
-            return []
-        numbers = {name for chart in drawn for name in chart.numbers} | {STEP}
-        wanted = {name for chart in drawn for name in chart.columns} | {STEP}
-        columns = [(place, name, name in numbers) for place, name in enumerate(header) if name in wanted]
-        rows = [_row(row, columns, len(header)) for row in reader]
+        rows = list(reader)
+        if set(map(len, rows)) - {len(header)}:
+            raise ValueError("a row has another number of columns than the first line")
+        return _columns(header, rows, [chart for chart in charts if set(chart.columns) <= set(header)])
     except (ValueError, csv.Error) as error:
         raise BrokenFile(f"{path} is not whole ({error}); {FOLDER}") from error
-    return rows if any(chart.over == STEP for chart in drawn) else _ends(rows)
 
 
-def _row(row: Sequence[str], columns: Iterable[tuple[int, str, bool]], width: int) -> dict[str, Any]:
-    if len(row) != width:
-        raise ValueError("a row has another number of columns than the first line")
-    return {name: (float(row[place] or math.nan) if number else row[place]) for place, name, number in columns}
+def _columns(header: list[str], rows: list[list[str]], drawn: Sequence[Chart]) -> dict[str, list[Any]]:
+    numbers = {name for chart in drawn for name in chart.numbers} | {STEP}
+    wanted = {name for chart in drawn for name in chart.columns} | {STEP}
+    if not any(chart.over == STEP for chart in drawn) and STEP in header:
+        rows = _ends(rows, header.index(STEP))
+    given = {name: [row[place] for row in rows] for place, name in enumerate(header) if drawn and name in wanted}
+    return {
+        name: [float(text or math.nan) for text in texts] if name in numbers else texts
+        for name, texts in given.items()
+    }  # fmt: skip
 
 
-def _ends(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of the first and of the last look; all where the table does not know of looks."""
-    steps = {row[STEP] for row in rows if STEP in row}
-    return [row for row in rows if not steps or row[STEP] in (min(steps), max(steps))]
+def _ends(rows: list[list[str]], step: int) -> list[list[str]]:
+    """The rows of the first and of the last look: fewer to read numbers from."""
+    steps = sorted({row[step] for row in rows}, key=float)
+    return [row for row in rows if row[step] in (steps[0], steps[-1])]

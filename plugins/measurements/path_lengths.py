@@ -12,7 +12,18 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
-from ablate import Chart, Hooks, InputError, Measured, Measurement, Trained, Unit, register, residual_units, weight_layers
+from ablate import (
+    Chart,
+    Hooks,
+    InputError,
+    Measured,
+    Measurement,
+    Trained,
+    Unit,
+    register,
+    residual_units,
+    weight_layers,
+)
 
 from ._pieces import carrying_units
 
