@@ -90,17 +90,20 @@ def table_figures(inputs: Inputs) -> list[Figure]:
     found: dict[str, Figure] = {}
     for table in inputs.tables:
         for chart in table.charts:
-            if not inside.series(inputs, table, chart).empty:
-                figure = _table_figure(inputs, table, chart)
+            drawn = inside.panelled(inputs, table, chart)
+            if drawn is not None:
+                figure = _table_figure(inputs, table, chart, drawn)
                 found.setdefault(figure.name, figure)
     return list(found.values())
 
 
-def _table_figure(inputs: Inputs, table: ChartedTable, chart: Chart) -> Figure:
+def _table_figure(inputs: Inputs, table: ChartedTable, chart: Chart, drawn: inside.Panels) -> Figure:
     title = chart.title or f"{table.name.partition('/')[2]}: {chart.value} by {chart.over}".replace("_", " ")
     chosen = "_".join(map(str, chart.where.values()))
     name = _file_name("_".join(filter(None, [table.name, chosen, chart.value, "by", chart.over])))
-    return Figure(name, _capital(title), lambda: _charts().table_chart(inputs, table, chart), chart.caption)
+    rest = f"The first {len(drawn.names)} of {len(drawn.names) + drawn.left_out} panels." if drawn.left_out else ""
+    caption = " ".join(filter(None, [chart.caption, rest]))
+    return Figure(name, _capital(title), lambda: _charts().table_chart(inputs, chart, drawn), caption)
 
 
 def _charts() -> Any:

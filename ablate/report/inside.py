@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,6 +18,54 @@ FIRST, LAST = "first look", "last look"
 IN_ORDER, SORTED = "in order", "sorted by size"
 SERIES = ["arm", "point", "part", "x", "mean", "low", "high", "n", "hollow"]
 PLACE = ["arm", "point", "part"]  # of a line or of a row of bars
+MOST_PANELS = 24  # more would make a page that nobody reads to its end, and that a browser takes long to draw
+MOST_ACROSS = 3  # panels side by side
+
+
+@dataclass(frozen=True)
+class Panels:
+    """What a chart of a table draws, panel by panel.
+
+    Attributes:
+        rows: as `series` gives them, with the `panel` of each, in the order of the arms and along the axis.
+        rules: as `references` gives them, with the `panel` of each.
+        names: of the panels, in the order in which they stand.
+        across: how many stand side by side.
+        left_out: how many are not drawn, for there are too many.
+    """
+
+    rows: pd.DataFrame
+    rules: pd.DataFrame
+    names: list[str]
+    across: int
+    left_out: int
+
+
+def panelled(inputs: Inputs, table: ChartedTable, chart: Chart) -> Panels | None:
+    """A panel for each point of the grid and each part, and of bars for each arm; None where there is nothing."""
+    rows, rules = series(inputs, table, chart), references(inputs, table, chart)
+    if rows.empty:
+        return None
+    parts = list(dict.fromkeys(rows["part"]))
+    order = {"arm": inputs.arms, "point": inputs.points, "part": parts}
+    keys = {name: rows[name].map(values.index) for name, values in order.items()}
+    apart = ["arm", "point", "part"] if chart.form == "bars" else ["point", "part"]
+    # Sorted and unsorted stand below each other; looks and statistics of one network side by side.
+    places = pd.DataFrame({"panel": _names(rows, apart), **{f"#{name}": keys[name] for name in apart}})
+    outer = ["#part", *(f"#{name}" for name in apart if name != "part")] if chart.ranked else [f"#{a}" for a in apart]
+    names = list(dict.fromkeys(places.sort_values(outer, kind="stable")["panel"]))
+    across = len(inputs.points) if chart.ranked and len(inputs.points) > 1 else len(parts)
+    rows = rows.assign(panel=places["panel"], arm_place=keys["arm"]).sort_values(["arm_place", "x"], kind="stable")
+    kept = names[:MOST_PANELS]
+    rows = rows[rows["panel"].isin(kept)].drop(columns="arm_place")
+    rules = rules.assign(panel=_names(rules, apart))
+    rules = rules[rules["panel"].isin(kept)]
+    return Panels(rows, rules, kept, min(across, MOST_ACROSS) if across > 1 else 2, len(names) - len(kept))
+
+
+def _names(rows: pd.DataFrame, apart: Sequence[str]) -> list[str]:
+    """What stands above the panel of each row."""
+    return [", ".join(filter(None, texts)) for texts in zip(*(rows[name] for name in apart), strict=True)]
 
 
 def series(inputs: Inputs, table: ChartedTable, chart: Chart) -> pd.DataFrame:

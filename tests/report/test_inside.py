@@ -79,7 +79,7 @@ def test_a_single_look_has_one_panel(two: Any) -> None:
     given = table(two, Chart("std"), by_layer({0: [1.0, 2.0]}, 0.0))
     found = inside.series(inputs_with(two, given), given, Chart("std"))
     assert set(found["part"]) == {"first look"}
-    assert "facet" not in charts.table_chart(inputs_with(two, given), given, Chart("std")).to_dict()
+    assert "facet" not in drawn(two, given)[0].spec
 
 
 def test_errors_of_a_table_are_in_per_cent_and_draws_count_within_their_cell(two: Any) -> None:
@@ -205,7 +205,9 @@ def test_charts_are_valid_whatever_arms_are_called(make: Callable[..., Any], cha
     fake = make(arms=("it's", 'a"b]'), grid={"depth": [20, 56]}, seeds=1, epochs=1, claims=[])
     given = table(fake, chart, by_layer({cell: [1.0, 2.0] for cell in range(4)}))
     inputs = inputs_with(fake, given)
-    charts.themed(charts.table_chart(inputs, given, chart)).to_dict(validate=True)
+    panels = inside.panelled(inputs, given, chart)
+    assert panels is not None
+    charts.themed(charts.table_chart(inputs, chart, panels)).to_dict(validate=True)
     (figure,) = figures.table_figures(inputs)
     assert figure.svg.endswith("</svg>")
 
@@ -216,3 +218,33 @@ def test_a_wide_study_stays_a_small_page(make: Callable[..., Any]) -> None:
     (figure,) = drawn(fake, given)
     rows = figure.spec["datasets"][figure.spec["data"]["name"]]
     assert len(rows) == 2 * 2 * 3 * 110, "arms, parts, depths, layers: seeds are meaned"
+
+
+def test_of_very_many_panels_the_first_are_drawn_and_the_caption_says_so(make: Callable[..., Any]) -> None:
+    fake = make(arms=tuple(f"arm{number}" for number in range(30)), grid={}, seeds=1, epochs=1, claims=[])
+    chart = Chart("std", form="bars", looks="last", caption="Bars.")
+    (figure,) = drawn(fake, table(fake, chart, by_layer({cell: [1.0] for cell in range(30)})))
+    rows = figure.spec["datasets"][figure.spec["data"]["name"]]
+    assert [row["panel"] for row in rows] == [f"arm{number}" for number in range(24)]
+    assert figure.caption == "Bars. The first 24 of 30 panels."
+
+
+def test_panels_stand_in_the_order_of_the_grid(make: Callable[..., Any]) -> None:
+    fake = make(grid={"depth": [20, 110]}, seeds=1, epochs=1, claims=[])
+    rows = [*by_layer({cell: [1.0] for cell in range(4)}, 0.0), *by_layer({cell: [2.0] for cell in range(4)}, 9.0)]
+    looks = inside.panelled(
+        inputs_with(fake, table(fake, Chart("std"), rows)), table(fake, Chart("std"), rows), Chart("std")
+    )
+    assert looks is not None
+    assert looks.names == [
+        "depth 20, first look",
+        "depth 20, last look",
+        "depth 110, first look",
+        "depth 110, last look",
+    ]
+    ranked = inside.panelled(inputs_with(fake, table(fake, STD, rows)), table(fake, STD, rows), STD)
+    assert ranked is not None
+    assert ranked.names == [
+        "depth 20, in order", "depth 110, in order", "depth 20, sorted by size", "depth 110, sorted by size",
+    ]  # fmt: skip
+    assert (looks.across, ranked.across) == (2, 2)

@@ -5,42 +5,24 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from ablate.interfaces.chart import STEP, Chart, ChartedTable
+from ablate.interfaces.chart import STEP, Chart
 from ablate.report import format as fmt
-from ablate.report import inside
 from ablate.report.charts.style import INK, AnyChart, arm_colour, arm_dash, cycle, panels, records, stroke_legend, tips
 from ablate.report.inputs import Inputs
+from ablate.report.inside import Panels
 from ablate.report.palette import ARM_COLOURS, ARM_SHAPES
 
 MOST_MARKS = 30  # points of a line that are marked; with more the marks would touch
 WIDE = 1e3  # from here on a log axis has powers of ten alone
 HALF_BAR = 0.4  # of the distance from one bar to the next
-MOST_COLUMNS = 3  # panels side by side
 
 
-def table_chart(inputs: Inputs, table: ChartedTable, chart: Chart) -> AnyChart:
-    """A chart as its plugin declares it, a panel for each point of the grid and for each part that it has."""
-    found = inside.series(inputs, table, chart)
-    rules = inside.references(inputs, table, chart)
-    bars = chart.form == "bars"
-    order = {name: place for place, name in enumerate(inputs.points)}
-    for rows in (found, rules):
-        words = [rows["arm"], rows["point"], rows["part"]] if bars else [rows["point"], rows["part"]]
-        rows["panel"] = [", ".join(filter(None, texts)) for texts in zip(*words, strict=True)]
-    found["#point"] = found["point"].map(order)
-    found["#arm"] = found["arm"].map(inputs.arms.index) if bars else 0
-    parts = list(dict.fromkeys(found["part"]))
-    found["#part"] = found["part"].map(parts.index)
-    # Sorted and unsorted stand below each other; looks and statistics of one network side by side.
-    outer = ["#part", "#arm", "#point"] if chart.ranked else ["#arm", "#point", "#part"]
-    names = list(dict.fromkeys(found.sort_values(outer, kind="stable")["panel"]))
-    across = len(inputs.points) if chart.ranked and len(inputs.points) > 1 else len(parts)
-    found = found.sort_values(["#arm", "x"], kind="stable").drop(columns=["#point", "#arm", "#part"])
-    drawn = records(found, "value") + records(rules, "reference")
-    layers = (_bars if bars else _lines)(inputs, chart, found)
-    columns = min(across, MOST_COLUMNS) if across > 1 else 2
+def table_chart(inputs: Inputs, chart: Chart, found: Panels) -> AnyChart:
+    """A chart as its plugin declares it."""
+    layers = (_bars if chart.form == "bars" else _lines)(inputs, chart, found.rows)
+    drawn = records(found.rows, "value") + records(found.rules, "reference")
     # Networks of other depths have other places; each panel has all of its own.
-    return panels(layers, drawn, "panel", names, columns, own_x=chart.over != STEP)
+    return panels(layers, drawn, "panel", found.names, found.across, own_x=chart.over != STEP)
 
 
 def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
