@@ -34,7 +34,7 @@ class Chart:
         form: "lines", one for each arm, or "bars", in a panel for each arm.
         looks: "ends", the first and the last look, or the "last" alone.
         ranked: below it the same values once more, sorted from the largest to the smallest.
-        log: on a log scale, if all values are above 0.
+        log: lines on a log scale, if no value is negative; zeros are not drawn there.
         hollow: a column that is 1 for the bars that are drawn hollow; empty: none.
         reference: the rows, as in `where`, whose mean is drawn as a horizontal line.
     """

@@ -33,7 +33,7 @@ class AuxGradients(Snapshots):
         Chart(
             name, title=f"Gradient of the {words} by depth of layer", words="gradient norm", axis=LAYER, log=True,
             caption="Norm of that part of the gradient of each weight layer on the main path; where no auxiliary loss "
-            "reaches, theirs is zero (Szegedy et al. 2014, arXiv 1409.4842, section 5).",
+            "reaches, theirs is zero, which has no place here (Szegedy et al. 2014, arXiv 1409.4842, section 5).",
         )
         for name, words in (("main", "main loss"), ("aux", "auxiliary losses"))
     )  # fmt: skip

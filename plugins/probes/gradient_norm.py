@@ -38,9 +38,9 @@ class GradientNorm(Probe):
         Chart(
             "norm", title="Gradient norm by depth of layer", words="gradient norm", axis=LAYER, log=True,
             where={"path": "main", "kernel": 1},
-            caption="Norm of the gradient of each weight layer's kernel on the main path, before training and at its "
-            "end. A line that falls towards the input is a gradient that vanishes (He et al. 2015, arXiv 1502.01852, "
-            "section 2.2).",
+            caption="Norm of the gradient of each weight layer's kernel on the main path, before training (first "
+            "look) and later on. A line that falls towards the input is a gradient that vanishes (He et al. 2015, "
+            "arXiv 1502.01852, section 2.2). What is zero has no place on a log axis.",
         ),
     )  # fmt: skip
 

@@ -248,3 +248,17 @@ def test_panels_stand_in_the_order_of_the_grid(make: Callable[..., Any]) -> None
         "depth 20, in order", "depth 110, in order", "depth 20, sorted by size", "depth 110, sorted by size",
     ]  # fmt: skip
     assert (looks.across, ranked.across) == (2, 2)
+
+
+def test_what_is_zero_has_no_place_on_a_log_axis_and_the_rest_is_drawn_there(two: Any) -> None:
+    chart = Chart("std", log=True)
+    (figure,) = drawn(two, table(two, chart, by_layer({0: [0.0, 0.0, 4.0], 1: [0.0, 1e-9, 4.0]})))
+    rows = figure.spec["datasets"][figure.spec["data"]["name"]]
+    assert [(row["x"], row["mean"], row["low"]) for row in rows] == [(2, 5e-10, 5e-10), (3, 4, 4)]
+    assert {scale.get("type") for scale in scales(figure.spec, "y")} == {"log"}
+
+
+def test_negative_values_are_never_on_a_log_axis(two: Any) -> None:
+    chart = Chart("std", log=True)
+    (figure,) = drawn(two, table(two, chart, by_layer({0: [-1.0, 4.0]})))
+    assert {scale.get("type") for scale in scales(figure.spec, "y")} == {None}

@@ -19,10 +19,22 @@ HALF_BAR = 0.4  # of the distance from one bar to the next
 
 def table_chart(inputs: Inputs, chart: Chart, found: Panels) -> AnyChart:
     """A chart as its plugin declares it."""
-    layers = (_bars if chart.form == "bars" else _lines)(inputs, chart, found.rows)
-    drawn = records(found.rows, "value") + records(found.rules, "reference")
+    rows = _above_zero(found.rows) if _is_log(chart, found.rows) else found.rows
+    layers = (_bars if chart.form == "bars" else _lines)(inputs, chart, rows)
+    drawn = records(rows, "value") + records(found.rules, "reference")
     # Networks of other depths have other places; each panel has all of its own.
     return panels(layers, drawn, "panel", found.names, found.across, own_x=chart.over != STEP)
+
+
+def _is_log(chart: Chart, rows: pd.DataFrame) -> bool:
+    return chart.log and chart.form == "lines" and min(rows["low"]) >= 0 and max(rows["mean"]) > 0
+
+
+def _above_zero(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a log axis can show: no means of zero, and bands that end at the smallest value above it."""
+    rows = rows[rows["mean"] > 0]
+    bottom = min(value for value in [*rows["low"], *rows["mean"]] if value > 0)
+    return rows.assign(low=rows["low"].clip(lower=bottom))
 
 
 def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
@@ -77,10 +89,11 @@ def _x(chart: Chart, column: str) -> alt.X:
 def _y(chart: Chart, found: pd.DataFrame, column: str) -> alt.Y:
     unit = fmt.metric_axis(chart.value).removeprefix(fmt.metric_name(chart.value))
     title = (chart.words or fmt.metric_name(chart.value)) + unit
-    low, high = float(found["low"].min()), float(found["high"].max())
-    if not (chart.log and low > 0):
+    if not _is_log(chart, found):
         return alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=chart.form == "bars"))
-    look = alt.Axis(format="~e", tickCount=5) if high > WIDE * low else alt.Axis(format="~g")
+    look = (
+        alt.Axis(format="~e", tickCount=5) if max(found["high"]) > WIDE * min(found["low"]) else alt.Axis(format="~g")
+    )
     return alt.Y(f"{column}:Q", title=title, scale=alt.Scale(type="log", nice=False), axis=look)
 
 
