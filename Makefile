@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow-test fuzz coverage gpu gpu-test lint format wheel-test mutants clean
+.PHONY: help demo results test slow-test fuzz coverage gpu gpu-test lint format wheel-test mutants clean
 
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,16 @@ help:  ## Show the targets.
 demo: $(STAMP)  ## Set up where needed, then run the study preact_vs_postact.
 	$(BIN)/python -m ablate +exp=preact_vs_postact
 
+results: $(STAMP)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
+	$(BIN)/python -m ablate results --from docs/results/h200
+
 test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, ray, slurm skip where these are missing.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
 
-slow-test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
+slow-results: $(STAMP)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
+	$(BIN)/python -m ablate results --from docs/results/h200
+
+test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not wheel and not gpu_on_cpu"
 
 fuzz: $(STAMP)  ## Throw EXAMPLES generated inputs at `plan`, and as much damage at a stored study (default 2,000: hours).

@@ -121,7 +121,8 @@ def _gates(study: Stored) -> list[str]:
 
 def _gate(gate: GateReading) -> str:
     because = f" ({gate.because})" if gate.because else ""
-    return escape(f"{requirement(gate)}{because}: {'held' if gate.holds else 'did not hold'}, {seen(gate)}")
+    outcome = {True: "held", False: "did not hold", None: "is not known"}[gate.holds]
+    return escape(f"{requirement(gate)}{because}: {outcome}, {seen(gate)}")
 
 
 def _row(verdict: Verdict) -> list[str]:

@@ -38,7 +38,7 @@ class Lesion(Measurement):
 
     - `baseline`: error of the intact network.
     - `median`, `worst`: rise of the error when one piece is deleted, over those that keep the shape.
-    - `changing`: mean rise over the residual units that change the shape.
+    - `changing`: mean rise over the residual units that change the shape; `changing_excess`, changing - median.
     - `random_K`: mean error over the draws with K deleted; empty where the network has fewer that keep the shape.
     - `jump`: the largest rise of that error from one K to the next, the intact network before the first, as a share of
       its whole rise: near 1 the first deletions destroy the network, far below 1 the error grows smoothly.
@@ -92,7 +92,7 @@ class Lesion(Measurement):
         self.draws = draws
         self.batches = check_batches("lesion", batches)
         self.statistics = ("kept", "estimated") if statistics == "both" else (statistics,)
-        names = ["baseline", "median", "worst", "changing", *(f"random_{k}" for k in self.k), "jump"]
+        names = ["baseline", "median", "worst", "changing", "changing_excess", *(f"random_{k}" for k in self.k), "jump"]
         names += [f"shuffled_{k}" for k in self.swaps]
         self.columns = tuple(f"{name}{SUFFIX[which]}" for which in self.statistics for name in names)
 
@@ -150,12 +150,15 @@ class Lesion(Measurement):
 
         (baseline,) = errors("intact")
         rises = [error - baseline for error in errors("each", changes=0)]
+        median = stats.median(rises) if rises else math.nan
+        changing = _mean(errors("each", changes=1)) - baseline
         random = {k: _mean(errors("random", k=k)) for k in self.k}
         return {
             "baseline": baseline,
-            "median": stats.median(rises) if rises else math.nan,
+            "median": median,
             "worst": max(rises, default=math.nan),
-            "changing": _mean(errors("each", changes=1)) - baseline,
+            "changing": changing,
+            "changing_excess": changing - median,
             **{f"random_{k}": error for k, error in random.items()},
             "jump": _jump([baseline, *random.values()]),
             **{f"shuffled_{k}": _mean(errors("shuffled", k=k)) for k in self.swaps},

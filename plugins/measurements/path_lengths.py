@@ -44,9 +44,9 @@ class PathLengths(Measurement):
     their running statistics, so that all 2^n gradients add up to that of the network.
 
     Columns: `low` and `high`, the lengths between which 90 % of the contributions lie, 5 % below and 5 % above; `mean`
-    length; the same in weight layers (`_layers`); `mean_share`, mean over n; `paths_within`, the share of all paths
-    whose lengths are from `low` to `high`; `units`, n. The table has for each length the share of paths, the mean norm,
-    and the share of the contributions.
+    length; the same in weight layers (`_layers`); `mean_share` and `high_share`, over n; `paths_within`, the share of
+    all paths whose lengths are from `low` to `high`; `units`, n. The table has for each length the share of paths, the
+    mean norm, and the share of the contributions.
 
     It takes draws times n + 1 backward passes for each batch, of half the network on average.
 
@@ -57,7 +57,8 @@ class PathLengths(Measurement):
     """
 
     columns = (
-        "low", "mean", "high", "low_layers", "mean_layers", "high_layers", "mean_share", "paths_within", "units",
+        "low", "mean", "high", "low_layers", "mean_layers", "high_layers", "mean_share", "high_share", "paths_within",
+        "units",
     )  # fmt: skip
     charts = (
         Chart(
@@ -177,8 +178,8 @@ class Paths:
             module: object, args: tuple[Any, ...], kwargs: dict[str, Any]
         ) -> tuple[tuple[Any, ...], dict[str, Any]]:
             given = {**dict(zip(("x", "residual"), args, strict=False)), **kwargs}
-            x = _Gate.apply(given["x"], self._open["shortcut"], number)
-            return (x, _Gate.apply(given["residual"], self._open["branch"], number)), {}
+            opens = ((given["x"], self._open["shortcut"]), (given["residual"], self._open["branch"]))
+            return tuple(_Gate.apply(one, is_open, number) for one, is_open in opens), {}  # type: ignore[no-untyped-call]
 
         return unit.shortcut.register_forward_pre_hook(gate, with_kwargs=True)
 
@@ -218,7 +219,8 @@ def _values(shares: Sequence[float], paths: Sequence[int], depth: float) -> dict
     lengths = {"low": float(low), "mean": mean, "high": float(high)}
     layers = {f"{name}_layers": value * depth for name, value in lengths.items()}
     within = sum(paths[low : high + 1]) / 2**units
-    return {**lengths, **layers, "mean_share": mean / units, "paths_within": within, "units": float(units)}
+    shares_of_n = {"mean_share": mean / units, "high_share": high / units}
+    return {**lengths, **layers, **shares_of_n, "paths_within": within, "units": float(units)}
 
 
 def _quantile(shares: Sequence[float], share: float) -> int:

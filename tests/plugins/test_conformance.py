@@ -23,13 +23,17 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("engine", "local"): {"slots": 2},
     ("head", "fc"): {"hidden": [16, 8], "dropout_at": "inputs", "grid": 2},
     ("head", "rbf"): {"hidden": [16], "grid": 2},
+    ("measurement", "line"): {"to": "other"},
     ("norm", "group"): {"groups": 4},
     ("probe", "steps_to"): {"losses": [3.0]},  # which the few steps of these cells reach
 }
 # What the network around a part needs besides.
 CHANGES: dict[tuple[str, str], dict[str, Any]] = {("backbone", "vgg"): {"depth": 11}}
 # Overrides of the network around what looks on.
-NETWORK: dict[tuple[str, str], tuple[str, ...]] = {("probe", "aux_gradients"): ("aux=linear", "aux.at=[stage2]")}
+NETWORK: dict[tuple[str, str], tuple[str, ...]] = {
+    ("measurement", "by_size"): ("data=cluttered_digits", "data.cache=made", "data.train=40", "data.test=30"),
+    ("probe", "aux_gradients"): ("aux=linear", "aux.at=[stage2]"),
+}
 # What is not the same in each run.
 VARYING: dict[tuple[str, str], tuple[str, ...]] = {
     ("probe", "step_seconds"): ("forward", "backward", "update", "backward_share")

@@ -95,6 +95,16 @@ def test_a_unit_that_changes_the_shape_keeps_its_shortcut_and_no_place_is_change
     assert all(0 < row["tau"] < 1 for row in only(rows, "shuffled"))
 
 
+def test_what_units_that_change_the_shape_cost_more_is_told() -> None:
+    values, rows = measured("lesion", tiny("shortcut=projection"), statistics="kept", k=[1], swaps=[])
+    (intact,) = only(rows, "intact")
+    first, *changing = (row["error"] - intact["error"] for row in only(rows, "each"))
+    mean = sum(changing) / 2
+    assert (values["median"], values["changing"], values["changing_excess"]) == pytest.approx(
+        (first, mean, mean - first)
+    )
+
+
 def test_a_plain_network_loses_layers_and_those_that_change_the_shape_cannot_be_deleted() -> None:
     _, rows = measured("lesion", tiny("shortcut=none"), statistics="kept", k=[1])
     each = [row for row in rows if row["kind"] == "each"]

@@ -85,6 +85,7 @@ def test_lengths_are_weighted_by_the_number_of_their_paths() -> None:
     assert [(row["length"], row["layers"]) for row in rows] == [(0, 0), (1, 1), (2, 2), (3, 3)]
     assert values == pytest.approx({
         "low": 0, "mean": 1.0, "high": 2, "low_layers": 0, "mean_layers": 1.0, "high_layers": 2, "mean_share": 1 / 3,
+        "high_share": 2 / 3,
         "paths_within": 7 / 8, "units": 3,
     })  # fmt: skip
 
