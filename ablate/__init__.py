@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ablate.interfaces.backbone import Backbone as Backbone
     from ablate.interfaces.branch_end import ends_branch as ends_branch
     from ablate.interfaces.branch_end import mark_branch_end as mark_branch_end
+    from ablate.interfaces.chart import Chart as Chart
     from ablate.interfaces.data import Augment as Augment
     from ablate.interfaces.data import DataSet as DataSet
     from ablate.interfaces.data import Evaluation as Evaluation
@@ -88,6 +89,7 @@ _HOMES = {
     "ablate.errors": ["InputError", "unknown"],
     "ablate.interfaces.backbone": ["Aux", "Backbone"],
     "ablate.interfaces.branch_end": ["ends_branch", "mark_branch_end"],
+    "ablate.interfaces.chart": ["Chart"],
     "ablate.system.files": ["atomic", "make_folder"],
     "ablate.system.locks": ["locked"],
     "ablate.interfaces.data": [

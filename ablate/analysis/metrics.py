@@ -52,6 +52,11 @@ class Metric:
         return 100.0 if self.unit == "%" else 1.0
 
     @property
+    def has_a_better(self) -> bool:
+        """Whether it is known which of two values is the better one."""
+        return self.is_error or self.is_loss or self.is_cost or self.is_wait or self.higher_is_better
+
+    @property
     def difference_unit(self) -> str:
         """The unit of a difference between two values; empty for a plain number."""
         return "percentage points" if self.is_error else self.unit

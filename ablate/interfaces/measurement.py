@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ablate.interfaces.chart import Chart
 from ablate.interfaces.probe import Value
 
 if TYPE_CHECKING:
@@ -98,10 +99,12 @@ class Measurement(abc.ABC):
         columns: names of the values that it gives, `MEASUREMENT/column` in results.
         needs_others: it asks for the networks of other arms (`Trained.of_arm`), so that it waits until all cells of the
             study are trained, and needs their weights (`study.keep=weights`).
+        charts: of its table, in the report of a study; by default of its columns `place` and `value`, if it has them.
     """
 
     columns: tuple[str, ...] = ()
     needs_others: ClassVar[bool] = False
+    charts: ClassVar[tuple[Chart, ...]] = (Chart("value"),)
 
     def nothing_in(self, trained: Trained) -> str:
         """Why there is nothing to measure, such as "the network has no residual units"; empty where there is.

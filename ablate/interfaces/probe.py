@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ablate.interfaces.chart import Chart
+
 if TYPE_CHECKING:
     from ablate.interfaces.measurement import Trained
 
@@ -126,10 +128,12 @@ class Probe:
     Attributes:
         columns: names of the values that it has at the end, `PROBE/column` in results.
         reads_forward: it needs the modules' own forward pass, as hooks do. Such a step cannot be compiled.
+        charts: of its table, in the report of a study; by default of its columns `place` and `value`, if it has them.
     """
 
     columns: tuple[str, ...] = ()
     reads_forward: ClassVar[bool] = False
+    charts: ClassVar[tuple[Chart, ...]] = (Chart("value"),)
 
     def nothing_in(self, model: nn.Module) -> str:
         """Why there is nothing to look at in a network, such as "it has no residual units"; empty where there is.

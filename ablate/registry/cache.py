@@ -102,7 +102,7 @@ def _entry(plain: Mapping[str, Any]) -> Entry:
     parameters = tuple(
         Parameter(p["name"], _type(p["type"]), _value(p["default"]), tuple(p["choices"])) for p in plain["parameters"]
     )
-    sets = {"asks": tuple(plain["asks"]), "incidental": frozenset(plain["incidental"])}
+    sets = {name: tuple(plain[name]) for name in ("asks", "charts")} | {"incidental": frozenset(plain["incidental"])}
     return Entry(**{**plain, **sets, "parameters": parameters})
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,7 @@ class Entry:
             (class attribute `before`).
         published: MD5 by file name of what it reads in its published form (class attribute `published`).
         says_what_it_reads: it has a class method `reads(**options)` that lists its files.
+        charts: of the table that it writes, as plain values (class attribute `charts`, of `ablate.Chart`).
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Entry:
     before: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     says_what_it_reads: bool = False
+    charts: tuple[Mapping[str, Any], ...] = ()
     made: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -310,8 +312,16 @@ def _describe(
         before=dict(before),
         published=dict(getattr(factory, "published", {})),
         says_what_it_reads=callable(getattr(factory, "reads", None)),
+        charts=_charts(kind, name, factory),
         made=factory,
     )
+
+
+def _charts(kind: str, name: str, factory: Callable[..., Any]) -> tuple[dict[str, Any], ...]:
+    try:
+        return tuple(asdict(chart) for chart in getattr(factory, "charts", ()))
+    except TypeError as error:
+        raise InputError(f"charts of {kind} '{name}': must be a tuple of ablate.Chart") from error
 
 
 def _field(default: Any) -> Any:

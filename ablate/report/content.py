@@ -87,6 +87,7 @@ def sections(inputs: Inputs) -> list[Section]:
         Section("Effects and their intervals", _effects(inputs)),
         Section("Results", _results(inputs)),
         Section("Learning curves", _curves(inputs)),
+        Section("Inside the networks", _inside(inputs)),
         Section("More learning curves", _more(inputs), folded=True),
         Section(
             "All means", _table("Mean over the finished seeds ± half of its 95 % t interval.", tables.means(inputs))
@@ -115,12 +116,20 @@ def _effects(inputs: Inputs) -> list[Block]:
 def _results(inputs: Inputs) -> list[Block]:
     caption = (
         "After the last epoch. Filled marks: mean over the finished seeds, with its 95 % t interval (cut where it "
-        "leaves the frame). Rings beside them: the single seeds." + _diverged(inputs, "counted above the frame (✕)")
+        "leaves the frame). Rings beside them: the single seeds."
+        + _gated(inputs)
+        + _diverged(inputs, "counted above the frame (✕)")
     )
-    drawn = [figure for metric in inputs.headline for figure in figures.outcome_figures(inputs, metric)]
+    metrics = [*inputs.headline, *inputs.gated]
+    drawn = [figure for metric in metrics for figure in figures.outcome_figures(inputs, metric)]
     if not inputs.measured:
         return [] if _is_static(inputs) else [Paragraph("No cell has a metric yet.")]
     return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _gated(inputs: Inputs) -> str:
+    gated = any(gate.metric in inputs.measured for verdict in inputs.verdicts for gate in verdict.gates)
+    return " Dashed: the bound that a claim requires, on one side of which its means must lie." if gated else ""
 
 
 def _curves(inputs: Inputs) -> list[Block]:
@@ -144,6 +153,15 @@ def _more(inputs: Inputs) -> list[Block]:
         "The standard metrics that no claim is about, drawn in the same way; what came out is in the table of means."
     )
     drawn = [figure for metric in inputs.others for figure in figures.curve_figures(inputs, metric)]
+    return [Paragraph(caption), *drawn] if drawn else []
+
+
+def _inside(inputs: Inputs) -> list[Block]:
+    caption = (
+        "What probes and measurements found in the finished cells. Line or bar: mean over the seeds. Band or thin "
+        "line: from the least to the greatest single value (a range, not a confidence interval)."
+    )
+    drawn = figures.table_figures(inputs)
     return [Paragraph(caption), *drawn] if drawn else []
 
 
@@ -182,7 +200,8 @@ def _costs(inputs: Inputs) -> list[Block]:
     joined = f" A line joins the points of an arm, one for each {inputs.axis}." if inputs.axis else ""
     caption = (
         "The means and 95 % t intervals of Results again, against parameters, FLOPs and time as far as these differ. "
-        "Times depend on the machine, and on what else ran there." + joined
+        "Times depend on the machine, and on what else ran there. Ringed, and joined by a dotted line: the Pareto "
+        "front, where no other mean is both cheaper and better." + joined
     )
     return [*blocks, Paragraph(caption), *drawn] if drawn else blocks
 
@@ -272,7 +291,7 @@ def _reading(inputs: Inputs) -> list[Block]:
 
 
 def _not_drawn(inputs: Inputs) -> list[str]:
-    drawn = {*inputs.headline, *inputs.others}
+    drawn = {*inputs.headline, *inputs.gated, *inputs.others}
     absent = ", ".join(fmt.metric_name(name) for name in STANDARD if name not in inputs.measured)
     tabled = ", ".join(fmt.metric_name(name) for name in inputs.measured if name not in drawn)
     lines = [f"Not measured: {absent}."] if absent else []

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ablate.interfaces.chart import Chart, ChartedTable
 from ablate.report import format as fmt
-from ablate.report import summary
+from ablate.report import inside, summary
 from ablate.report.inputs import Inputs
 from ablate.report.script import vega_lite_version
 
@@ -23,6 +24,7 @@ class Figure:
     name: str
     title: str
     draw: Callable[[], Any]
+    caption: str = ""  # what stands below the title, of this figure alone
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -81,6 +83,27 @@ def curve_figures(inputs: Inputs, metric: str) -> list[Figure]:
     title = f"{_capital(fmt.metric_name(metric))} over the epochs"
     name = f"{_file_name(metric)}_curves"
     return [Figure(name, title, lambda: _charts().learning_curves(inputs, metric))]
+
+
+def table_figures(inputs: Inputs) -> list[Figure]:
+    """What probes and measurements found, as far as finished cells have tables with a chart."""
+    found: dict[str, Figure] = {}
+    for table in inputs.tables:
+        for chart in table.charts:
+            drawn = inside.panelled(inputs, table, chart)
+            if drawn is not None:
+                figure = _table_figure(inputs, table, chart, drawn)
+                found.setdefault(figure.name, figure)
+    return list(found.values())
+
+
+def _table_figure(inputs: Inputs, table: ChartedTable, chart: Chart, drawn: inside.Panels) -> Figure:
+    title = chart.title or f"{table.name.partition('/')[2]}: {chart.value} by {chart.over}".replace("_", " ")
+    chosen = "_".join(map(str, chart.where.values()))
+    name = _file_name("_".join(filter(None, [table.name, chosen, chart.value, "by", chart.over])))
+    rest = f"The first {len(drawn.names)} of {len(drawn.names) + drawn.left_out} panels." if drawn.left_out else ""
+    caption = " ".join(filter(None, [chart.caption, rest]))
+    return Figure(name, _capital(title), lambda: _charts().table_chart(inputs, chart, drawn), caption)
 
 
 def _charts() -> Any:

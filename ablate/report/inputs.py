@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablate.analysis.metrics import COSTS, STANDARD
 from ablate.analysis.verdict import Verdict
+from ablate.interfaces.chart import ChartedTable
 from ablate.preflight.certificate import Certificate
 from ablate.report import format as fmt
 from ablate.report.certificates import arm_cautions
@@ -39,6 +40,7 @@ class Inputs:
     certificates: list[Certificate] = field(default_factory=list)
     lock: Lock | None = None  # the claims as they stood before the first result
     ledger: list[Entry] = field(default_factory=list)  # the looks that were taken
+    tables: list[ChartedTable] = field(default_factory=list)  # of probes and measurements, by cell
 
     @property
     def name(self) -> str:
@@ -101,6 +103,12 @@ class Inputs:
         return [name for name in wanted if self._has(name)] or self.measured[:1]
 
     @cached_property
+    def gated(self) -> list[str]:
+        """The metrics that have a value and that gates of claims look at, beside those that the study is about."""
+        wanted = dict.fromkeys(gate.metric for verdict in self.verdicts for gate in verdict.gates)
+        return [name for name in wanted if name in self.measured and name not in self.headline]
+
+    @cached_property
     def others(self) -> list[str]:
         """The standard metrics that the study is not about."""
         return [name for name in STANDARD if self._has(name) and name not in self.headline]
@@ -115,8 +123,9 @@ class Inputs:
 
 
 def gather(
-    study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame | None = None, verdicts: Iterable[Any] = ()
-) -> Inputs:
+    study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame | None = None, verdicts: Iterable[Any] = (),
+    tables: Sequence[ChartedTable] = (),
+) -> Inputs:  # fmt: skip
     """Brings a study, its frames, and its verdicts (objects with `to_dict()`, or dicts) into one form.
 
     Args:
@@ -125,6 +134,7 @@ def gather(
         frame: a row a cell.
         history: a row a cell and epoch.
         verdicts: on its claims, or on some of them.
+        tables: of probes and measurements.
     """
     plain = jsonable(study)
     record = StudyRecord.read({"name": "study", "cells": [], "claims": [], **_given(plain)})
@@ -138,7 +148,8 @@ def gather(
     versions = {str(name): str(version) for name, version in (plain.get("versions") or {}).items()}
     lock = checked(plain["lock"], Lock) if plain.get("lock") else None
     ledger = [checked(entry, Entry) for entry in plain.get("ledger") or []]
-    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates, lock, ledger)
+    return Inputs(record, cells, _epochs(history, cells), told, arms, factors, versions, certificates, lock, ledger,
+                  list(tables))  # fmt: skip
 
 
 def _given(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,9 +83,14 @@ def _block(block: Block) -> str:
         Items: lambda part: "\n".join(f"- {escape(line)}" for line in part.lines),
         Code: lambda part: "\n".join(f"    {line}" for line in part.text.splitlines()),
         Table: _table,
-        Figure: lambda part: f"![{escape(part.title)}]({part.path})",
+        Figure: _figure,
     }
     return write[type(block)](block)
+
+
+def _figure(figure: Figure) -> str:
+    words = [f"**{escape(figure.title)}.** {escape(figure.caption)}"] if figure.caption else []
+    return "\n\n".join([*words, f"![{escape(figure.title)}]({figure.path})"])
 
 
 def _table(table: Table) -> str:

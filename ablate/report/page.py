@@ -163,4 +163,5 @@ def _figure(figure: Figure, titled: bool) -> Html:
     # A name of the user's with "</script>" in it would end the element; in JSON the escape means the same.
     spec = to_json(figure.spec).replace("<", "\\u003c")
     chart = tag("div", image, Html(f'<script type="application/json">{spec}</script>'), class_="chart", id=figure.name)
-    return tag("figure", tag("h3", figure.title) if titled else "", chart)
+    caption = tag("p", figure.caption, class_="caption") if figure.caption else ""
+    return tag("figure", tag("h3", figure.title) if titled else "", caption, chart)

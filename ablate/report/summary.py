@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 from scipy.special import stdtrit
 
-from ablate.analysis.metrics import COSTS
+from ablate.analysis.metrics import COSTS, metric_of
+from ablate.report import format as fmt
 from ablate.report.inputs import Inputs
 
 SAME_COST = 1.01  # costs within this factor are one cost: a batch norm more or less is no difference in size
@@ -70,6 +71,18 @@ def varying_costs(inputs: Inputs, metric: str) -> list[str]:
     return [name for name, known in values.items() if known and max(known) > SAME_COST * min(known)]
 
 
+def pareto_front(places: Sequence[tuple[float, float]], *, higher_is_better: bool = False) -> list[bool]:
+    """Whether each point is on the front: no other one has as good a value for less, or a better one for as much.
+
+    Args:
+        places: cost and value of each point.
+        higher_is_better: of values; of costs, lower is.
+    """
+    points = [(cost, -value if higher_is_better else value) for cost, value in places]
+    return [not any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points)
+            for point in points]  # fmt: skip
+
+
 def curve_bands(inputs: Inputs, metric: str) -> pd.DataFrame:
     """Mean, least and greatest value over the seeds of finished cells: arm, point, epoch, mean, low, high, n."""
     columns = ["arm", "point", "epoch", "mean", "low", "high", "n"]
@@ -90,6 +103,17 @@ def diverged_curves(inputs: Inputs, metric: str) -> pd.DataFrame:
         return pd.DataFrame(columns=[*columns, "value"])
     rows = history[(history["status"] == "diverged") & history[metric].map(math.isfinite)]
     return rows[[*columns, metric]].rename(columns={metric: "value"}).reset_index(drop=True)
+
+
+def gate_bounds(inputs: Inputs, metric: str) -> dict[str, float]:
+    """The bounds that gates of the claims set for a metric, as it is shown, by what is written beside each."""
+    gates = [gate for verdict in inputs.verdicts for gate in verdict.gates if gate.metric == metric]
+    bounds = [("below", gate.below) if gate.below is not None else ("above", gate.above) for gate in gates]
+    return {
+        f"gate: {side} {fmt.factor(metric) * bound:g} {metric_of(metric).unit}".strip(): fmt.factor(metric) * bound
+        for side, bound in bounds
+        if bound is not None
+    }
 
 
 def statuses(inputs: Inputs) -> dict[str, int]:

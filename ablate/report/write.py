@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.errors import InputError
+from ablate.interfaces.chart import ChartedTable
 from ablate.report import content
 from ablate.report.blocks import Section
 from ablate.report.inputs import Inputs, gather, plain_verdict
@@ -24,8 +25,9 @@ DRAWN = ".drawn.json"  # file of a study: what was drawn last
 
 
 def write_report(
-    folder: Path, study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame, verdicts: Sequence[Any]
-) -> list[Path]:
+    folder: Path, study: Mapping[str, Any], frame: pd.DataFrame, history: pd.DataFrame, verdicts: Sequence[Any],
+    tables: Sequence[ChartedTable] = (),
+) -> list[Path]:  # fmt: skip
     """Writes results.csv, verdicts.json, report.md, report.html and figures/*.svg, each in one step.
 
     Figures and page take a second or two to draw, and stay as they are where the same code made them from the same
@@ -37,20 +39,22 @@ def write_report(
         frame: a row a cell; errors are fractions.
         history: a row a cell and epoch.
         verdicts: objects with `to_dict()`, or their dicts.
+        tables: of probes and measurements.
 
     Returns:
         The files of the report, those left as they were among them.
     """
     folder = Path(folder)
     plain = [plain_verdict(verdict) for verdict in verdicts]
-    inputs = gather(study, frame, history, plain)
+    inputs = gather(study, frame, history, plain, tables)
     sections = content.sections(inputs)
     make_folder(folder / "figures")
     texts = {"results.csv": frame.to_csv(index=False, lineterminator="\n"), "report.md": markdown(inputs, sections)}
     for name, text in texts.items():
         write_text(folder / name, text)
     write_json(folder / "verdicts.json", {"study": jsonable(study.get("name")), "claims": plain})
-    key = _key(to_json(study), frame.to_csv(), history.to_csv(), to_json(plain))
+    charted = [text for table in tables for text in (table.name, repr(table.charts), table.rows.to_csv())]
+    key = _key(to_json(study), frame.to_csv(), history.to_csv(), to_json(plain), *charted)
     drawn = [folder / "report.html", *(folder / figure.path for part in sections for figure in part.figures)]
     if _drawn(folder) != {"key": key, "files": {_name(folder, path): _digest(path) for path in drawn}}:
         _draw(folder, inputs, sections, key)

@@ -12,6 +12,7 @@ from ablate.preflight.certificate import load_certificates
 from ablate.run.current import remember
 from ablate.run.recovery import tidy
 from ablate.run.results import load_history, load_results, load_study, load_versions
+from ablate.run.tables import load_tables
 from ablate.study.ledger import Entry, enter, looks_outside, plain, read_ledger
 from ablate.study.lock import Lock, read_lock
 from ablate.study.record import StudyRecord
@@ -45,7 +46,8 @@ def report_study(
     record = load_study(folder)
     study = {**record.to_dict(), "versions": load_versions(folder)}
     frame, history = load_results(folder), load_history(folder)
-    broken = list(history.attrs["broken"])
+    tables, lost = load_tables(folder)
+    broken = [*history.attrs["broken"], *lost]
     certificates = _whole(lambda: load_certificates(folder), broken) or []
     lock, entries = _whole(lambda: read_lock(folder), broken), _whole(lambda: read_ledger(folder), broken) or []
     judged = _judged(frame, record, lock, entries)
@@ -55,7 +57,7 @@ def report_study(
     for line in broken:
         console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     verdicts = [verdict.to_dict() for verdict in judged]
-    write_report(folder, study, frame, history, verdicts)
+    write_report(folder, study, frame, history, verdicts, tables)
     if show:
         with console.capture() as capture:
             terminal_table(console, study, frame, verdicts)

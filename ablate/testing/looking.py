@@ -16,6 +16,7 @@ from ablate import registry
 from ablate.cell.besides import measure_cell, stored_network
 from ablate.cell.callbacks import build_callbacks
 from ablate.cell.run import run_cell
+from ablate.interfaces.chart import Chart
 from ablate.interfaces.measurement import Measured, Measurement, Trained
 from ablate.interfaces.probe import Course, Probe
 from ablate.measure.measuring import take
@@ -94,6 +95,12 @@ class LookingConformance(Conformance):
             "table": _table(path, self.varying) if path.exists() else [],
         }
 
+    def undrawn(self, plugin: Probe | Measurement, table: list[dict[str, str]]) -> list[Chart]:
+        """The charts that a plugin declares itself and that its table lacks columns for."""
+        declared = [chart for chart in plugin.charts if chart not in (*Probe.charts, *Measurement.charts)]
+        known = {column for row in table for column in row} | set(self.varying)
+        return [chart for chart in declared if not set(chart.columns) <= known]
+
 
 class ProbeConformance(LookingConformance):
     """Tests of a probe, with cells of about a second."""
@@ -141,6 +148,9 @@ class ProbeConformance(LookingConformance):
         run_cell(folder)
         assert self.figures(folder) == self.whole()
 
+    def test_its_table_has_what_its_charts_draw(self) -> None:
+        assert self.undrawn(self.make(), self.whole()["table"]) == []
+
     def test_its_state_is_plain(self) -> None:
         assert json.loads(json.dumps(self.make().state())) == self.make().state()
 
@@ -175,6 +185,7 @@ class MeasurementConformance(LookingConformance):
             kept = {name: value for name, value in values.items() if name.partition("/")[2] not in self.varying}
             found.append((kept, _table(path, self.varying) if path.exists() else []))
         assert found[0] == found[1], "what is drawn comes from `trained.generator`"
+        assert self.undrawn(self.make(), found[0][1]) == [], "charts that its table lacks columns for"
 
     def test_it_gives_the_same_later_as_at_the_end_of_the_cell(self) -> None:
         if self.make().needs_others:

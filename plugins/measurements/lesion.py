@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate import InputError, Measured, Measurement, Trained, register
+from ablate import Chart, InputError, Measured, Measurement, Trained, register
 
 from ._pieces import Piece, in_order, pieces_of, without
 from ._statistics import Statistics, check_batches, estimated, first_batches
@@ -54,6 +54,28 @@ class Lesion(Measurement):
         statistics: of batch norms: those "kept" from training (Veit et al.), "estimated" anew, or "both".
         batches: training batches that they are estimated on.
     """
+
+    charts = (
+        Chart(
+            "error", form="bars", title="Test error without one unit", words="test error", axis="deleted unit",
+            where={"kind": "each"}, panel="statistics", hollow="changes", reference={"kind": "intact"},
+            caption="One unit (or, without shortcuts, one layer) deleted at a time. Dashed line: the intact network. "
+            "Hollow bars: units that change the shape; such layers cannot be deleted, and have no bar (Veit et al. "
+            "2016, arXiv 1605.06431, Figure 3).",
+        ),
+        Chart(
+            "error", over="k", title="Test error by the number of deleted units", words="test error",
+            axis="units deleted at random", where={"kind": "random"}, panel="statistics",
+            caption="Units that keep the shape, drawn at random several times in each network; the band is over draws "
+            "and seeds (Veit et al. 2016, Figure 5a).",
+        ),
+        Chart(
+            "error", over="k", title="Test error of shuffled networks", words="test error",
+            axis="pairs of units that changed places", where={"kind": "shuffled"}, panel="statistics",
+            caption="Pairs of units of the same shape, drawn at random, have changed places one after the other; the "
+            "band is over draws and seeds (Veit et al. 2016, Figure 5b).",
+        ),
+    )  # fmt: skip
 
     def __init__(
         self,

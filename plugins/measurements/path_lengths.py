@@ -12,10 +12,22 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
-from ablate import Hooks, InputError, Measured, Measurement, Trained, Unit, register, residual_units, weight_layers
+from ablate import (
+    Chart,
+    Hooks,
+    InputError,
+    Measured,
+    Measurement,
+    Trained,
+    Unit,
+    register,
+    residual_units,
+    weight_layers,
+)
 
 from ._pieces import carrying_units
 
+LENGTH = "branches on the path"  # at the axis of a chart
 SHARE = 0.9  # of the gradient that `low` and `high` enclose
 
 
@@ -47,6 +59,24 @@ class PathLengths(Measurement):
     columns = (
         "low", "mean", "high", "low_layers", "mean_layers", "high_layers", "mean_share", "high_share", "paths_within",
         "units",
+    )  # fmt: skip
+    charts = (
+        Chart(
+            "paths", over="length", title="Paths by length", words="share of all paths", axis=LENGTH,
+            caption="Of n units, C(n, k) of the 2^n paths go through k branches (Veit et al. 2016, arXiv 1605.06431, "
+            "Figure 6a).",
+        ),
+        Chart(
+            "norm", over="length", title="Gradient of one path, by its length", words="gradient norm", axis=LENGTH,
+            log=True,
+            caption="Mean norm of the gradient that comes through a single path (Veit et al. 2016, Figure 6b).",
+        ),
+        Chart(
+            "share", over="length", title="Gradient of all paths of a length", words="share of all contributions",
+            axis=LENGTH,
+            caption="The two charts before it multiplied, as a share of their sum: the lengths from which the gradient "
+            "comes (Veit et al. 2016, Figure 6c).",
+        ),
     )  # fmt: skip
 
     def __init__(self, *, draws: int = 16, batches: int = 4, images: int = 32) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ablate import Course, InputError, Probe, StepLook
 
 AT_START = "_at_start"
+LAYER, UNIT = "layer, from the input", "unit, from the input"  # at the axis of a chart over places
 
 
 def check_looks(probe: str, looks: int) -> int:

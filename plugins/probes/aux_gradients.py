@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate import Backbone, Hooks, Layer, StepLook, register, weight_layers
+from ablate import Backbone, Chart, Hooks, Layer, StepLook, register, weight_layers
 
-from ._snapshots import Snapshots, both_ends, check_looks
+from ._snapshots import LAYER, Snapshots, both_ends, check_looks
 
 
 @register("probe", "aux_gradients")
@@ -29,6 +29,14 @@ class AuxGradients(Snapshots):
 
     columns = both_ends("ratio", "cosine", "mean_cosine")
     reads_forward = True
+    charts = tuple(
+        Chart(
+            name, title=f"Gradient of the {words} by depth of layer", words="gradient norm", axis=LAYER, log=True,
+            caption="Norm of that part of the gradient of each weight layer on the main path; where no auxiliary loss "
+            "reaches, theirs is zero, which has no place here (Szegedy et al. 2014, arXiv 1409.4842, section 5).",
+        )
+        for name, words in (("main", "main loss"), ("aux", "auxiliary losses"))
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 3) -> None:
         super().__init__(check_looks("aux_gradients", looks))

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
+from ablate import Chart, Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
 from ._maps import norms
-from ._snapshots import Snapshots, both_ends, check_looks
+from ._snapshots import UNIT, Snapshots, both_ends, check_looks
 
 
 @register("probe", "branch_size")
@@ -26,6 +26,14 @@ class BranchSize(Snapshots):
 
     columns = both_ends("mean", "first", "last")
     reads_forward = True
+    charts = (
+        Chart(
+            "size", title="Size of residual branches by unit", words="‖F(x)‖ / ‖x‖", axis=UNIT,
+            where={"keeps_shape": 1},
+            caption="How large a unit's branch is beside its input, for the units that keep its shape (He et al. 2015, "
+            "arXiv 1512.03385, section 4.2).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 4) -> None:
         super().__init__(check_looks("branch_size", looks))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ablate import Hooks, StepLook, register, watch_outputs
+from ablate import Chart, Hooks, StepLook, register, watch_outputs
 
 from ._snapshots import Snapshots, both_ends, check_looks
 
@@ -24,6 +24,13 @@ class DeadRelus(Snapshots):
 
     columns = both_ends("share", "worst")
     reads_forward = True
+    charts = (
+        Chart(
+            "share", title="Dead channels by layer of rectifiers", words="share of dead channels",
+            axis="layer of rectifiers, from the input",
+            caption="Share of the channels that are zero for all images of a batch: no gradient passes through them.",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 4) -> None:
         super().__init__(check_looks("dead_relus", looks))

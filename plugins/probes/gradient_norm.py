@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import torch
 
-from ablate import Course, InputError, Layer, Probe, StepLook, register, weight_layers
+from ablate import Chart, Course, InputError, Layer, Probe, StepLook, register, weight_layers
+
+from ._snapshots import LAYER
 
 RATIO = "input_to_output"
 LOG_RATIO = f"log_{RATIO}"
@@ -24,7 +26,7 @@ class GradientNorm(Probe):
     - `log_input_to_output`: its logarithm to base 10, for means over seeds: ratios differ by orders of magnitude.
 
     The table has for each layer its `place` in the forward pass, from 1 at the input, and its `path`: main, shortcut
-    or aux.
+    or aux; `kernel` is 0 for parameters that are vectors.
 
     Args:
         every: steps from one look to the next, from the first step on; 0: the first step alone.
@@ -32,6 +34,15 @@ class GradientNorm(Probe):
     """
 
     columns = ("first", "last", RATIO, LOG_RATIO, f"{RATIO}_end", f"{LOG_RATIO}_end")
+    charts = (
+        Chart(
+            "norm", title="Gradient norm by depth of layer", words="gradient norm", axis=LAYER, log=True,
+            where={"path": "main", "kernel": 1},
+            caption="Norm of the gradient of each weight layer's kernel on the main path, before training (first "
+            "look) and later on. A line that falls towards the input is a gradient that vanishes (He et al. 2015, "
+            "arXiv 1502.01852, section 2.2). What is zero has no place on a log axis.",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, every: int = 50, biases: bool = False) -> None:
         if every < 0:
@@ -56,7 +67,7 @@ class GradientNorm(Probe):
         kernels = {name for name, parameter in look.model.named_parameters() if parameter.dim() > 1}
         for name, norm in norms.items():
             if name in kernels or self.biases:
-                look.record(layer=name, norm=norm, **self._where(name))
+                look.record(layer=name, norm=norm, kernel=int(name in kernels), **self._where(name))
         total = torch.stack(list(norms.values())).double().square().sum().sqrt()
         ends = self._ratio({name: norms[name] for name in norms if name in kernels})
         self._keep(look, total, ends)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ablate import Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
+from ablate import Chart, Hooks, StepLook, Unit, UnitPass, register, residual_units, watch_units
 
 from ._maps import norms
-from ._snapshots import Snapshots, both_ends, check_looks
+from ._snapshots import UNIT, Snapshots, both_ends, check_looks
 
 
 @dataclass
@@ -44,6 +44,19 @@ class InputCosine(Snapshots):
 
     columns = both_ends("cosine", "unexplained")
     reads_forward = True
+    charts = (
+        Chart(
+            "cosine", title="Cosine to the input of the row, by unit", axis=UNIT,
+            caption="Cosine of each unit's output to what the first unit of its row carries: 1 where nothing was "
+            "added. Each row begins anew.",
+        ),
+        Chart(
+            "unexplained", title="What the sum of branches leaves unexplained, by unit",
+            words="‖x_L − x_l − ΣF‖ / ‖x_L‖", axis=UNIT,
+            caption="Zero where a unit's output is the input of its row plus all branches since (He et al. 2016, arXiv "
+            "1603.05027, eq. 4).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 4) -> None:
         super().__init__(check_looks("input_cosine", looks))

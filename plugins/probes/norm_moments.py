@@ -5,12 +5,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
-from ablate import Hooks, StepLook, norms_of, register, watch_outputs
+from ablate import Chart, Hooks, StepLook, norms_of, register, watch_outputs
 
 from ._snapshots import Snapshots, both_ends, check_looks
 
 MOMENTS = ("mean", "deviation", "skewness", "kurtosis")
 VALUES = ("normalised", "scaled")
+NORM = "norm, from the input"
 
 
 @register("probe", "norm_moments")
@@ -33,6 +34,19 @@ class NormMoments(Snapshots):
 
     columns = both_ends(*(f"{values}_{moment}" for values in VALUES for moment in MOMENTS))
     reads_forward = True
+    charts = (
+        Chart(
+            "kurtosis", title="Excess kurtosis before γ and β, by norm", words="excess kurtosis", axis=NORM,
+            where={"values": "normalised"},
+            caption="Of the values that a norm gives before its scale and shift; a normal distribution has 0.",
+        ),
+        Chart(
+            "deviation", title="Standard deviation behind γ and β, by norm", words="standard deviation", axis=NORM,
+            where={"values": "scaled"},
+            caption="Of the values that a norm gives; without scale and shift it would be 1 (Ioffe and Szegedy 2015, "
+            "arXiv 1502.03167, section 3).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 2) -> None:
         super().__init__(check_looks("norm_moments", looks))

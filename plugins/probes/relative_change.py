@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ablate import Course, InputError, Probe, StepLook, UnitPass, register, residual_units, watch_units
+from ablate import Chart, Course, InputError, Probe, StepLook, UnitPass, register, residual_units, watch_units
 
 from ._snapshots import check_looks, midway
 
@@ -31,6 +31,14 @@ class RelativeChange(Probe):
     """
 
     columns = (*NAMES, "ratio")
+    charts = tuple(
+        Chart(
+            name, title=f"Relative change of {what} by one update, by unit", words=f"relative change of {what}",
+            axis="unit, from the input", log=True,
+            caption=f"Norm of the change of {what} over that of {what} before the update, on the same images.",
+        )
+        for name, what in (("branch", "F(x)"), ("output", "H(x)"))
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 2, images: int = 32) -> None:
         if images < 2:

@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ablate import Hooks, Layer, StepLook, register, watch_outputs, weight_layers
+from ablate import Chart, Hooks, Layer, StepLook, register, watch_outputs, weight_layers
 
-from ._snapshots import Snapshots, both_ends, check_looks
+from ._snapshots import LAYER, Snapshots, both_ends, check_looks
 
 
 @register("probe", "response")
@@ -30,6 +30,14 @@ class Response(Snapshots):
 
     columns = both_ends("mean", "first", "last", "largest")
     reads_forward = True
+    charts = (
+        Chart(
+            "std", title="Response by layer", words="std of responses", axis=LAYER, looks="last", ranked=True,
+            caption="Standard deviation of each layer's response at the end of training, behind its norm and before "
+            "activation and addition, in the order of the layers and sorted by size (He et al. 2015, arXiv "
+            "1512.03385, Figure 7).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, looks: int = 4, layers: Literal["spatial", "all"] = "spatial") -> None:
         super().__init__(check_looks("response", looks))

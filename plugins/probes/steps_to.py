@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ablate import Course, InputError, Probe, StepLook, register
+from ablate import Chart, Course, InputError, Probe, StepLook, register
 
 
 @register("probe", "steps_to")
@@ -24,6 +24,14 @@ class StepsTo(Probe):
         every: steps from one look to the next.
         over: looks that a mean is over.
     """
+
+    charts = (
+        Chart(
+            "mean", over="step", title="Training loss over the steps", words="training loss", log=True,
+            caption="Loss of the batches that are trained on, meaned over a few looks (Ioffe and Szegedy 2015, arXiv "
+            "1502.03167, Figure 3).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, losses: list[float] | None = None, every: int = 4, over: int = 3) -> None:
         if every < 1 or over < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from scipy.special import stdtr, stdtrit
 
+from ablate.interfaces.chart import ChartedTable
 from ablate.report import write_report
 from ablate.report.inputs import Inputs, gather
 
@@ -69,8 +70,8 @@ class Fake:
         """Computes the verdicts anew from the cells that there are."""
         self.verdicts = [fake_verdict(claim, self.frame) for claim in self.study["claims"]]
 
-    def write(self, folder: Path) -> list[Path]:
-        return write_report(folder, self.study, self.frame, self.history, self.verdicts)
+    def write(self, folder: Path, tables: Sequence[ChartedTable] = ()) -> list[Path]:
+        return write_report(folder, self.study, self.frame, self.history, self.verdicts, tables)
 
     def gathered(self) -> Inputs:
         return gather(self.study, self.frame, self.history, self.verdicts)

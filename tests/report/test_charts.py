@@ -183,3 +183,44 @@ def test_a_few_epochs_have_one_tick_each(make: Callable[..., Any]) -> None:
     axes = [layer["encoding"]["x"]["axis"] for layer in layers_of(spec) if "axis" in layer["encoding"].get("x", {})]
     assert axes
     assert all(axis["values"] == [1, 2] for axis in axes)
+
+
+def test_the_pareto_front_of_error_against_cost_is_marked(make: Callable[..., Any]) -> None:
+    fake = make(arms=("a", "b", "c"), grid={}, seeds=1, claims=[])
+    fake.frame["params"], fake.frame["flops"], fake.frame["seconds"] = [10, 20, 30], 1, [3.0, 2.0, 1.0]
+    fake.frame["test/error"] = [0.3, 0.1, 0.2]
+    chart = charts.metric_by_cost(fake.gathered(), "test/error").to_dict()
+    points = chart["datasets"][chart["data"]["name"]]
+    assert [row["front_params"] for row in points] == [True, True, False]
+    assert [row["front_seconds"] for row in points] == [False, True, True]
+    fake.frame["of_mine/height"] = [0.3, 0.1, 0.2]
+    unknown = charts.metric_by_cost(fake.gathered(), "of_mine/height").to_dict()
+    assert "front_params" not in unknown["datasets"][unknown["data"]["name"]][0], "nobody knows which is better"
+
+
+def test_the_bound_of_a_gate_is_a_line_in_each_panel_and_its_metric_has_a_chart(make: Callable[..., Any]) -> None:
+    fake = make(grid={"depth": [20, 56], "width": [0.5, 1]}, claims=[], seeds=2)
+    claim = {"id": "one", "metric": "test/error", "contrast": {"post": 1}, "expect": "positive", "margin": 0.1}
+    gates = [
+        {"cells": "*", "metric": "train/error", "below": 0.1},
+        {"cells": "post", "metric": "train/error", "below": 0.1},
+    ]
+    fake.verdicts = [{**claim, "verdict": "not tested", "gates": gates}]
+    inputs = fake.gathered()
+    rows = values(charts.metric_by_factor(inputs, "train/error"), "gate")
+    assert [(row["panel"], row["word"]) for row in rows] == [
+        ("width 0.5", "gate: below 10 %"), ("width 1", "gate: below 10 %"),
+    ]  # fmt: skip
+    assert [row["value"] for row in rows] == pytest.approx([10, 10])
+    names = [figure.name for part in content.sections(inputs) for figure in part.figures]
+    assert "train_error_by_depth" in names
+    assert values(charts.metric_by_factor(inputs, "test/error"), "gate") == []
+
+
+def test_the_line_of_the_baseline_is_whole_in_every_chart(make: Callable[..., Any]) -> None:
+    fake = make(claims=[], seeds=2)
+    fake.study["baselines"] = {"post": "pre", "pre": None}
+    spec = charts.learning_curves(fake.gathered(), "train/loss").to_dict()
+    (dash,) = (layer["encoding"]["strokeDash"] for layer in layers_of(spec) if "strokeDash" in layer["encoding"])
+    assert dash["scale"]["domain"] == ["post", "pre"]
+    assert dash["scale"]["range"][1] == [1, 0] != dash["scale"]["range"][0]

@@ -56,3 +56,9 @@ def test_order_is_the_study_s_and_not_the_alphabet_s(make: Callable[..., Any]) -
         "depth 110, norm batch",
         "depth 20, norm batch",
     ]
+
+
+def test_the_pareto_front_has_what_nothing_beats_at_its_cost() -> None:
+    places = [(1.0, 9.0), (2.0, 5.0), (2.0, 6.0), (3.0, 5.0), (4.0, 1.0), (4.0, 1.0)]
+    assert summary.pareto_front(places) == [True, True, False, False, True, True]
+    assert summary.pareto_front(places, higher_is_better=True) == [True, False, False, False, False, False]

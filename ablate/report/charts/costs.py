@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import altair as alt
 
-from ablate.analysis.metrics import STATIC
+from ablate.analysis.metrics import STATIC, metric_of
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.charts.outcomes import means_and_scale
-from ablate.report.charts.style import AnyChart, Records, arm_colour, cycle, data, tips
+from ablate.report.charts.style import INK, AnyChart, Records, arm_colour, cycle, data, tips
 from ablate.report.inputs import Inputs
 from ablate.report.palette import ARM_SHAPES
 
@@ -19,7 +19,8 @@ LOG_SPAN = 10  # costs that differ by more than this factor are drawn on a log s
 def metric_by_cost(inputs: Inputs, metric: str) -> alt.HConcatChart:
     """A metric's means with 95 % t intervals against parameters, FLOPs and time; a panel each where it varies.
 
-    Times are means over the same finished seeds as the metric. The points of an arm are joined.
+    Times are means over the same finished seeds as the metric. The points of an arm are joined. Points of the Pareto
+    front are ringed, and the front is drawn as a dotted line.
     """
     means, _, scale = means_and_scale(inputs, metric)
     costs = summary.costs(inputs, metric)
@@ -28,10 +29,23 @@ def metric_by_cost(inputs: Inputs, metric: str) -> alt.HConcatChart:
         row["line"] = ", ".join(str(row[name]) for name in inputs.varying if name != inputs.axis)
     names = summary.varying_costs(inputs, metric)
     first = fmt.metric_axis(metric)
+    for name in names:
+        _mark_front(means, name, metric)
     drawn = [_panel(inputs, means, name, scale, None if k else first) for k, name in enumerate(names)]
     chart = alt.hconcat(*drawn, spacing=28)
     chart.data = data(means)
     return chart
+
+
+def _mark_front(means: Records, cost: str, metric: str) -> None:
+    """Tells the points of the front; none where it is not known which values are better, or there is but one point."""
+    rows = [row for row in means if cost in row]
+    if not metric_of(metric).has_a_better or len(rows) < 2:
+        return
+    better = metric_of(metric).higher_is_better
+    front = summary.pareto_front([(row[cost], row["value"]) for row in rows], higher_is_better=better)
+    for row, on_it in zip(rows, front, strict=True):
+        row[f"front_{cost}"] = on_it
 
 
 def _panel(inputs: Inputs, means: Records, cost: str, scale: alt.Scale, title: str | None) -> AnyChart:
@@ -47,7 +61,10 @@ def _panel(inputs: Inputs, means: Records, cost: str, scale: alt.Scale, title: s
     shape = alt.Shape("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_SHAPES))
     about = tips("arm:N", "point:N", "low:Q", "high:Q", f"{cost}:Q", mean="value:Q", seeds="n:Q")
     lines = [base.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=value, detail="line:N")] if inputs.axis else []
+    front = alt.Chart().transform_filter(f"datum.front_{cost}").encode(x=x, y=value)
     layers = [
+        front.mark_line(interpolate="step-after", strokeDash=[2, 3], strokeWidth=1.5, color=INK),
+        front.mark_point(size=260, color=INK, strokeWidth=1.2, opacity=1),
         base.mark_rule(strokeWidth=2.5, clip=True).encode(y=low, y2="high:Q"),
         *lines,
         base.mark_point(size=90, filled=True, opacity=1).encode(y=value, shape=shape, tooltip=about),

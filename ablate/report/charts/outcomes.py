@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import altair as alt
 
 from ablate.report import format as fmt
 from ablate.report import summary
 from ablate.report.charts.style import (
+    INK,
     AnyChart,
     Records,
     arm_colour,
@@ -27,10 +29,12 @@ from ablate.report.palette import ARM_SHAPES
 def metric_by_factor(inputs: Inputs, metric: str) -> AnyChart:
     """A metric against the first grid factor that varies: means, 95 % t intervals, every seed, and diverged cells.
 
-    A study without a grid has its arms on the axis; further factors that vary make panels.
+    A study without a grid has its arms on the axis; further factors that vary make panels. Bounds that gates of claims
+    set for the metric are lines.
     """
     axis = inputs.axis
-    means, seeds, scale = means_and_scale(inputs, metric)
+    gates = summary.gate_bounds(inputs, metric)
+    means, seeds, scale = means_and_scale(inputs, metric, list(gates.values()))
     rows = means + seeds + _diverged(inputs)
     for row in rows:
         row["panel"] = ", ".join(f"{name} {row[name]}" for name in inputs.varying if name != axis)
@@ -38,13 +42,19 @@ def metric_by_factor(inputs: Inputs, metric: str) -> AnyChart:
         # Side by side at a value of the axis; without a grid the arms are the axis itself.
         row["lane"] = _lane(row["arm"] if axis else "", row["kind"])
     names = list(dict.fromkeys(row["panel"] for row in rows))
+    rows += [{"kind": "gate", "word": word, "value": at, "panel": name} for name in names for word, at in gates.items()]
     return panels(_layers(inputs, fmt.metric_axis(metric), scale), rows, "panel", names, columns=2)
 
 
-def means_and_scale(inputs: Inputs, metric: str) -> tuple[Records, Records, alt.Scale]:
-    """The means with their intervals, the single seeds, and a scale that shows every seed, of a metric as shown."""
+def means_and_scale(
+    inputs: Inputs, metric: str, bounds: Sequence[float] = ()
+) -> tuple[Records, Records, alt.Scale]:  # fmt: skip
+    """The means with their intervals, the single seeds, and a scale that shows every seed, of a metric as shown.
+
+    The scale shows `bounds`, too.
+    """
     means, seeds = _means(inputs, metric), _seeds(inputs, metric)
-    values = [row["value"] for row in seeds]
+    values = [*(row["value"] for row in seeds), *bounds]
     if is_log(metric, values):
         _lift(means, min(values) / 2)
     ends = [row.get(end) for row in means for end in ("low", "high")]
@@ -60,6 +70,7 @@ def _layers(inputs: Inputs, title: str, scale: alt.Scale) -> list[alt.Chart]:
     gone = base.transform_filter("datum.kind === 'diverged'").mark_text(fontWeight="bold")
     about = tips("arm:N", "low:Q", "high:Q", mean="value:Q", seeds="n:Q")
     lines = [mean.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=value)] if axis else []
+    gate = alt.Chart().transform_filter("datum.kind === 'gate'").encode(y=value)
     return [
         mean.mark_rule(strokeWidth=2.5, clip=True).encode(y=low, y2="high:Q"),
         *lines,
@@ -68,6 +79,8 @@ def _layers(inputs: Inputs, title: str, scale: alt.Scale) -> list[alt.Chart]:
         ),
         mean.mark_point(size=110, filled=True, opacity=1).encode(y=value, shape=shape, tooltip=about),
         gone.encode(y=alt.value(-8), text="word:N", tooltip=tips("arm:N", diverged_seeds="seeds:N")),
+        gate.mark_rule(strokeDash=[6, 4], strokeWidth=1.2, color=INK),
+        gate.mark_text(align="left", dy=-7).encode(x=alt.value(4), text="word:N"),
     ]
 
 

@@ -10,9 +10,11 @@ import altair as alt
 import pandas as pd
 
 from ablate.analysis.metrics import metric_of
-from ablate.report.palette import ARM_COLOURS
+from ablate.report.inputs import Inputs
+from ablate.report.palette import ARM_COLOURS, ARM_DASHES
 
 WIDTH = 1040  # of the widest chart, in pixels
+INK = "#1f2328"  # of words, and of what belongs to no arm
 PANEL_WIDTH = 450  # of a chart that has a single panel: two of them stand side by side
 
 Records = list[dict[str, Any]]
@@ -21,7 +23,7 @@ AnyChart = alt.LayerChart | alt.FacetChart | alt.VConcatChart | alt.HConcatChart
 
 def themed(chart: AnyChart) -> AnyChart:
     """Sets the report's fonts and colours on a chart, which has to be a whole one and not a part of another."""
-    grey, text = "#8b949e", "#1f2328"
+    grey, text = "#8b949e", INK
     # One assignment: each `configure_*` call would copy the chart and all its data.
     chart.config = alt.Config(
         font="Helvetica, Arial, Liberation Sans, sans-serif",
@@ -76,6 +78,20 @@ def arm_colour(arms: list[str], legend: alt.Legend | None = None) -> alt.Color:
     return alt.Color("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_COLOURS), legend=legend or alt.Legend())
 
 
+def arm_dash(inputs: Inputs, legend: alt.Legend | None) -> alt.StrokeDash:
+    """The dashes of each arm; the line of what the others are compared with is whole."""
+    arms = inputs.arms
+    ranked = sorted(arms, key=lambda arm: inputs.baseline(arm) is not None)
+    looks = [ARM_DASHES[ranked.index(arm) % len(ARM_DASHES)] for arm in arms]
+    scale = alt.Scale(domain=arms, range=looks)  # in the order of the colours, else each would have its own legend
+    return alt.StrokeDash("arm:N", sort=arms, title=None, legend=legend, scale=scale)
+
+
+def stroke_legend() -> alt.Legend:
+    """A legend of lines, with their colours and dashes."""
+    return alt.Legend(symbolType="stroke", symbolSize=400)
+
+
 def cycle(arms: list[str], looks: Sequence[Any]) -> alt.Scale:
     """A scale that gives the arms the looks in turn, and begins again where there are more arms than looks."""
     return alt.Scale(domain=arms, range=[looks[k % len(looks)] for k in range(len(arms))])
@@ -100,14 +116,20 @@ def data(rows: Records) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
-def panels(layers: Sequence[alt.Chart], rows: Records, field: str, names: list[str], columns: int) -> AnyChart:
-    """The layers once for each value of `field`, side by side; a single chart where there is but one value."""
+def panels(
+    layers: Sequence[alt.Chart], rows: Records, field: str, names: list[str], columns: int, *, own_x: bool = False
+) -> AnyChart:
+    """The layers once for each value of `field`, side by side; a single chart where there is but one value.
+
+    With `own_x` each has a horizontal axis of its own.
+    """
     chart: Any = alt.layer(*layers)
     if len(names) > 1:
         header = alt.Header(title=None, labelFontSize=13, labelFontWeight="bold")
         facet = alt.Facet(f"{field}:N", sort=names, header=header)
         sized = chart.properties(width=(WIDTH - 60) / columns - 24, height=240)
         chart = sized.facet(data=data([]), facet=facet, columns=columns)
+        chart = chart.resolve_scale(x="independent") if own_x else chart
     else:
         chart = chart.properties(width=PANEL_WIDTH, height=280)
     chart.data = data(rows)  # set last, since each step above copies the data of the one before
