@@ -28,10 +28,7 @@ results: $(STAMP)  ## Run every study that has no result yet (hours), then write
 test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, ray, slurm skip where these are missing.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
 
-slow-results: $(STAMP)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
-	$(BIN)/python -m ablate results --from docs/results/h200
-
-test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
+slow-test: $(STAMP)  ## Run the tests that take more than about ten seconds each, some minutes in all.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not wheel and not gpu_on_cpu"
 
 fuzz: $(STAMP)  ## Throw EXAMPLES generated inputs at `plan`, and as much damage at a stored study (default 2,000: hours).
