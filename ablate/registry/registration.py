@@ -222,7 +222,7 @@ def build(kind: str, node: Mapping[str, Any], *args: Any, **given: Any) -> Any:
         value = _value(node, parameter)
         # Only here and not in `check_node`: a config may be looked at before all of it is given.
         if value == MISSING:
-            raise InputError(f"{kind} '{entry.name}' needs a value: {kind}.{parameter.name}=...")
+            raise InputError(f"{kind} '{entry.name}' needs a value: {_key(entry, parameter)}=...")
         # A frozen config holds a path as text.
         options[parameter.name] = Path(value) if parameter.is_path and isinstance(value, str) else value
     given |= dict(zip(KINDS[kind].passed, args, strict=False))
@@ -243,8 +243,14 @@ def check_node(kind: str, node: Mapping[str, Any]) -> Entry:
     for parameter in entry.parameters:
         value = _value(node, parameter)
         if parameter.choices and value not in (*parameter.choices, None, MISSING):
-            raise unknown(f"value of {kind}.{parameter.name}", str(value), parameter.choices)
+            raise unknown(f"value of {_key(entry, parameter)}", str(value), parameter.choices)
     return entry
+
+
+def _key(entry: Entry, parameter: Parameter) -> str:
+    """An option as it is typed: of a kind of several, such as `probes.response.looks`."""
+    kind = KINDS[entry.kind]
+    return f"{kind.group}.{entry.name}.{parameter.name}" if kind.several else f"{kind.group}.{parameter.name}"
 
 
 @contextmanager

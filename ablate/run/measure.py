@@ -14,7 +14,7 @@ from ablate.config.compose import compose
 from ablate.config.overrides import parse
 from ablate.errors import CellsFailed, InputError
 from ablate.interfaces.engine import CellPlace, Engine, Job
-from ablate.measure.asked import Asked
+from ablate.measure.asked import Asked, columns_of
 from ablate.registry.blame import blaming
 from ablate.run.execution import Failures, siblings_of
 from ablate.run.listeners import Several
@@ -83,6 +83,7 @@ def _chosen(names: Sequence[str], options: Sequence[str]) -> tuple[dict[str, Any
         if option.key.split(".")[0] not in TAKES:
             raise InputError(f"'{option.text}': measure takes options of {' and '.join(TAKES)}, as engine.slots=1")
     config = container(compose([f"measurements=[{','.join(names)}]", *options]))
+    columns_of(config)  # of options that make no sense no cell has to tell
     with blaming({"engine": config["engine"]}, "building the engine"):
         return config["measurements"], registry.build("engine", config["engine"])
 

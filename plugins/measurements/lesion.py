@@ -27,7 +27,7 @@ SUFFIX = {"kept": "", "estimated": "_estimated"}
 class Lesion(Measurement):
     """Test error of a trained network without some of its units, or with units in another order (Veit et al. 2016).
 
-    arXiv 1605.06431, sections 4.1 and 4.2, Figures 3 to 5. A residual unit is deleted by F(x) = 0: its shortcut stays,
+    arXiv 1605.06431, sections 4.1 to 4.3, Figures 3 to 5. A residual unit is deleted by F(x) = 0: its shortcut stays,
     also where it changes the shape. Where no unit has anything on its shortcut, as in VGG and plain networks, a
     convolution is deleted with the norm and the activation behind it. One that changes the shape cannot be: it has a
     row with `changes` 1 and no error. Everything is put back afterwards, to the bit.

@@ -101,8 +101,10 @@ def _check_same(start: Mapping[str, Tensor], end: Mapping[str, Tensor], arm: str
     shapes = [{name: tuple(value.shape) for name, value in one.items()} for one in (start, end)]
     differing = [name for name in {**shapes[0], **shapes[1]} if shapes[0].get(name) != shapes[1].get(name)]
     if differing:
-        told = " and ".join(str(one.get(differing[0], "none")) for one in shapes)
-        raise InputError(f"no line leads from arm {arm} to arm {other}: {differing[0]} is {told} there")
+        here, there = (str(one.get(differing[0], "nothing")) for one in shapes)
+        raise InputError(
+            f"no line leads from arm {arm} to arm {other}: {differing[0]} is {here} here and {there} there"
+        )
 
 
 @torch.no_grad()

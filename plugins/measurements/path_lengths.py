@@ -33,7 +33,7 @@ SHARE = 0.9  # of the gradient that `low` and `high` enclose
 
 @register("measurement", "path_lengths")
 class PathLengths(Measurement):
-    """The gradient that comes through paths of each length (Veit et al. 2016, arXiv 1605.06431, section 4.3, Fig. 6).
+    """The gradient that comes through paths of each length (Veit et al. 2016, arXiv 1605.06431, section 5 and Fig. 6).
 
     A network of n residual units is 2^n paths: in each unit through F or through the shortcut. As in the paper a batch
     goes forward through the whole network, and in the backward pass k units are drawn, through which the gradient goes
@@ -48,7 +48,8 @@ class PathLengths(Measurement):
     all paths whose lengths are from `low` to `high`; `units`, n. The table has for each length the share of paths, the
     mean norm, and the share of the contributions.
 
-    It takes draws times n + 1 backward passes for each batch, of half the network on average.
+    Norms of paths differ by orders of magnitude, so that few draws make a rough curve; the paper takes 1,000 for each
+    length. It takes draws times n + 1 backward passes in all, of half the network on average.
 
     Args:
         draws: sets of units for each length, each on the next of the batches.
@@ -79,7 +80,7 @@ class PathLengths(Measurement):
         ),
     )  # fmt: skip
 
-    def __init__(self, *, draws: int = 16, batches: int = 4, images: int = 32) -> None:
+    def __init__(self, *, draws: int = 32, batches: int = 8, images: int = 32) -> None:
         for name, value in {"draws": draws, "batches": batches, "images": images}.items():
             if value < 1:
                 raise InputError(f"measurements.path_lengths.{name}={value}: must be at least 1")

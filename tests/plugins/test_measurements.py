@@ -133,7 +133,9 @@ def test_the_ends_of_a_line_are_the_networks_and_all_is_put_back(statistics: str
 def test_no_line_leads_to_another_network() -> None:
     start = tiny("depth=8")
     start.arm, start.others = "plain", {"deep": tiny("depth=14")}
-    with pytest.raises(InputError, match=r"^no line leads from arm plain to arm deep: \S+ is none and \(.*\) there$"):
+    with pytest.raises(
+        InputError, match=r"^no line leads from arm plain to arm deep: \S+ is nothing here and \(.*\) there$"
+    ):
         measured("line", start, to="deep")
     start.arm = "deep"
     assert measurement("line", to="deep").nothing_in(start) == "it is arm deep itself, the end of the line"
@@ -219,6 +221,8 @@ def test_a_network_without_stages_has_no_reconstruction() -> None:
     [
         ("line", {"to": "a", "points": 2}, r"measurements.line.points=2: must be at least 3"),
         ("line", {"to": "a", "batches": 0}, r"measurements.line.batches=0: must be at least 1"),
+        ("line", {}, r"measurement 'line' needs a value: measurements.line.to=\.\.\."),
+        ("line", {"to": "a", "splits": "all"}, r"unknown value of measurements.line.splits 'all'"),
         ("reconstruction", {"images": 1}, r"measurements.reconstruction.images=1: must be at least 2"),
         ("ten_crop", {"pixels": 0}, r"pixels=0: must be at least 1"),
     ],

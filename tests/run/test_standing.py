@@ -255,6 +255,8 @@ def test_a_measurement_that_fails_names_its_cell_and_leaves_the_result(did: list
             ["runs/single", "calibration", "measurements.calibration.bin=3"],
             "did you mean 'measurements.calibration.bins'",
         ),
+        (["runs/single", "calibration", "measurements.calibration.bins=0"], "calibration.bins=0: must be at least 1"),
+        (["runs/single", "line"], "measurement 'line' needs a value: measurements.line.to=..."),
     ],
 )
 def test_measure_refuses_what_is_wrong_in_one_line(arguments: list[str], reason: str) -> None:
