@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate import Measured, Measurement, Trained, register
+from ablate import Chart, Measured, Measurement, Trained, register
 
 GROUPS = ("small", "medium", "large")
 
@@ -26,6 +26,13 @@ class BySize(Measurement):
     """
 
     columns = (*GROUPS, "worst")
+    charts = (
+        Chart(
+            "error", over="size", title="Test error by size of the object", words="test error",
+            axis="size of the object",
+            caption="Each size with the error over the images that have it.",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, trait: str = "digit_side") -> None:
         self.trait = trait

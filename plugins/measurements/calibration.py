@@ -2,7 +2,7 @@
 
 import torch
 
-from ablate import InputError, Measured, Measurement, Trained, register
+from ablate import Chart, InputError, Measured, Measurement, Trained, register
 
 
 @register("measurement", "calibration")
@@ -17,6 +17,13 @@ class Calibration(Measurement):
     """
 
     columns = ("ece", "confidence")
+    charts = (
+        Chart(
+            "accuracy", over="bin", title="Accuracy by confidence", axis="bin of the confidence", form="bars",
+            caption="Test images in bins of equal width by the largest softmax output, from 0 to 1; a calibrated "
+            "network is as often right as it says (Guo et al. 2017, arXiv 1706.04599, Figure 1).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, bins: int = 15) -> None:
         if bins < 1:

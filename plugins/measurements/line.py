@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ablate import InputError, Measured, Measurement, Trained, register
+from ablate import Chart, InputError, Measured, Measurement, Trained, register
 
 from ._statistics import check_batches, estimated, first_batches
 
@@ -37,6 +37,19 @@ class Line(Measurement):
     """
 
     columns = ("barrier", "loss_barrier", "end")
+    charts = (
+        Chart(
+            "error", over="alpha", title="Error on the line to another network", words="error",
+            axis="share of the way", panel="split",
+            caption="Networks on the straight line from each arm's to that of another arm (Frankle et al. 2020, arXiv "
+            "1912.05671, section 2).",
+        ),
+        Chart(
+            "loss", over="alpha", title="Loss on the line to another network", words="loss", axis="share of the way",
+            panel="split", log=True,
+            caption="The loss of the same networks (Goodfellow et al. 2015, arXiv 1412.6544, section 3).",
+        ),
+    )  # fmt: skip
     needs_others = True
 
     def __init__(

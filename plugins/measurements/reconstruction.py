@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ablate import Backbone, InputError, Measured, Measurement, Trained, register, watch_outputs
+from ablate import Backbone, Chart, InputError, Measured, Measurement, Trained, register, watch_outputs
 
 RIDGES = tuple(10.0**power for power in range(-6, 3))  # beside the mean square of a feature map's length
 
@@ -36,6 +36,14 @@ class Reconstruction(Measurement):
     """
 
     columns = ("first", "last", "mean")
+    charts = (
+        Chart(
+            "r2", title="Linear reconstruction of the input by stage", words="R² on test images",
+            axis="stage, from the input",
+            caption="How much of the input image a ridge regression finds again in a stage's output; 1 is all of it "
+            "(after He et al. 2016, arXiv 1603.05027, eq. 4).",
+        ),
+    )  # fmt: skip
 
     def __init__(self, *, images: int = 1000) -> None:
         if images < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,3 +263,12 @@ def test_negative_values_are_never_on_a_log_axis(two: Any) -> None:
     chart = Chart("std", log=True)
     (figure,) = drawn(two, table(two, chart, by_layer({0: [-1.0, 4.0]})))
     assert {scale.get("type") for scale in scales(figure.spec, "y")} == {None}
+
+
+@pytest.mark.parametrize(("places", "between"), [([0.0, 0.5, 1.0], True), ([1.0, 2.0, 3.0], False)])
+def test_an_axis_of_whole_numbers_has_no_others(two: Any, places: list[float], between: bool) -> None:
+    chart = Chart("error", over="alpha")
+    rows = [{"cell": 0, "alpha": place, "error": 0.5} for place in places]
+    (figure,) = drawn(two, table(two, chart, rows, "measurements/line"))
+    labels = re.findall(r">(\d\.\d)<", figure.svg.partition("error")[0])
+    assert bool(labels) == between

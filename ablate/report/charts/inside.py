@@ -42,7 +42,7 @@ def _lines(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]
     marked = max(found.groupby(["arm", "panel"]).size()) <= MOST_MARKS
     # The legend shows what tells arms apart without colour: the marks where there are some, else the dashes.
     legend = alt.Legend(symbolStrokeWidth=0) if marked else stroke_legend()
-    base = alt.Chart().encode(x=_x(chart, "x"), color=arm_colour(arms, legend))
+    base = alt.Chart().encode(x=_x(chart, found, "x"), color=arm_colour(arms, legend))
     value = base.transform_filter("datum.kind === 'value'")
     low, mean = _y(chart, found, "low"), _y(chart, found, "mean")
     shape = alt.Shape("arm:N", sort=arms, title=None, scale=cycle(arms, ARM_SHAPES))
@@ -62,12 +62,12 @@ def _bars(inputs: Inputs, chart: Chart, found: pd.DataFrame) -> list[alt.Chart]:
     sides = value.transform_calculate(left=f"datum.x - {HALF_BAR}", right=f"datum.x + {HALF_BAR}")
     full, hollow = (sides.transform_filter(f"datum.hollow === {k}") for k in (0, 1))
     outline = alt.Stroke("arm:N", sort=inputs.arms, scale=cycle(inputs.arms, ARM_COLOURS), legend=None)
-    drawn = {"x": _x(chart, "left"), "x2": "right:Q", "y": mean, "y2": alt.Y2Datum(0), "tooltip": _tips(chart)}
+    drawn = {"x": _x(chart, found, "left"), "x2": "right:Q", "y": mean, "y2": alt.Y2Datum(0), "tooltip": _tips(chart)}
     outlined = hollow.mark_bar(fillOpacity=0, strokeWidth=2, strokeOpacity=1).encode(stroke=outline, **drawn)
     return [
         full.mark_bar(opacity=0.75).encode(**drawn),
         *([outlined] if chart.hollow else []),
-        value.mark_rule(strokeWidth=1.5).encode(x=_x(chart, "x"), y=low, y2="high:Q", color=alt.value(INK)),
+        value.mark_rule(strokeWidth=1.5).encode(x=_x(chart, found, "x"), y=low, y2="high:Q", color=alt.value(INK)),
         *_rule(inputs, chart, mean),
     ]
 
@@ -81,8 +81,11 @@ def _rule(inputs: Inputs, chart: Chart, mean: alt.Y) -> list[alt.Chart]:
     return [line.encode(y=mean, color=colour, tooltip=tips("arm:N", reference="mean:Q"))]
 
 
-def _x(chart: Chart, column: str) -> alt.X:
-    axis = alt.Axis(tickMinStep=1, grid=chart.form == "lines", labelOverlap="greedy")
+def _x(chart: Chart, found: pd.DataFrame, column: str) -> alt.X:
+    # Vega has ticks between whole numbers where there are but a few of them, whatever its least step.
+    whole = {"format": "d", "labelExpr": "datum.value % 1 ? '' : datum.label", "tickMinStep": 1}
+    ticks = whole if bool((found["x"] % 1 == 0).all()) else {}
+    axis = alt.Axis(grid=chart.form == "lines", labelOverlap="greedy", **ticks)
     return alt.X(f"{column}:Q", title=chart.axis or chart.over, axis=axis, scale=alt.Scale(nice=False, zero=False))
 
 
