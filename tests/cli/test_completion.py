@@ -45,7 +45,7 @@ def complete(line: str) -> list[str]:
         ("ablate list or", ["order"]),
         ("ablate describe arch=resnet1001", ["arch=resnet1001_cifar"]),
         ("ablate scale=p", ["scale=paper"]),
-        ("ablate norm=batch norm.", ["norm.eps=", "norm.momentum="]),
+        ("ablate norm=batch norm.", ["norm.eps=", "norm.momentum=", "norm.scale="]),
         ("ablate norm=none norm.", []),
         ("ablate trainer.ep", ["trainer.epochs=", "trainer.epochs_to="]),
         ("ablate order.sh", ["order.shared="]),
@@ -76,7 +76,7 @@ def test_studies_of_the_store_and_files_of_the_working_directory_are_offered() -
     Path("conf/exp/broken.yaml").write_text("study: [")
     assert complete("ablate report ") == ["--help", "runs/mine", "runs/other"]
     assert complete("ablate measure runs/m") == ["runs/mine"]
-    assert complete("ablate +exp=b") == ["+exp=broken"]
+    assert complete("ablate +exp=br") == ["+exp=broken"]
 
 
 def test_what_is_broken_completes_nothing_and_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,9 +127,9 @@ echo "${COMPREPLY[*]}"
         # Where '=' parts words, only what stands behind it is replaced.
         ("python -m ablate order=pr", ["python", "-m", "ablate", "order", "=", "pr"], "pre"),
         (
-            "python -m ablate +exp=",
-            ["python", "-m", "ablate", "+exp", "="],
-            "controls degradation preact_limit preact_vs_postact",
+            "python -m ablate +exp=preact",
+            ["python", "-m", "ablate", "+exp", "=", "preact"],
+            "preact_limit preact_vs_postact",
         ),
         ("python x.py pl", ["python", "x.py", "pl"], ""),
     ],
