@@ -203,7 +203,7 @@ def test_help_says_what_can_be_typed_and_shows_the_options_of_a_choice(ablate: R
     for usage in ("+exp=NAME", "-m key=a,b", *(f"python -m ablate {verb}" for verb in commands.VERBS)):
         assert usage in out
     assert "order: bn_after_add, post, pre" in out
-    assert "exp: controls, degradation, preact_limit, preact_vs_postact" in out
+    assert "exp: activation_order, activations, " in out
     assert "shortcut:\n  name: projection\n  norm: null\n  bias: false\n" in out
 
 

@@ -54,7 +54,7 @@ def exp(text: str, name: str = "mine") -> Path:
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["+exp=nope"], "unknown exp 'nope'; known: controls, degradation, preact_limit, preact_vs_postact"),
+        (["+exp=nope"], "unknown exp 'nope'; known: activation_order, "),
         (["+exp=degradatoin"], "unknown exp 'degradatoin'; did you mean 'degradation'?"),
         (["exp=degradation"], "write it with a plus: +exp=degradation"),
         (["shortcut=projecton"], "unknown shortcut 'projecton'; did you mean 'projection'?; known: concat, conv1x1, "),
