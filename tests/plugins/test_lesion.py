@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from ablate.plugins.measurements.lesion import kendall_tau
 from torch import nn
 
 from ablate import InputError, residual_units
 from ablate.network.build import build_model
 from ablate.registry import build
-from plugins.measurements.lesion import kendall_tau
 from tests.cells import planned
 
 from .looks import Alone, Classifier, Unit, batch, pointwise

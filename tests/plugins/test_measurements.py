@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from ablate.plugins.measurements.by_size import thirds
+from ablate.plugins.measurements.line import barrier
+from ablate.plugins.measurements.reconstruction import RIDGES, reconstruct
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ablate import InputError
 from ablate.registry import build
-from plugins.measurements.by_size import thirds
-from plugins.measurements.line import barrier
-from plugins.measurements.reconstruction import RIDGES, reconstruct
 
 from .looks import Classifier, batch, pointwise
 from .measured import Batches, Given, measured, measurement, signs

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from ablate.plugins.measurements.path_lengths import Paths
 from torch import Tensor, nn
 
 from ablate import InputError, residual_units
-from plugins.measurements.path_lengths import Paths
 
 from .looks import Alone, Classifier, Unit, batch, pointwise
 from .measured import Given, measured, measurement, residual
