@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -84,7 +86,7 @@ def _rule(inputs: Inputs, chart: Chart, mean: alt.Y) -> list[alt.Chart]:
 def _x(chart: Chart, found: pd.DataFrame, column: str) -> alt.X:
     # Vega has ticks between whole numbers where there are but a few of them, whatever its least step.
     whole = {"format": "d", "labelExpr": "datum.value % 1 ? '' : datum.label", "tickMinStep": 1}
-    ticks = whole if bool((found["x"] % 1 == 0).all()) else {}
+    ticks: dict[str, Any] = whole if bool((found["x"] % 1 == 0).all()) else {}
     axis = alt.Axis(grid=chart.form == "lines", labelOverlap="greedy", **ticks)
     return alt.X(f"{column}:Q", title=chart.axis or chart.over, axis=axis, scale=alt.Scale(nice=False, zero=False))
 
