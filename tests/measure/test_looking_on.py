@@ -177,9 +177,13 @@ def test_nor_beside_a_callback_that_is_called_in_each_step(tmp_path: Path) -> No
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_nor_beside_steps_that_are_replayed(tmp_path: Path) -> None:
-    cells = {name: tiny_cell("trainer.compile=cudagraphs", *asked) for name, asked in (("a", ()), ("b", EVERYTHING))}
+    asked = {"a": (), "again": (), "b": EVERYTHING}
+    cells = {name: tiny_cell("trainer.compile=cudagraphs", *options) for name, options in asked.items()}
     folders = {name: frozen(tmp_path, cell, name) for name, cell in cells.items()}
     results = {name: run_cell(folder, "cuda:0") for name, folder in folders.items()}
+    # On an H200 the last line failed (2.11 against 2.20 in the first epoch's loss): this one says whether two runs that
+    # nobody looks at are alike there at all.
+    assert history(folders["a"]) == history(folders["again"])
     assert history(folders["a"]) == history(folders["b"])
     assert same(results["a"], results["b"])
 
