@@ -101,6 +101,7 @@ def test_the_page_has_each_claim_with_its_verdict_figures_gates_and_source(capsy
     assert Path("RESULTS.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_writes_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     results()
     before, cells = Path("RESULTS.md").read_text(), finished()
@@ -122,6 +123,7 @@ def test_write_only_trains_nothing_even_where_nothing_is_stored() -> None:
     assert "0 claims in 0 studies" in Path("RESULTS.md").read_text()
 
 
+@pytest.mark.slow
 def test_results_of_another_store_stand_apart_with_their_machine() -> None:
     results("runs=elsewhere")
     for path in Path("elsewhere").glob(f"*/cells/*/{RESULT}"):
@@ -151,6 +153,7 @@ def test_what_would_change_a_study_and_a_store_without_results_are_refused(capsy
     assert not Path("RESULTS.md").exists()
 
 
+@pytest.mark.slow
 def test_a_study_that_cannot_be_run_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     Path("conf/exp/first.yaml").write_text(Path("conf/exp/first.yaml").read_text().replace("shortcut=none", "act=no"))
     assert results() == 1
