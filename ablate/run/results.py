@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,22 +155,41 @@ def read_history(path: Path) -> list[dict[str, float]]:
         BrokenFile: it does not hold what it should.
         InputError: it cannot be read.
     """
-    try:
-        text = read_text(path)
-    except BrokenFile as error:
-        raise BrokenFile(f"{error}; {FOLDER}") from error
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     rows: list[dict[str, float]] = []
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise ValueError(f"row {len(rows) + 1} has another number of columns than the first line")
-            rows.append({key: float(value) for key, value in row.items() if value})
+    with told_broken(path):
+        header, texts = whole_rows(path)
+        for values in texts:
+            rows.append({key: float(value) for key, value in zip(header, values, strict=True) if value})
             if rows[-1].get("epoch") != len(rows):
                 raise ValueError(f"row {len(rows)} is not that of epoch {len(rows)}")
+    return rows
+
+
+def whole_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The first line of a cell's table and its whole rows, without one that is being written; inside `told_broken`.
+
+    Raises:
+        ValueError: a row has another number of columns than the first line.
+        InputError: it cannot be read, or holds no text.
+    """
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text[: text.rfind("\n") + 1]))
+    header = next(reader, [])
+    rows = [row for row in reader if row]
+    if wrong := next((number for number, row in enumerate(rows, 1) if len(row) != len(header)), None):
+        raise ValueError(f"row {wrong} has another number of columns than the first line")
+    return header, rows
+
+
+@contextmanager
+def told_broken(path: Path) -> Iterator[None]:
+    """What is wrong with a cell's table inside, told as a broken file with what to do."""
+    try:
+        yield
+    except BrokenFile as error:
+        raise BrokenFile(f"{error}; {FOLDER}") from error
     except (ValueError, csv.Error) as error:
         raise BrokenFile(f"{path} is not whole ({error}); {FOLDER}") from error
-    return rows
 
 
 def _row(folder: Path, cell: CellRecord, without: str) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +12,8 @@ from ablate.interfaces.chart import STEP, Chart, ChartedTable
 from ablate.measure.asked import MEASUREMENTS, PROBES
 from ablate.registry import entries
 from ablate.registry.discovery import discover
-from ablate.run.results import FOLDER, load_study
-from ablate.system.reading import BrokenFile, read_text
+from ablate.run.results import load_study, told_broken, whole_rows
+from ablate.system.reading import BrokenFile
 
 KINDS = {"probe": PROBES, "measurement": MEASUREMENTS}  # that write a table -> the folder it lies in
 
@@ -77,19 +75,9 @@ def read_table(path: Path, charts: Sequence[Chart]) -> dict[str, list[Any]]:
         BrokenFile: it does not hold what it should.
         InputError: it cannot be read.
     """
-    try:
-        text = read_text(path)
-    except BrokenFile as error:
-        raise BrokenFile(f"{error}; {FOLDER}") from error
-    reader = csv.reader(io.StringIO(text[: text.rfind("\n") + 1]))
-    try:
-        header = next(reader, [])
-        rows = list(reader)
-        if set(map(len, rows)) - {len(header)}:
-            raise ValueError("a row has another number of columns than the first line")
+    with told_broken(path):
+        header, rows = whole_rows(path)
         return _columns(header, rows, [chart for chart in charts if set(chart.columns) <= set(header)])
-    except (ValueError, csv.Error) as error:
-        raise BrokenFile(f"{path} is not whole ({error}); {FOLDER}") from error
 
 
 def _columns(header: list[str], rows: list[list[str]], drawn: Sequence[Chart]) -> dict[str, list[Any]]:
