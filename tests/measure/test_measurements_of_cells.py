@@ -70,6 +70,7 @@ def test_every_measurement_takes_every_family_or_says_that_there_is_nothing(netw
     assert bool(unchanged) == (network in {"post", "pre", "bn_after_add", "no norm", "bottleneck"})
 
 
+@pytest.mark.slow
 def test_a_stored_study_is_measured_where_there_is_something_to_measure(caplog: pytest.LogCaptureFixture) -> None:
     arms = "arms: {post: [depth=8], plain: [depth=8, shortcut=none], vgg: [depth=11, backbone=vgg]}, seeds: 1"
     tiny = ("width=0.25", "trainer.epochs=1", "data.batch_size=256", "engine=here", "study.keep=weights")

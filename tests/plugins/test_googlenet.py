@@ -237,6 +237,7 @@ def test_the_stem_can_be_another() -> None:
     assert model(torch.zeros(2, 1, 8, 8))[0].shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_it_compiles_as_one_graph() -> None:
     model = build(PAPER, *SMALL).eval()
     x = torch.randn(2, 1, 8, 8)

@@ -161,6 +161,7 @@ def test_other_parts_reach_inside(options: list[str]) -> None:
     assert isinstance(output, tuple) == (options[0] == "aux=linear")
 
 
+@pytest.mark.slow
 def test_it_compiles_as_one_graph() -> None:
     model = build(V2, "width=0.05", *DIGITS).eval()
     x = torch.randn(2, 1, 8, 8)

@@ -260,6 +260,7 @@ def test_other_norms_reach_inside() -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
 
 
+@pytest.mark.slow
 def test_it_compiles_as_one_graph() -> None:
     model = build(V3, *SMALL, "image.size=8", "aux=none").eval()
     x = torch.randn(2, 1, 8, 8)
