@@ -48,6 +48,7 @@ def show_results(
     Raises:
         InputError: there is no such study or store, or an override would change what a study compares.
         CellsFailed: some studies have cells that failed, or could not be run.
+        ClaimsNotSupported: `study.strict=true`, and some claim has another verdict than `supported`.
     """
     prepare()
     names = sorted(config_names("exp"))
@@ -60,14 +61,19 @@ def show_results(
             raise InputError(f"--from {store}: no study with verdicts lies there; it is to be a store, such as runs")
     config = compose(overrides)
     wanted = list(only) or names
-    failures = _run(wanted, overrides, console) if run else {}
+    failures, wanting = _run(wanted, overrides, console) if run else ({}, {})
     here = stored_studies(Path(config.runs), names)
     elsewhere = [one for store in stores for one in stored_studies(store, names, elsewhere=True)]
     _write(names, here, elsewhere, str(config.scale), _command(overrides, stores))
     console.print(f"results: {PAGE} and {PICTURE}", highlight=False)
     if failures:
-        told = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
-        raise CellsFailed(f"{fmt.plural(len(failures), 'study')} without all results: {told}")
+        raise CellsFailed(f"{fmt.plural(len(failures), 'study')} without all results: {_told(failures)}")
+    if wanting:
+        raise ClaimsNotSupported(_told(wanting))
+
+
+def _told(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
 
 
 def _refuse_comparable(overrides: Sequence[str]) -> None:
@@ -79,21 +85,22 @@ def _refuse_comparable(overrides: Sequence[str]) -> None:
             )
 
 
-def _run(names: Sequence[str], overrides: Sequence[str], console: Console) -> Mapping[str, str]:
-    """Run the studies one after the other; why some are not complete, by name."""
+def _run(names: Sequence[str], overrides: Sequence[str], console: Console) -> tuple[dict[str, str], dict[str, str]]:
+    """Run the studies one after the other; why some are not complete, and what `study.strict` wants of others."""
     failures: dict[str, str] = {}
+    wanting: dict[str, str] = {}
     for number, name in enumerate(names, 1):
         started = time.monotonic()
         console.print(f"[{number} of {len(names)}] {name}", style="bold", highlight=False, markup=False)
         try:
             run_study(plan_study([f"+exp={name}", *overrides]), console)
-        except ClaimsNotSupported:  # of `study.strict`: the page has the verdicts
-            pass
+        except ClaimsNotSupported as error:  # told at the end: the page has the verdicts of all studies
+            wanting[name] = str(error)
         except (CellsFailed, InputError) as error:
             failures[name] = str(error)
             console.print(f"{name}: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         console.print(f"{name}: {fmt.duration(time.monotonic() - started)}", "", highlight=False, markup=False)
-    return failures
+    return failures, wanting
 
 
 def _write(names: Sequence[str], here: Sequence[Stored], elsewhere: Sequence[Stored], scale: str, command: str) -> None:

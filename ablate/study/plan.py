@@ -40,6 +40,7 @@ from ablate.study.points import Factors, check_exclusions
 from ablate.study.section import as_filed, composed, name_of, varies, with_typed
 from ablate.study.seeds import Seeds, seeds_of
 from ablate.study.size import refuse_many_cells
+from ablate.study.starts import sources_of
 from ablate.study.written_arms import NO_ARM, arms_of
 from ablate.training.options import threshold_name
 
@@ -118,13 +119,15 @@ class Study:
         return not self.claims or trains(self.claims)
 
     def cells_of(self, seeds: Collection[int], claims: Collection[Claim] | None = None) -> list[Cell]:
-        """The cells of these seeds, of those that these claims speak of (None: all)."""
-        return [
-            cell
+        """The cells of these seeds, of those that these claims speak of (None: all), and those that they start from."""
+        spoken_of = [
+            cell.seed in seeds and (claims is None or any(speaks_of(claim, cell.arm, cell.factors) for claim in claims))
             for cell in self.cells
-            if cell.seed in seeds
-            and (claims is None or any(speaks_of(claim, cell.arm, cell.factors) for claim in claims))
         ]
+        needed = sources_of(
+            [cell for cell, is_wanted in zip(self.cells, spoken_of, strict=True) if is_wanted], self.cells
+        )
+        return [cell for cell, is_wanted in zip(self.cells, spoken_of, strict=True) if is_wanted or cell.id in needed]
 
 
 def plan_study(typed: Sequence[str]) -> Study:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.config.start import OF_CELL, source_cell
@@ -20,6 +20,24 @@ def generation(arms: Mapping[str, Arm], name: str) -> int:
     while source is not None:
         count, source = count + 1, arms[source].starts_from
     return count
+
+
+def sources_of(cells: Iterable[Cell], known: Iterable[Cell]) -> set[str]:
+    """The IDs of all cells that must be trained for these to start, one behind the other.
+
+    Args:
+        cells: that are to be trained.
+        known: all cells of the study.
+    """
+    sources = {cell.id: source_cell(cell.config) for cell in known}
+    needed: set[str] = set()
+    waiting = [source_cell(cell.config) for cell in cells]
+    while waiting:
+        source = waiting.pop()
+        if source is not None and source not in needed:
+            needed.add(source)
+            waiting.append(sources.get(source))
+    return needed
 
 
 def started(

@@ -48,6 +48,20 @@ def test_an_arm_written_before_its_source_and_a_chain_keep_the_order_of_the_file
     assert (c.config["start"], b.config["start"]) == (f"cell:{b.id}", f"cell:{a.id}")
 
 
+def test_what_a_claim_does_not_speak_of_is_trained_all_the_same_where_others_start_from_it() -> None:
+    """As at a later look, for which only the cells of the claims are trained that are still open."""
+    claim = "{id: c, metric: train/loss, contrast: {c: 1, other: -1}, expect: zero, margin: 1}"
+    study = planned(
+        "arms: {a: [depth=8], b: {overrides: [depth=14], starts_from: a}, c: {overrides: [depth=20], starts_from: b}, "
+        f"other: [depth=26], idle: [depth=32]}}, seeds: 2, claims: [{claim}]",
+        *SMALL,
+    )
+    assert [(cell.arm, cell.seed) for cell in study.cells_of([1], study.claims)] == [
+        ("a", 1), ("b", 1), ("c", 1), ("other", 1)
+    ]  # fmt: skip
+    assert {cell.arm for cell in study.cells_of([0])} == {"a", "b", "c", "other", "idle"}
+
+
 def test_a_source_that_does_not_exist_or_has_no_cell_there_is_one_line() -> None:
     text = refusal(ARMS.format(of="shalow"), *SMALL)
     assert "starts_from of arm 'grown'" in text
