@@ -71,14 +71,17 @@ DECLARED = (
     Metric("flops", "FLOPs per image", "multiply-adds", is_cost=True, is_static=True),
     Metric("seconds", "training time", "s", is_cost=True),
 )
+# What the plan of a study says of a network, and no result repeats.
+PLANNED = (Metric("receptive_field", "receptive field", "pixels", is_static=True),)
 # Stands in for a metric where effects are parts of the value that they change.
 RELATIVE = Metric("relative change", "relative change", "%")
 
 STANDARD = tuple(one.name for one in DECLARED if not one.is_cost)
 COSTS = tuple(one.name for one in DECLARED if one.is_cost)
-STATIC = tuple(one.name for one in DECLARED if one.is_static)
+STATIC = tuple(one.name for one in (*DECLARED, *PLANNED) if one.is_static)
+SIZES = tuple(one.name for one in DECLARED if one.is_static)  # by which arms can be matched
 
-_KNOWN = {one.name: one for one in (*DECLARED, RELATIVE)}
+_KNOWN = {one.name: one for one in (*DECLARED, *PLANNED, RELATIVE)}
 
 
 @functools.cache
@@ -89,7 +92,7 @@ def metric_of(name: str) -> Metric:
 
 def recorded_metrics(epochs_to: Iterable[str] = ()) -> list[str]:
     """The metrics of a cell, where these are its thresholds (`trainer.epochs_to`, such as `train/loss<0.5`)."""
-    return [*(one.name for one in DECLARED), *(f"{EPOCHS_TO}{text}" for text in epochs_to)]
+    return [*(one.name for one in (*DECLARED, *PLANNED)), *(f"{EPOCHS_TO}{text}" for text in epochs_to)]
 
 
 def worst_value(metric: str) -> float:

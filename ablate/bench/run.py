@@ -15,6 +15,7 @@ from ablate.bench.ceiling import ceiling
 from ablate.bench.data_path import data_path
 from ablate.bench.figure import Measured
 from ablate.bench.machine import machine_of
+from ablate.bench.measurements import measurement_cost
 from ablate.bench.numerics import pick
 from ablate.bench.overhead import digits_overhead, noise_overhead
 from ablate.bench.probes import probe_cost
@@ -56,6 +57,8 @@ PARTS = {
     "overhead-32x32-110": Part(partial(noise_overhead, depth=110), quick=False),
     "probes-20": Part(partial(probe_cost, depth=20), quick=False),
     "probes-56": Part(partial(probe_cost, depth=56), quick=False),
+    "measurements-20": Part(partial(measurement_cost, depth=20), quick=False),
+    "measurements-56": Part(partial(measurement_cost, depth=56), quick=False),
     "data-path": Part(data_path),
     "streaming": Part(streaming, quick=False, needs=("PIL", "pillow>=11")),
     "ceiling": Part(ceiling, fast=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,21 @@ def describe_network(model: nn.Module, image: tuple[int, int, int]) -> Descripti
     heads = [_aux_row(tap, head, shapes[tap]) for tap, head in aux.items()]
     rest = Row("other", (), params - sum(row.params for row in [*rows, *heads]), flops - sum(row.flops for row in rows))
     return Description(image, [*rows, rest] if rest.params or rest.flops else rows, heads, params, flops)
+
+
+def last_receptive_field(model: nn.Module, image: tuple[int, int, int]) -> int | None:
+    """What one pixel of a network's last map sees, in pixels along the longer side.
+
+    Args:
+        model: it is left as it was.
+        image: (C, H, W).
+
+    Returns:
+        None where it sees the whole image, or where there is no map.
+    """
+    fields = [row.field for row in _run(model, _parts(model), image) if row.field is not None]
+    size = max(span.size for span in fields[-1]) if fields else math.inf
+    return round(size) if math.isfinite(size) else None
 
 
 def _parts(model: nn.Module) -> dict[str, nn.Module]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ablate.interfaces.data import DataSet
 
-VERSION = 2  # of what is kept; a change makes the kept ones worthless
+VERSION = 3  # of what is kept; a change makes the kept ones worthless
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,21 @@ class Profile:
         flops: multiply-adds of a forward pass of one image.
         layers: modules that hold no others.
         uses: what of a config's parts and sizes it asks for while it is built, such as `norm` or `depth`.
+        receptive_field: pixels of the image, along the longer side, that one pixel of its last map sees; None where
+            that is the whole image.
     """
 
     params: int
     flops: int
     layers: int = 0
     uses: tuple[str, ...] = ()
+    receptive_field: int | None = None
+
+    @property
+    def static(self) -> dict[str, int]:
+        """The metrics that need no training (`ablate.analysis.metrics.STATIC`), as far as they have values."""
+        known = {"params": self.params, "flops": self.flops}
+        return known if self.receptive_field is None else known | {"receptive_field": self.receptive_field}
 
 
 def profile(config: Mapping[str, Any]) -> Profile:
@@ -111,6 +120,13 @@ class MetaNetwork:
 
         with blaming(self.config, "building and running the network"):
             return count_flops(self.model, (1, self.data.channels, *self.data.size))
+
+    @cached_property
+    def receptive_field(self) -> int | None:
+        """Pixels of the image that one pixel of the last map sees; None for the whole image."""
+        from ablate.network.describe import last_receptive_field
+
+        return last_receptive_field(self.model, (self.data.channels, *self.data.size))
 
     @property
     def layers(self) -> int:
@@ -194,7 +210,7 @@ def _profile(shape: str, code: str) -> Profile:
         # From the text and not from the caller's config: what is kept can depend on nothing else than its key.
         network = MetaNetwork(json.loads(shape))
         network.refuse_overwriting()
-        known = Profile(network.params, network.flops, network.layers, network.uses)
+        known = Profile(network.params, network.flops, network.layers, network.uses, network.receptive_field)
         _keep(path, known)
     return known
 
@@ -208,7 +224,9 @@ def _read(path: Path) -> Profile | None:
     """What was kept; None where it is not whole, since it can be found out again."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        return Profile(int(plain["params"]), int(plain["flops"]), int(plain["layers"]), tuple(map(str, plain["uses"])))
+        field = plain["receptive_field"]
+        sizes = int(plain["params"]), int(plain["flops"]), int(plain["layers"])
+        return Profile(*sizes, tuple(map(str, plain["uses"])), None if field is None else int(field))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.analysis.metrics import COSTS, STANDARD
+from ablate.analysis.metrics import COSTS, STANDARD, STATIC
 from ablate.analysis.verdict import Verdict
 from ablate.interfaces.chart import ChartedTable
 from ablate.preflight.certificate import Certificate
@@ -90,7 +90,7 @@ class Inputs:
         columns = [str(name) for name in self.frame.columns]
         # A study of single cells has no grid, and its factors still stand between the arm and the seed.
         between = columns[columns.index("arm") : columns.index("seed")] if "seed" in columns else []
-        skip = {*_CELL_COLUMNS, *self.factors, *between, *COSTS, "point"}
+        skip = {*_CELL_COLUMNS, *self.factors, *between, *COSTS, *STATIC, "point"}
         numeric = self.frame.select_dtypes("number").dropna(axis="columns", how="all").columns
         have = [str(name) for name in numeric if name not in skip]
         wanted = [*(verdict.metric for verdict in self.verdicts), *STANDARD, *have]

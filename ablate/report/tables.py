@@ -66,8 +66,10 @@ def means_layouts(inputs: Inputs, metric: str) -> list[Table]:
 
 
 def costs(inputs: Inputs) -> Table:
-    """Parameters and FLOPs with their difference to the arm's baseline, and the mean time of a finished cell."""
-    have = [name for name in COSTS if name in inputs.frame and inputs.frame[name].notna().any()]
+    """What is counted, with its difference to the arm's baseline, and the mean time of a finished cell."""
+    have = [
+        name for name in dict.fromkeys([*STATIC, *COSTS]) if name in inputs.frame and inputs.frame[name].notna().any()
+    ]
     found: dict[tuple[str, str | None], dict[str, float]] = {}
     for point, arm, group in _places(inputs):
         finished = group[group["status"] == "done"]  # a diverged cell ended early

@@ -35,7 +35,8 @@ class CellRecord:
         factors: its point in the grid.
         seed: of the study, by which cells are paired.
         code: the fingerprint of the code that was to train it.
-        static: what is known of its network without training: `params`, `flops`.
+        static: what is known of its network without training: `params`, `flops`, and `receptive_field` where the
+            last map does not see the whole image.
         earlier: the IDs that it had in earlier versions.
         stream: the seed that it draws by, where that is another one.
     """
@@ -53,7 +54,7 @@ class CellRecord:
     def of(cls, cell: Cell, profiles: Mapping[str, Profile]) -> CellRecord:
         """Of a planned cell; what is not known of its network is left out, and a result has it."""
         known = profiles.get(cell.id)
-        static = {"params": known.params, "flops": known.flops} if known else {}
+        static = known.static if known else {}
         stream = None if cell.stream == cell.seed else cell.stream
         return cls(cell.id, cell.arm, cell.factors, cell.seed, cell.code, static, cell.earlier, stream)
 

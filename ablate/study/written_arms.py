@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ablate.analysis.metrics import STATIC
+from ablate.analysis.metrics import SIZES
 from ablate.errors import InputError, unknown
 from ablate.study.arms import KNOB, Arm
 from ablate.study.conflicts import parse_own
@@ -51,8 +51,8 @@ def _written(name: str, given: Any) -> Arm:
     )
     overrides = texts(f"{where}.overrides", fields.get("overrides", []))
     match, knob = fields.get("match"), fields.get("knob")
-    if match is not None and match not in STATIC:
-        raise unknown(f"match of arm '{name}'", str(match), STATIC)
+    if match is not None and match not in SIZES:
+        raise unknown(f"match of arm '{name}'", str(match), SIZES)
     if match is None and knob is not None:
         raise InputError(f"arm '{name}' has the knob {knob} and nothing to match; add match: params or match: flops")
     knob = KNOB if match is not None and knob is None else knob

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ablate.analysis import COSTS, STANDARD, STATIC, judge, metric_of, recorded_metrics, worst_value
-from ablate.analysis.metrics import DECLARED, RELATIVE, ranks_worst
+from ablate.analysis.metrics import DECLARED, RELATIVE, SIZES, ranks_worst
 from ablate.report import format as fmt
 from ablate.training.history import METRICS
 
@@ -21,8 +21,9 @@ def test_what_training_records_is_what_is_declared() -> None:
 
 
 def test_the_lists_follow_from_the_declaration() -> None:
-    assert (COSTS, STATIC) == (("params", "flops", "seconds"), ("params", "flops"))
-    assert recorded_metrics(["train/loss<0.5"]) == [*STANDARD, *COSTS, "epochs_to/train/loss<0.5"]
+    assert (COSTS, STATIC) == (("params", "flops", "seconds"), ("params", "flops", "receptive_field"))
+    assert SIZES == ("params", "flops"), "a knob changes what a network costs, not what it sees"
+    assert set(recorded_metrics(["train/loss<0.5"])) == {*STANDARD, *COSTS, *STATIC, "epochs_to/train/loss<0.5"}
     assert len({one.name for one in DECLARED}) == len(DECLARED)
 
 

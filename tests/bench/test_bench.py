@@ -19,6 +19,7 @@ from ablate.bench.numerics import Picked
 from ablate.bench.overhead import NOISE_IMAGES
 from ablate.bench.plain import Images, Plain
 from ablate.cell.run import build_training
+from ablate.measure.asked import needs_others
 from ablate.network.build import count_parameters
 from ablate.training.numerics import Numerics
 
@@ -233,6 +234,7 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         "overhead-digits-20",
         "overhead-32x32-20",
         "probes-20",
+        "measurements-20",
         "data-path",
         "streaming",
         "ceiling",
@@ -247,6 +249,10 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         if part == "probes-20":
             probes = [entry.name for entry in registry.entries("probe")]
             assert [figure["name"].split()[4] for figure in told["figures"]] == probes
+        if part == "measurements-20":
+            alone = [entry.name for entry in registry.entries("measurement") if not needs_others(entry.name)]
+            told_of = [figure["name"].split()[3] for figure in told["figures"]]
+            assert told_of == [name for name in alone if name != "by_size"], "digits do not tell the sizes of theirs"
         if part in ("ceiling", "speedup"):
             how = str(Numerics.of(told["numerics"]))
             assert any(how in figure["name"] for figure in told["figures"]), "figures are named by it"

@@ -57,7 +57,14 @@ def command(here: Path, *arguments: str) -> tuple[int, str, list[str]]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list", "order"], ["list"], ["--help"], ["shortcut=projection", "--help"], ["--cfg", "job"], ["--version"]],
+    [
+        ["list"],
+        ["--help"],
+        *(
+            pytest.param(arguments, marks=pytest.mark.slow)
+            for arguments in (["list", "order"], ["shortcut=projection", "--help"], ["--cfg", "job"], ["--version"])
+        ),
+    ],
     ids=" ".join,
 )
 def test_what_only_looks_imports_no_torch(here: Path, arguments: list[str]) -> None:

@@ -51,6 +51,7 @@ def of_family(network: str) -> Given:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.slow
 def test_every_measurement_takes_every_family_or_says_that_there_is_nothing(network: str) -> None:
     given = of_family(network)
     given.others = {"other": of_family(network)}

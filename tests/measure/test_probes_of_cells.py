@@ -43,6 +43,7 @@ PER_STEP = sorted({entry.name for entry in registry.entries("probe")} - {"gap", 
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.slow
 def test_every_probe_gives_its_columns_or_says_that_there_is_nothing(network: str) -> None:
     config = ablate.compose(list({text.partition("=")[0]: text for text in (*SMALL, *NETWORKS[network])}.values()))
     model = ablate.build_model(config)

@@ -143,6 +143,7 @@ def test_describing_leaves_a_network_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(("arch", "size"), PUBLISHED.items(), ids=PUBLISHED)
+@pytest.mark.slow
 def test_receptive_fields_are_the_published_ones(arch: str, size: int) -> None:
     last = [row for row in rows_of(f"arch={arch}").values() if row.field is not None][-1]
     assert last.field is not None
@@ -150,6 +151,7 @@ def test_receptive_fields_are_the_published_ones(arch: str, size: int) -> None:
 
 
 @pytest.mark.parametrize(("overrides", "size"), FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.slow
 def test_receptive_fields_are_the_support_of_the_gradient(overrides: list[str], size: tuple[int, int]) -> None:
     model = positive(build_model(ablate.compose([*overrides, "width=0.02"]), Shape(1, size, 2)))
     x = torch.ones(1, 1, *size, dtype=torch.float64, requires_grad=True)

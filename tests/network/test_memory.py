@@ -56,6 +56,7 @@ def test_a_forward_pass_keeps_every_activation_once_and_no_more(arch: str, units
     assert logits.grad_fn is not None
 
 
+@pytest.mark.slow
 def test_a_thousand_units_need_no_recursion() -> None:
     model = network("arch=resnet1202_cifar")
     assert sum(isinstance(module, nn.Conv2d) for module in copy.deepcopy(model).modules()) == 1201

@@ -75,6 +75,7 @@ def is_in(x: Any, memory_format: torch.memory_format) -> bool:
 
 
 @pytest.mark.parametrize(("order", "shortcut"), [*itertools.product(ORDERS, SHORTCUTS)])
+@pytest.mark.slow
 def test_no_operation_of_a_step_meets_two_memory_formats(order: str, shortcut: str) -> None:
     net = ablate.build_model(ablate.compose([f"order={order}", f"shortcut={shortcut}", "depth=8", "image.channels=3"]))
     net.to(memory_format=torch.channels_last)

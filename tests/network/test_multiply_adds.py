@@ -39,6 +39,7 @@ def by_formula(model: nn.Module, shape: tuple[int, ...]) -> int:
 
 
 @pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.slow
 def test_every_layer_counts_by_its_formula(arch: str) -> None:
     config = ablate.compose([f"arch={arch}"])
     with torch.device("meta"):

@@ -87,6 +87,7 @@ def outputs(model: nn.Module) -> list[Tensor]:
         (["backbone=lenet", "width=1"], False),
     ],
 )
+@pytest.mark.slow
 def test_an_activation_is_the_same_function_in_place_or_is_refused(overrides: list[str], is_read: bool) -> None:
     register("act", "in_place")(act)
     chosen = [*SMALL, *overrides]

@@ -95,6 +95,7 @@ def test_its_json_has_the_same(plan: Run) -> None:
     assert max(found["seconds_by_slot"]) >= 3 * sum(seconds) / 2
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_counted_and_times_the_rest(plan: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TINY, *ARMS, "study.seeds=1"]) == 0
     before = sorted(path for path in Path("runs").rglob("*"))
@@ -181,6 +182,7 @@ def test_few_seeds_are_said_to_show_little(plan: Run) -> None:
 
 
 @pytest.mark.usefixtures("bet")
+@pytest.mark.slow
 def test_stored_cells_give_the_effect_in_the_metrics_unit(plan: Run) -> None:
     assert main([*TINY, "+exp=bet", "study.seeds=2"]) == 0
     bet, _ = in_json(plan, "+exp=bet", "study.seeds=6")["claims"]

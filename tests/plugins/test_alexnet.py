@@ -228,6 +228,7 @@ def test_images_may_be_oblong() -> None:
 
 
 @pytest.mark.parametrize(("arch", "size"), [(ONE, 224), (PAPER, 8)])
+@pytest.mark.slow
 def test_it_compiles_as_one_graph(arch: str, size: int) -> None:
     model = build(arch, **TINY, image={"size": size})
     x = images(2, 3, size)

@@ -140,6 +140,7 @@ def _measure_statistics(model: nn.Module, x: Tensor) -> None:
 
 
 @pytest.mark.parametrize("arch", [slow_unless(arch, arch not in THOUSAND_LAYERS) for arch in ARCHS])
+@pytest.mark.slow
 def test_ten_steps_on_digits_stay_finite(arch: str) -> None:
     rate = 0.01 if arch in THOUSAND_LAYERS else 0.1  # He et al. 2015, section 4.2: from 110 layers on it starts lower
     # With one channel or two, a thousand post-activation layers begin with gradients of 1e7, which no rate mends.
@@ -157,6 +158,7 @@ def test_ten_steps_on_digits_stay_finite(arch: str) -> None:
 
 
 @pytest.mark.parametrize("arch", [slow_unless(arch, arch in COMPILED) for arch in ARCHS])
+@pytest.mark.slow
 def test_it_compiles_as_one_graph(arch: str) -> None:
     # A graph of a thousand units takes half a minute to trace, and all of a stage are alike: three a stage say as much.
     model = narrow(arch, 32, **({"depth": SHALLOW[arch]} if arch in THOUSAND_LAYERS else {}))
@@ -185,7 +187,11 @@ def _same_when_compiled(model: nn.Module, x: Tensor, backend: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.:FutureWarning")
 @pytest.mark.parametrize(
-    "arch", ["lenet5_1998", "resnet20_cifar", "vgg11_lrn", pytest.param("inception_v3", marks=pytest.mark.slow)]
+    "arch",
+    [
+        "lenet5_1998",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet20_cifar", "vgg11_lrn", "inception_v3")),
+    ],
 )
 def test_it_exports_to_onnx(arch: str) -> None:
     """For batches of any size, with the same outputs."""

@@ -149,6 +149,7 @@ def test_it_is_torchvisions_network(size: int, named: list[str]) -> None:
     assert_same_network(model, torchvision, images(2, 3, size))
 
 
+@pytest.mark.slow
 def test_reductions_and_projection_are_what_makes_it_affordable() -> None:
     whole, *naive = (
         count_parameters(meta(PAPER, "aux=none", *without))
@@ -213,6 +214,7 @@ def test_a_branch_starts_the_same_whatever_stands_beside_it() -> None:
 
 @pytest.mark.parametrize("size", [4, 8, 32, 63, 64])
 @pytest.mark.parametrize("arch", [PAPER, TORCHVISION])
+@pytest.mark.slow
 def test_images_of_many_sizes_train(arch: str, size: int) -> None:
     model = build(arch, *SMALL, f"image.size={size}")
     x = torch.randn(4, 1, size, size, generator=torch.Generator().manual_seed(0))

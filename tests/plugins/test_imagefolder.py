@@ -178,6 +178,7 @@ def train_an_epoch(root: Path, workers: int) -> None:
 
 
 @pytest.mark.parametrize("augment", ["none", "scale_jitter", "resized_crop", "color_pca"])
+@pytest.mark.slow
 def test_an_epoch_is_the_same_for_any_number_of_workers(root: Path, augment: str) -> None:
     found = []
     for workers in (0, 1, 2):

@@ -148,6 +148,7 @@ def test_one_5x5_for_two_3x3_in_a_row() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 75, 299])
+@pytest.mark.slow
 def test_factorisation_changes_no_shape(size: int) -> None:
     base = [*SHALLOW, f"image.size={size}"]
     expected = stage_shapes(meta(*base), size)
@@ -156,6 +157,7 @@ def test_factorisation_changes_no_shape(size: int) -> None:
 
 
 @pytest.mark.parametrize(("asymmetric", "stacked"), [(True, True), (False, True), (True, False), (False, False)])
+@pytest.mark.slow
 def test_a_branch_sees_what_its_name_says_however_it_is_factorised(asymmetric: bool, stacked: bool) -> None:
     options = [f"backbone.asymmetric={asymmetric}", f"backbone.stacked={stacked}"]
     stages = build(*SHALLOW, "norm=none", "act=tanh", *options).stages

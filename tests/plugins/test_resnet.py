@@ -90,11 +90,13 @@ def named(**plugins: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("arch", "count"), COUNTS.items(), ids=COUNTS)
+@pytest.mark.slow
 def test_every_named_network_has_its_count(arch: str, count: int) -> None:
     assert count_parameters(meta(f"arch={arch}")) == count
 
 
 @pytest.mark.parametrize(("arch", "counts"), SHORTCUTS.items(), ids=SHORTCUTS)
+@pytest.mark.slow
 def test_options_a_b_and_c_have_their_counts(arch: str, counts: tuple[int, int, int]) -> None:
     config = OmegaConf.to_container(ablate.compose([f"arch={arch}"]))
     option_a, option_b, option_c = counts
@@ -209,6 +211,7 @@ def choices(kind: str) -> list[str]:
 
 @pytest.mark.parametrize("block", ["basic", "bottleneck", "single", "resnext"])
 @pytest.mark.parametrize("order", ["post", "pre", "bn_after_add", "relu_before_add", "relu_only_pre"])
+@pytest.mark.slow
 def test_every_shortcut_trains_with_every_order_and_block(order: str, block: str) -> None:
     depth = {"basic": 8, "bottleneck": 11, "single": 5, "resnext": 11}[block]
     for shortcut in choices("shortcut"):
@@ -220,6 +223,7 @@ def test_every_shortcut_trains_with_every_order_and_block(order: str, block: str
 
 
 @pytest.mark.parametrize(("norm", "act", "stem"), list(itertools.product(*map(choices, ("norm", "act", "stem")))))
+@pytest.mark.slow
 def test_every_norm_activation_and_stem_trains(norm: str, act: str, stem: str) -> None:
     node = {"name": norm, "groups": 1} if norm == "group" else {"name": norm}
     for order in ("post", "pre"):

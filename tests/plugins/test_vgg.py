@@ -42,6 +42,7 @@ def on_maps_of(side: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("arch", "count"), COUNTS.items(), ids=COUNTS)
+@pytest.mark.slow
 def test_parameters(arch: str, count: int) -> None:
     assert count_parameters(meta(arch)) == count
 

@@ -76,6 +76,7 @@ def test_a_cell_that_hangs_is_cut_and_it_is_said_where_it_stood(
     assert "\n" not in reason
 
 
+@pytest.mark.slow
 def test_a_cell_that_takes_its_steps_is_not_cut(workshop: Workshop, run: Run) -> None:
     # In all far longer than it is given; each epoch is shorter.
     slow, _ = workshop("time.sleep(1)", "trainer.epochs=4")

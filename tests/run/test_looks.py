@@ -69,6 +69,9 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
         {"id": "more", "metric": "params", "contrast": {"residual": 1, "plain": -1}, "expect": "zero", "margin": 0},
         {"id": "deeper", "metric": "flops", "contrast": {"*@depth=14": 1, "*@depth=8": -1}, "expect": "positive",
          "margin": 9, "scale": "ratio"},
+        # Depth 8 has one unit a stage, depth 14 two: 3x3 convolutions at steps of 1, 2 and 4 pixels.
+        {"id": "wider", "metric": "receptive_field", "contrast": {"*@depth=14": 1, "*@depth=8": -1},
+         "expect": "positive", "margin": 1},
     ]  # fmt: skip
     path.write_text("# @package _global_\n" + yaml.safe_dump(content))
     study = plan_study(["+exp=grown", "width=0.1"])
@@ -80,6 +83,8 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
     assert not list(folder.glob("cells/*/result.json"))
     text = (folder / "report.md").read_text()
     assert "| ✓ supported | more | +0 | exact |" in text
+    assert set(frame["receptive_field"]) == {3 + 4 + 6 + 12, 3 + 8 + 14 + 28}
+    assert "| ✓ supported | wider | +28.0 pixels | exact |" in text
     assert "finished:" not in text
     assert "No cell has a metric yet" not in text
 

@@ -266,6 +266,7 @@ def test_results_have_their_columns_before_any_cell_is_done(tmp_path: Path, stud
     frame = load_results(here.folder)
     columns = ["cell", "arm", "seed", "stream", "status", "reason", "reused_from", "stale"]
     measured = ["train/loss", "train/error", "test/loss", "test/error", "params", "flops", "seconds"]
+    measured += ["receptive_field"]
     assert list(frame.columns) == columns + measured
     assert frame["train/loss"].dtype == float
 

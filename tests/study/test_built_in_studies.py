@@ -26,7 +26,10 @@ SCALES = sorted(file.stem for file in (conf_dir() / "scale").glob("*.yaml"))
 TRAINED = 0.1  # of training error; a gate with a higher bound, or on something else, says why
 
 each_study = pytest.mark.parametrize("name", STUDIES)
-at_each_scale = pytest.mark.parametrize("scale", SCALES)
+# A study changes little between scales, and composing all of them takes a minute.
+at_each_scale = pytest.mark.parametrize(
+    "scale", ["quick", *(pytest.param(scale, marks=pytest.mark.slow) for scale in SCALES if scale != "quick")]
+)
 
 
 def section_of(*overrides: str) -> dict[str, Any]:

@@ -361,7 +361,8 @@ def test_a_planned_study_does_not_change_with_its_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("preact_vs_postact", marks=pytest.mark.slow), "preact_limit", "degradation"]
+    "name",
+    ["degradation", *(pytest.param(name, marks=pytest.mark.slow) for name in ("preact_vs_postact", "preact_limit"))],
 )
 def test_the_built_in_studies_plan_at_the_papers_scale(name: str) -> None:
     study = plan_study([f"+exp={name}", "scale=paper"])

@@ -74,7 +74,7 @@ def test_the_form_of_version_0_1_is_read() -> None:
     assert len(record.cells) == 8
     assert (record.settings, record.varied) == ({}, [])
     assert all(cell.code and cell.earlier == () for cell in record.cells)
-    assert all(set(cell.static) == {"params", "flops"} for cell in record.cells)
+    assert all(set(cell.static) == {"params", "flops"} for cell in record.cells), "it knew no more then"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 @pytest.mark.parametrize(
-    "images", [pytest.param(64, id="4 MiB"), pytest.param(640, id="40 MiB", marks=pytest.mark.slow)]
+    "images",
+    [pytest.param(64, id="4 MiB", marks=pytest.mark.slow), pytest.param(640, id="40 MiB", marks=pytest.mark.slow)],
 )
 def test_pages_of_freed_tensors_are_not_cleared_again_for_the_next_ones(images: int) -> None:
     def faults(how: str) -> int:

@@ -145,6 +145,7 @@ def test_a_batch_is_images_and_labels_and_its_rate_is_set(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("network", [(), ("shortcut=dropout", "order=pre"), ("aux=linear", "aux.at=[stage2]")])
+@pytest.mark.slow
 def test_one_that_only_looks_on_changes_no_bit(tmp_path: Path, network: tuple[str, ...]) -> None:
     plain, bare = trained(tmp_path, "plain", *network)
     for name, make in {"steps": Counting, "epochs": pl.Callback}.items():

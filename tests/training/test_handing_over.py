@@ -110,6 +110,7 @@ def test_a_reader_that_is_killed_is_one_line(workshop: Callable[..., list[Job]],
         assert reason.endswith("trainer.workers=0 reads in the cell's own process")
 
 
+@pytest.mark.slow
 def test_a_reader_that_makes_no_progress_is_one_line(
     workshop: Callable[..., list[Job]], run: Callable[..., Recorder]
 ) -> None:

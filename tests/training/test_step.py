@@ -77,6 +77,7 @@ def clear_effect(runs: Path, precision: str) -> list[dict[str, Any]]:
     return [verdict.to_dict() for verdict in judge(load_results(store.folder), claims)]
 
 
+@pytest.mark.slow
 def test_fp32_and_what_auto_may_pick_give_the_same_verdicts(tmp_path: Path) -> None:
     full, narrow = (clear_effect(tmp_path / one, one) for one in ("fp32", "bf16"))
     assert [one["verdict"] for one in full] == ["supported", "contradicted", "contradicted"]
