@@ -153,10 +153,14 @@ def results(arguments: list[str]) -> None:
         help="results that were made elsewhere, such as runs of another machine; repeatable",
     )  # fmt: skip
     parser.add_argument("--write-only", action="store_true", help="train nothing, and write what is stored")
+    parser.add_argument("--plan", action="store_true", help="train and write nothing, and say how long it would take")
     options = parser.parse_intermixed_args(arguments)
-    from ablate.findings import show_results
+    if options.plan and options.write_only:
+        raise InputError("--plan and --write-only exclude each other")
+    from ablate.findings import What, show_results
 
-    show_results(options.overrides, CONSOLE, only=options.only, stores=options.stores, run=not options.write_only)
+    what: What = "plan" if options.plan else "write" if options.write_only else "run"
+    show_results(options.overrides, CONSOLE, only=options.only, stores=options.stores, what=what)
 
 
 def bench(arguments: list[str]) -> None:

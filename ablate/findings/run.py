@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from ablate.config.files import config_names
 from ablate.config.overrides import parse
 from ablate.config.roles import is_comparable
 from ablate.errors import CellsFailed, ClaimsNotSupported, InputError, unknown
+from ablate.findings.ahead import tell_ahead
 from ablate.findings.document import PICTURE, document
 from ablate.findings.errata import errata
 from ablate.findings.picture import overview
@@ -24,6 +26,7 @@ from ablate.study.plan import plan_study
 from ablate.system.files import write_text
 
 PAGE = "RESULTS.md"
+What = Literal["run", "write", "plan"]
 
 
 def show_results(
@@ -32,7 +35,7 @@ def show_results(
     *,
     only: Sequence[str] = (),
     stores: Sequence[Path] = (),
-    run: bool = True,
+    what: What = "run",
 ) -> None:
     """Run the studies of `conf/exp`, then write `RESULTS.md` and its picture into the working directory.
 
@@ -43,7 +46,8 @@ def show_results(
         console: where the user is told.
         only: names of the studies to run; none: all. The page has all that are stored.
         stores: of results that were made elsewhere, which the page has too.
-        run: train what is missing; False: the page alone, from what is stored.
+        what: "run" trains what is missing; "write" makes the page alone, from what is stored; "plan" does neither, and
+            says how long it would take.
 
     Raises:
         InputError: there is no such study or store, or an override would change what a study compares.
@@ -60,8 +64,11 @@ def show_results(
         if not any(store.glob("*/verdicts.json")):
             raise InputError(f"--from {store}: no study with verdicts lies there; it is to be a store, such as runs")
     config = compose(overrides)
-    wanted = list(only) or names
-    failures, wanting = _run(wanted, overrides, console) if run else ({}, {})
+    wanted = list(dict.fromkeys(only)) or names
+    if what == "plan":
+        tell_ahead(wanted, overrides, console)
+        return
+    failures, wanting = _run(wanted, overrides, console) if what == "run" else ({}, {})
     here = stored_studies(Path(config.runs), names)
     elsewhere = [one for store in stores for one in stored_studies(store, names, elsewhere=True)]
     _write(names, here, elsewhere, str(config.scale), _command(overrides, stores))

@@ -117,6 +117,21 @@ def test_a_second_run_trains_nothing_and_writes_the_same(capsys: pytest.CaptureF
     assert "study 'first'" in capsys.readouterr().err
 
 
+def test_its_plan_has_each_study_and_the_total_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert results("--plan") == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith(("first", "second"))}
+    assert {name: row[:2] for name, row in rows.items()} == {"first": ["4", "0"], "second": ["4", "0"]}
+    assert "2 studies, one after the other: about " in out
+    assert not Path("runs").exists()
+    assert not Path("RESULTS.md").exists()
+
+
+def test_a_plan_and_a_page_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert results("--plan", "--write-only") == 2
+    assert capsys.readouterr().err == "ablate: --plan and --write-only exclude each other\n"
+
+
 def test_write_only_trains_nothing_even_where_nothing_is_stored() -> None:
     assert results("--write-only") == 0
     assert not Path("runs").exists()
