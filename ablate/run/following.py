@@ -37,13 +37,13 @@ class Followers(Listener):
         trackers: by name.
         folder: of the study.
         console: where the user is told of one that failed.
-        patience: seconds that the end waits for a tracker that is behind; None: as long as it takes.
+        patient: the end waits for a tracker that is behind as long as it takes.
     """
 
     def __init__(
-        self, trackers: Mapping[str, Tracker], folder: Path, console: Console, patience: float | None = PATIENCE_S
+        self, trackers: Mapping[str, Tracker], folder: Path, console: Console, *, patient: bool = False
     ) -> None:
-        self._patience = patience
+        self._patient = patient
         self._all = [Follower(name, tracker, folder, console) for name, tracker in trackers.items()]
 
     def __enter__(self) -> Followers:
@@ -52,9 +52,10 @@ class Followers(Listener):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for one in self._all:
             one.finish()
+        seconds = None if self._patient else PATIENCE_S
         try:
             for one in self._all:
-                one.wait(self._patience if kind is None else HURRY_S)
+                one.wait(seconds if kind is None else HURRY_S)
         except KeyboardInterrupt:
             for one in self._all:
                 one.hurry()

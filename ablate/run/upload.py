@@ -52,7 +52,7 @@ def upload_study(folder: Path, options: Sequence[str], console: Console) -> None
     unfinished = _unfinished(record, Store(folder.parent, folder.name))
     verdicts = _verdicts(folder)
     before = {name: _position(trackers, name, folder) for name in trackers}
-    with Followers(trackers, folder, console, patience=None) as followers:
+    with Followers(trackers, folder, console, patient=True) as followers:
         followers.begin(record)
         for cell, reason in unfinished.reasons.items():
             followers.unfinished(cell, reason)
