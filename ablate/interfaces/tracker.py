@@ -56,7 +56,13 @@ class Tracker(abc.ABC):
     What was told is written down in the study's folder, and is told once, whatever becomes of the process in between;
     only what was being told when the process was killed is told again. An exception is said in one line, and ends the
     tracker for this run; the next run of the study tells it what is missing.
+
+    Attributes:
+        where: what tells the place that it mirrors to from others that it could mirror to, such as a server and a
+            project there: a study is told once to each. Empty for the one that is there by default.
     """
+
+    where: str = ""
 
     @abc.abstractmethod
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
