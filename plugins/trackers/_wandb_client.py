@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -74,8 +75,14 @@ class Client:
 
     def end(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # at which it removes its files
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _read(self) -> None:
         assert self._process.stdout

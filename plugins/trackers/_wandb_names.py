@@ -16,6 +16,11 @@ def shortened(text: str, length: int) -> str:
     return line if line == text and len(line) <= length else f"{line[: length - 9]}-{_hash(text)}"
 
 
+def study_tag(study: str) -> str:
+    """The tag of all runs of a study, by the name of its folder: a cell that several studies share has one of each."""
+    return shortened(f"study:{study}", TAG)
+
+
 def run_id(text: str, suffix: str = "") -> str:
     """An ID for a run: letters, digits, `.`, `_` and `-`."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")

@@ -14,11 +14,14 @@ import json
 import os
 import queue
 import re
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -31,8 +34,9 @@ LOST = re.compile(r"fatal error|not be synced|failed to upload|ERROR", re.IGNORE
 class Runs:
     """The runs that are open, by ID, and what is done with them: a method for each request."""
 
-    def __init__(self, said: io.StringIO) -> None:
+    def __init__(self, said: io.StringIO, folder: str) -> None:
         self._open: dict[str, Any] = {}
+        self._folder = folder  # for files of runs, until they are put elsewhere
         self._said = said  # what wandb writes for people
 
     def standing(self, *, reach_s: float) -> Answer:
@@ -48,21 +52,33 @@ class Runs:
         hindrance = _hindrance(settings.base_url, reach_s) if mode == "online" else ""
         return {"mode": mode, "url": settings.base_url, "project": settings.project or "", "hindrance": hindrance}
 
-    def open(self, *, id: str, tags: list[str], resume: bool, timeout_s: float, **given: Any) -> Answer:
-        """Open a run, which may be there already; `step` is the first that it lacks."""
+    def open(self, *, id: str, own: bool, tags: list[str], resume: bool, timeout_s: float, **given: Any) -> Answer:
+        """Open a run, which may be there already; `step` is the first that it lacks.
+
+        Args:
+            id: by which it is called here.
+            own: it is called so by wandb, too; else as the agent of a sweep has named it.
+            tags: that it has, besides those that it may have.
+            resume: what is there of it goes on.
+            timeout_s: how long wandb tries to reach its server, here and at the end.
+            given: as `wandb.init` takes it.
+        """
         import wandb
 
         settings = wandb.Settings(**_quiet(), finish_timeout=timeout_s, finish_timeout_raises=True)
         settings.init_timeout = timeout_s
+        if own:
+            given["id"] = id
+        else:
+            given = {key: value for key, value in given.items() if key not in ("project", "entity")}
         sent = {key: value for key, value in given.items() if value not in (None, "")}
-        run = wandb.init(
-            id=id or None, resume="allow" if resume else None, reinit="create_new", settings=settings, **sent
-        )
+        sent |= {"dir": self._folder, "settings": settings, "reinit": "create_new"}
+        run = wandb.init(resume="allow" if resume else None, **sent)
         self._open[id] = run
         # Those that others have given it stay: `init(tags=...)` would replace them.
         if missing := [tag for tag in tags if tag not in (run.tags or ())]:
             run.tags = (*(run.tags or ()), *missing)
-        about = {"id": run.id, "url": run.url or "", "files": os.path.dirname(run.dir)}
+        about = {"url": run.url or "", "files": os.path.dirname(run.dir)}
         return {"step": run.starting_step, "summary": _plain_values(run.summary), **about}
 
     def rows(self, *, id: str, rows: list[dict[str, Any]]) -> Answer:
@@ -72,11 +88,12 @@ class Runs:
         return {}
 
     def pages(self, *, id: str, step: int, values: Mapping[str, Any], pages: Mapping[str, str]) -> Answer:
-        """A row with files of HTML in it, by name -> path."""
+        """A row with pages in it: files of HTML or SVG, by name -> path."""
         import wandb
 
         # Written by the study itself, and whole: nothing of wandb's style is put into it.
-        shown = {name: wandb.Html(path, inject=False) for name, path in pages.items()}
+        texts = {name: Path(path).read_text(encoding="utf-8") for name, path in pages.items()}
+        shown = {name: wandb.Html(text, inject=False, data_is_not_path=True) for name, text in texts.items()}
         self._open[id].log({**values, **shown}, step=step, commit=True)
         return {}
 
@@ -128,10 +145,11 @@ def _plain_values(summary: Any) -> dict[str, Any]:
     return {key: value for key, value in dict(summary).items() if isinstance(value, str | int | float)}
 
 
-def _read(lines: io.TextIOBase, into: queue.Queue[Request]) -> None:
+def _read(lines: TextIO, into: queue.Queue[Request], folder: str) -> None:
     """Requests, until there is nobody any more who makes some: then end, whatever is being waited for."""
     for line in lines:
         into.put(json.loads(line))
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
@@ -146,8 +164,9 @@ def main() -> None:
     said = io.StringIO()
     sys.stdout = sys.stderr = said
     waiting: queue.Queue[Request] = queue.Queue()
-    threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
-    runs = Runs(said)
+    folder = tempfile.mkdtemp(prefix="ablate-wandb-")
+    threading.Thread(target=_read, args=(requests, waiting, folder), daemon=True).start()
+    runs = Runs(said, folder)
     while True:
         request = waiting.get()
         try:

@@ -77,14 +77,18 @@ def records(study: Path, id: str = "*") -> Iterator[Kept]:
     for path in sorted((study / PLACE).glob(f"{id}.json")):
         try:
             yield Kept(study, Record(**json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError):  # not whole: as if it were not there; the server is asked, or all is written anew
+        except (
+            ValueError,
+            TypeError,
+        ):  # not whole, as if it were not there: all is told anew
             continue
 
 
 def in_store(study: Path, to: str, id: str = "*") -> list[Kept]:
     """Those of all studies of a store that belong to a project; the study's own come first."""
-    others = [path.parents[1] for path in sorted(study.parent.glob(f"*/{PLACE.as_posix()}")) if path.parents[1] != study]
-    return [kept for folder in (study, *others) for kept in records(folder, id) if kept.record.to == to]
+    found = sorted(path.parents[1] for path in study.parent.glob(f"*/{PLACE.as_posix()}"))
+    studies = [study, *(other for other in found if other != study)]
+    return [kept for one in studies for kept in records(one, id) if kept.record.to == to]
 
 
 def keep(study: Path, record: Record) -> None:
@@ -94,8 +98,9 @@ def keep(study: Path, record: Record) -> None:
         path.write_text(json.dumps(asdict(record)), encoding="utf-8")
 
 
-def remove_replaced(folder: Path, keeps: set[Path]) -> None:
-    """Remove offline runs of ours that were replaced by others, and not sent, from a folder of wandb's."""
-    for mark in folder.glob(f"offline-run-*/{MARK}"):
-        if mark.parent not in keeps and not sent(mark.parent):
+def remove_replaced(runs: Path, study: Path, keeps: set[Path]) -> None:
+    """Remove offline runs of a study that were replaced by others, and not sent, from a folder of wandb's."""
+    for mark in runs.glob(f"offline-run-*/{MARK}"):
+        ours = mark.read_text(encoding="utf-8") == str(study)
+        if ours and mark.parent not in keeps and not sent(mark.parent):
             shutil.rmtree(mark.parent, ignore_errors=True)
