@@ -47,7 +47,8 @@ class Client:
             start_new_session=True,  # an interrupt of the study lets it end what is open
         )
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, name="answers of wandb", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="answers of wandb", daemon=True)
+        self._reader.start()
 
     def ask(self, do: str, **given: Any) -> Mapping[str, Any]:
         """What it answers.
@@ -83,9 +84,11 @@ class Client:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(5)
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._answers.put(line)
+        with self._process.stdout as answers:
+            for line in answers:
+                self._answers.put(line)
         self._answers.put(b"")
