@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from wandb.util import get_core_path
 
 from ablate import registry
 from ablate.run.following import Followers
@@ -103,7 +104,10 @@ def wandb(*arguments: str | Path) -> str:
 
 def read_back(file: Path) -> list[dict[str, Any]]:
     """The records of an offline run, by wandb's own reader."""
-    return [json.loads(line) for line in wandb("leet", "inspect", "--json", file).splitlines()]
+    # As `wandb leet inspect --json FILE`, without the second that the command takes to start.
+    command = [get_core_path(), "leet", "inspect", "--no-observability", "--json", "--run-file", file]
+    done = subprocess.run([*command, file.parents[1]], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:

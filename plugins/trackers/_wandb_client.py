@@ -40,6 +40,7 @@ class Client:
         self._process = subprocess.Popen(
             # `-P`: beside the file lie modules that are called as those that it imports.
             [sys.executable, "-P", str(Path(__file__).with_name("_wandb_process.py"))],
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -59,7 +60,6 @@ class Client:
         assert self._process.stdin
         try:
             self._process.stdin.write(json.dumps({"do": do, **given}, default=str).encode() + b"\n")
-            self._process.stdin.flush()
             line = self._answers.get(timeout=self.patience_s + 5)  # wandb's own patience ends first
         except OSError:
             line = b""

@@ -144,22 +144,29 @@ class Wandb(Tracker):
         if self._session is None and not self._off:
             self._broken = True
             client = Client(SWEEP if self._swept else (), self.patience_s)
-            standing = client.ask("standing", reach_s=None if self.mode else REACH_S)
-            mode = self.mode or standing["mode"]
-            if mode == "disabled":
-                client.end()
-                self._off = True
-                return False
-            hindrance = standing["hindrance"]
-            target = Target(
-                mode != "offline" and not hindrance, self.where, self.project or standing["project"] or "ablate",
-                self.entity, _tags(), os.environ.get("WANDB_NOTES", ""), self._swept,
-            )  # fmt: skip
-            self._session = Session(client, study.folder, target)
-            self._session.tidy()
+            try:
+                self._session = self._session_with(client, study)
+            finally:
+                if self._session is None:
+                    client.end()
             self._broken = False
-            self._hindrance = hindrance
         return not self._off
+
+    def _session_with(self, client: Client, study: FollowedStudy) -> Session | None:
+        """As the options, the environment and wandb's settings say; None where they disable it."""
+        standing = client.ask("standing", reach_s=None if self.mode else REACH_S)
+        mode = self.mode or standing["mode"]
+        if mode == "disabled":
+            self._off = True
+            return None
+        self._hindrance = standing["hindrance"]
+        target = Target(
+            mode != "offline" and not self._hindrance, self.where, self.project or standing["project"] or "ablate",
+            self.entity, _tags(), os.environ.get("WANDB_NOTES", ""), self._swept,
+        )  # fmt: skip
+        session = Session(client, study.folder, target)
+        session.tidy()
+        return session
 
     def _say_where(self, session: Session, study: FollowedStudy, url: str) -> None:
         """Once, when there is something to see."""
