@@ -53,7 +53,7 @@ def dispatch(arguments: Sequence[str]) -> None:
     elif any(argument.startswith(("-", "hydra")) for argument in arguments):
         from ablate.cli.hydra_flags import through_hydra
 
-        through_hydra(arguments, run)
+        through_hydra(arguments, run_job)
     else:
         run(arguments)
 
@@ -66,6 +66,27 @@ def run(overrides: Sequence[str]) -> None:
 
     with ends_told():
         run_study(plan_study(overrides), CONSOLE)
+
+
+def run_job(overrides: Sequence[str], *, needs_value: bool) -> float | None:
+    """Run the study that these overrides describe, as a job of Hydra's; returns its `study.objective`.
+
+    Args:
+        overrides: of the job.
+        needs_value: a sweeper chooses its next jobs by it: a study that would have none is refused.
+    """
+    from ablate.run.execution import run_study
+    from ablate.run.objective import objective_of
+    from ablate.study.objective import refuse_empty_objective
+    from ablate.study.plan import plan_study
+    from ablate.system.exits import ends_told
+
+    with ends_told():
+        study = plan_study(overrides)
+        if needs_value:
+            refuse_empty_objective(study.objective, study.cells)
+        run_study(study, CONSOLE)
+        return objective_of(study)
 
 
 def plan(arguments: list[str]) -> None:
