@@ -68,7 +68,7 @@ def run(overrides: Sequence[str]) -> None:
         run_study(plan_study(overrides), CONSOLE)
 
 
-def run_job(overrides: Sequence[str], *, needs_value: bool) -> float | None:
+def run_job(overrides: Sequence[str], *, needs_value: bool = False) -> float | None:
     """Run the study that these overrides describe, as a job of Hydra's; returns its `study.objective`.
 
     Args:

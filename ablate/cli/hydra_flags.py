@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import hydra
 import yaml
@@ -43,15 +43,10 @@ COMMANDS = {
 }
 
 
-class RunJob(Protocol):
-    """What a job of Hydra's does, as `ablate.cli.commands.run_job`."""
-
-    def __call__(self, overrides: Sequence[str], *, needs_value: bool) -> float | None:
-        """Run it; gives the number by which a sweeper chooses the next ones."""
-
-
-def through_hydra(arguments: Sequence[str], run: RunJob) -> None:
+def through_hydra(arguments: Sequence[str], run: Callable[..., float | None]) -> None:
     """Let Hydra act on the flags, with `run` as what each of its jobs does with the job's overrides.
+
+    What it returns is the job's value. A sweeper that chooses the next jobs by it calls it with `needs_value=True`.
 
     Raises:
         AblateError: a flag or an override is wrong, or a job failed; all jobs of a multirun are tried.
@@ -75,7 +70,7 @@ def through_hydra(arguments: Sequence[str], run: RunJob) -> None:
         overrides = [*(text for text in texts if text), *held]
         chooses = _chooses_by_value(HydraConfig.get())
         try:
-            return run(overrides, needs_value=chooses)
+            return run(overrides, needs_value=True) if chooses else run(overrides)
         except Exception as error:
             if os.getpid() != process:
                 raise  # from a launcher's own process only what is raised comes back
