@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ablate.errors import InputError
 from ablate.interfaces.engine import Job, Listener
-from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
+from ablate.interfaces.tracker import STUDY, FollowedCell, FollowedStudy, Tracker
 from ablate.run.results import read_history
 from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
@@ -68,10 +68,20 @@ class Followers(Listener):
         """The names of the trackers that were not told everything, by now."""
         return [one.name for one in self._all if one.stopped]
 
-    def begin(self, record: StudyRecord) -> None:
-        """The study as it is by now, which may have more cells than the last time."""
+    @property
+    def lost(self) -> dict[str, set[str]]:
+        """By tracker, what it was told again since it had not arrived: IDs of cells, `STUDY`."""
+        return {one.name: one.lost for one in self._all}
+
+    def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:
+        """The study as it is by now, which may have more cells than the last time.
+
+        Args:
+            record: of the study.
+            asked: the IDs of the cells that this command is about; None: all.
+        """
         for one in self._all:
-            one.put(lambda one=one: one.begin(record))  # type: ignore[misc]
+            one.put(lambda one=one: one.begin(record, asked))  # type: ignore[misc]
 
     def started(self, job: Job) -> None:
         """Its cells are being trained."""
@@ -158,6 +168,7 @@ class Follower:
 
     def __init__(self, name: str, tracker: Tracker, folder: Path, console: Console) -> None:
         self.name, self.tracker, self.folder, self.console = name, tracker, folder, console
+        tracker.say = self._say
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name=f"tracker {name}", daemon=True)
         self.stopped = False  # before it was told everything
@@ -169,6 +180,7 @@ class Follower:
         self._records: dict[str, CellRecord] = {}
         self._cells: dict[str, Place] = {}
         self._told: dict[str, str] = {}  # digests of the plan and the verdicts
+        self.lost: set[str] = set()  # what had not arrived
         self._running: dict[str, tuple[int, ...]] = {}  # cells that train, with the history file as it was last read
         self._thread.start()
 
@@ -197,14 +209,20 @@ class Follower:
             self.stopped = True
             self._say("is behind; the next run of the study tells it the rest")
 
-    def begin(self, record: StudyRecord) -> None:
+    def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:
         """Take up the study, and tell what its finished cells have that was not told."""
-        if self._study is None:
+        is_first = self._study is None
+        if is_first:
             self._read()
         self._records = {cell.id: cell for cell in record.cells}
         plain = record.to_dict()
-        study = FollowedStudy(record.name, self.folder, plain, [self._cell(cell) for cell in self._records])
+        ids = list(self._records)
+        study = FollowedStudy(
+            record.name, self.folder, plain, [self._cell(cell) for cell in ids], ids if asked is None else asked
+        )
         self._study = study
+        if is_first:
+            self._forget(self.tracker.missing(study))
         digest = _digest({key: value for key, value in plain.items() if key != "version"})
         if self._told.get("plan") != digest:
             self.tracker.begin(study, anew=True)
@@ -303,7 +321,8 @@ class Follower:
 
     def _stop(self, error: Exception) -> None:
         self.stopped = True
-        self._say(f"stops: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        text = " ".join(str(error).split())[:300]
+        self._say(f"stops: {type(error).__name__}: {text}; the next run of the study, or upload, tells it the rest")
 
     def _close_failed(self) -> None:
         """Let a tracker that has failed end what it can; it was said already that it has."""
@@ -358,6 +377,15 @@ class Follower:
             place = self._cells[cell] = Place(code, place.attempt + 1)
         place.code = place.code or code
         return place
+
+    def _forget(self, missing: Collection[str]) -> None:
+        """Tell once more what has not arrived."""
+        told = {cell for cell, place in self._cells.items() if place.state or place.rows}
+        self.lost = {one for one in missing if one in told or (one == STUDY and self._told)}
+        for one in self.lost - {STUDY}:
+            self._cells[one] = Place(self._cells[one].code, self._cells[one].attempt)
+        if STUDY in self.lost:
+            self._told = {}
 
     def _read(self) -> None:
         try:
