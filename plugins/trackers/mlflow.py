@@ -141,12 +141,9 @@ class Mlflow(Tracker):
     def _bring(self, client: Client, run: str, cell: FollowedCell) -> list[Row]:
         """Add the epochs that a cell's run lacks; all that its history has."""
         rows = history(cell)
-        times = ends(cell, rows)
-        there = int(client.run(run).data.metrics.get("epoch", 0))
-        client.rows(
-            run,
-            [(there + n, _ms(at), row) for n, (row, at) in enumerate(list(zip(rows, times, strict=True))[there:], 1)],
-        )
+        known = int(client.run(run).data.metrics.get("epoch", 0))
+        timed = [(step, _ms(at), row) for step, (row, at) in enumerate(zip(rows, ends(cell, rows), strict=True), 1)]
+        client.log(run, rows=timed[known:])
         return rows
 
     def _whole(self, client: Client, study: FollowedStudy, cell: FollowedCell) -> str:
