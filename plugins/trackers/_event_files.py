@@ -55,6 +55,11 @@ class Run:
         return found
 
     @property
+    def tags(self) -> set[str]:
+        """All that there is."""
+        return {value.tag for event in self.events for value in event.summary.value}
+
+    @property
     def trained_by(self) -> str:
         """The code that its first file names."""
         return next((e.source_metadata.writer.partition(" ")[2] for e in self.events if e.file_version), "")
@@ -74,7 +79,7 @@ class Run:
             return
         _ = self.events  # finds where to go on
         make_folder(self.folder)
-        head = [] if self._path.exists() else [self._head(events[0].wall_time)]
+        head = [] if self._path.exists() and self._path.stat().st_size else [self._head(events[0].wall_time)]
         data = b"".join(map(_record, [*head, *events]))
         try:
             with self._path.open("ab") as file:

@@ -6,13 +6,15 @@ import logging
 import os
 import posixpath
 import re
+import sqlite3
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ablate import atomic, locked, make_folder
 
@@ -143,12 +145,9 @@ class Client:
         if database is None:
             return connect(self.uri)
         make_folder(database.parent)
-        with locked(database.with_name(f"{database.name}.lock")):
+        with locked(database.with_name(f".{database.name}.lock")):
             if not database.exists():
-                # Its tables take some seconds: a process killed meanwhile must not leave half of them.
-                with atomic(database) as temporary:
-                    made = connect(f"sqlite:///{temporary}")
-                    made._tracking_client.store.engine.dispose()
+                _make(database)
         return connect(self.uri)
 
     @property
@@ -160,6 +159,18 @@ def file_of(uri: str) -> Path | None:
     """The file of an SQLite database; None for any other."""
     found = re.fullmatch(r"sqlite:///([^:?]+)", uri)
     return Path(found[1]).absolute() if found else None
+
+
+def _make(database: Path) -> None:
+    """Make a database in memory, and from there the file: whole, and in one second instead of six.
+
+    A process that is killed while MLflow makes the tables in a file leaves half of them, which it cannot read again.
+    """
+    made = connect(f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true")
+    with atomic(database) as temporary, closing(sqlite3.connect(temporary)) as target:
+        source = made._tracking_client.store.engine.raw_connection()
+        source.driver_connection.backup(target)
+        source.close()
 
 
 def connect(uri: str) -> Any:

@@ -58,6 +58,11 @@ def history(cell: FollowedCell) -> list[Row]:
     return [{key: float(value) for key, value in row.items() if value} for row in reader]
 
 
+def is_finished(cell: FollowedCell) -> bool:
+    """Whether a cell has a result: what is done with it then measures it, and changes nothing of how it ended."""
+    return (cell.folder / "result.json").exists()
+
+
 def finished(cell: FollowedCell) -> float | None:
     """When a cell ended, in whole seconds since 1970; None where it has not, or its result does not say."""
     text = text_of(cell.folder / "result.json")

@@ -14,7 +14,7 @@ from typing import Any
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, locked, make_folder, register
 
 from ._mlflow_client import Client, has_password, key
-from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, told
+from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, told
 
 LOCK_S = 60.0  # to wait for another process that follows the same study
 FILES = ("verdicts.json", "report.html", "report.md", "results.csv", "study.yaml", "figures/*.svg")
@@ -63,6 +63,8 @@ class Mlflow(Tracker):
             self._study = self._run_of_study(client, study)
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
+        if is_finished(cell):
+            return  # it is only measured
         with self._alone(study) as client:
             run = self._open[cell.id] = self._run(client, study, cell)
             client.status(run, "RUNNING")
@@ -86,14 +88,18 @@ class Mlflow(Tracker):
             self._open.pop(cell.id, None)
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
+        self._has_failed = True
+        if is_finished(cell):
+            return
         with self._alone(study) as client:
             run = self._run(client, study, cell)
             client.log(run, tags={"ablate.status": "failed", "ablate.reason": reason})
             client.status(run, "FAILED", _ms(time.time()))
             self._open.pop(cell.id, None)
-            self._has_failed = True
 
     def again(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
+        if is_finished(cell):
+            return
         with self._alone(study) as client:
             run = self._run(client, study, cell)
             client.log(run, tags={"ablate.status": "again", "ablate.reason": reason})

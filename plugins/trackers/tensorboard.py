@@ -17,7 +17,7 @@ import yaml
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, locked, make_folder, register
 
 from ._event_files import Run, Steps, image, scalars, single, text
-from ._stored import Row, code_of, ends, finals, finished, flat, frozen, history, markdown, plain, told
+from ._stored import Row, code_of, ends, finals, finished, flat, frozen, history, is_finished, markdown, plain, told
 
 PATIENCE_S = 30.0  # for another process that follows the same study
 SUCCESS, FAILURE = 1, 2  # of the session of a cell, tensorboard/plugins/hparams/api.proto, Status
@@ -48,13 +48,11 @@ class TensorBoard(Tracker):
                 self._tell(study, "question", markdown(str(question)))
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
-        if not code_of(cell):
-            return  # its folder is not there any more, or not yet
+        if is_finished(cell) or not code_of(cell):
+            return  # it is only measured, or its folder is not there any more
         with self._alone(study):
-            run = self._run(cell)
+            run, _ = self._bring(cell)
             run.end([])  # it is open once more
-            if not run.events:
-                run.append(_about(cell, time.time()))
 
     def rows(self, study: FollowedStudy, cell: FollowedCell, rows: Sequence[Mapping[str, float]]) -> None:
         with self._alone(study):
@@ -72,7 +70,7 @@ class TensorBoard(Tracker):
             run.settle()
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
-        if not code_of(cell):
+        if is_finished(cell) or not code_of(cell):
             return
         with self._alone(study):
             run, _ = self._bring(cell)
@@ -103,7 +101,8 @@ class TensorBoard(Tracker):
         if _differ(there, rows, has_ended=has_ended):  # an epoch was trained again by a process that went on
             run.replace([*head, *new])
         else:
-            run.append([*([] if run.events else head), *(event for event in new if event.step not in there)])
+            lacking = [event for event in head if not {value.tag for value in event.summary.value} <= run.tags]
+            run.append([*lacking, *(event for event in new if event.step not in there)])
         return run, rows
 
     def _run(self, cell: FollowedCell) -> Run:
