@@ -143,6 +143,18 @@ def measure(arguments: list[str]) -> None:
     measure_study(study_folder(options.folder), names, [name for name in options.names if "=" in name], CONSOLE)
 
 
+def upload(arguments: list[str]) -> None:
+    """Mirror a stored study in trackers, whatever it ran with: each thing once, and the second time nothing."""
+    parser = _parser("upload", upload)
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    parser.add_argument("trackers", nargs="*", metavar="tracker=NAME", help="and options, as tracker.NAME.option=value")
+    options = parser.parse_intermixed_args(_study_first(arguments))
+    from ablate.cli.folders import study_folder
+    from ablate.run.upload import upload_study
+
+    upload_study(study_folder(options.folder), options.trackers, CONSOLE)
+
+
 def results(arguments: list[str]) -> None:
     """Run every study that has no result yet, then write RESULTS.md and its picture: all verdicts on one page."""
     parser = _parser("results", results)
@@ -199,6 +211,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "report": report,
     "results": results,
     "measure": measure,
+    "upload": upload,
     "bench": bench,
 }
 
@@ -209,6 +222,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise instead of printing the usage."""
         raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _study_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with overrides behind the study, where somebody typed them in front of it."""
+    return sorted(arguments, key=lambda argument: argument.lstrip("+~").startswith("tracker") and "=" in argument)
 
 
 def _parser(verb: str, does: Callable[[list[str]], None]) -> _Parser:

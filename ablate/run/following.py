@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,11 +16,13 @@ from rich.console import Console
 
 from ablate.errors import InputError
 from ablate.interfaces.engine import Job, Listener
-from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
+from ablate.interfaces.tracker import STUDY, FollowedCell, FollowedStudy, Tracker
 from ablate.run.results import read_history
 from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, read_json, set_aside, write_json
+from ablate.system.locks import Busy, locked
+from ablate.system.reading import BrokenFile
 from ablate.system.schema import checked
 
 PLACE = "trackers"  # folder of a study: how far each tracker was told
@@ -35,9 +37,13 @@ class Followers(Listener):
         trackers: by name.
         folder: of the study.
         console: where the user is told of one that failed.
+        patient: the end waits for a tracker that is behind as long as it takes.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker], folder: Path, console: Console) -> None:
+    def __init__(
+        self, trackers: Mapping[str, Tracker], folder: Path, console: Console, *, patient: bool = False
+    ) -> None:
+        self._patient = patient
         self._all = [Follower(name, tracker, folder, console) for name, tracker in trackers.items()]
 
     def __enter__(self) -> Followers:
@@ -46,13 +52,36 @@ class Followers(Listener):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for one in self._all:
             one.finish()
-        for one in self._all:
-            one.wait(PATIENCE_S if kind is None else HURRY_S)
+        seconds = None if self._patient else PATIENCE_S
+        try:
+            for one in self._all:
+                one.wait(seconds if kind is None else HURRY_S)
+        except KeyboardInterrupt:
+            for one in self._all:
+                one.hurry()
+            for one in self._all:
+                one.wait(HURRY_S)
+            raise
 
-    def begin(self, record: StudyRecord) -> None:
-        """The study as it is by now, which may have more cells than the last time."""
+    @property
+    def stopped(self) -> list[str]:
+        """The names of the trackers that were not told everything, by now."""
+        return [one.name for one in self._all if one.stopped]
+
+    @property
+    def lost(self) -> dict[str, set[str]]:
+        """By tracker, what it was told again since it had not arrived: IDs of cells, `STUDY`."""
+        return {one.name: one.lost for one in self._all}
+
+    def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:
+        """The study as it is by now, which may have more cells than the last time.
+
+        Args:
+            record: of the study.
+            asked: the IDs of the cells that this command is about; None: all.
+        """
         for one in self._all:
-            one.put(lambda one=one: one.begin(record))  # type: ignore[misc]
+            one.put(lambda one=one: one.begin(record, asked))  # type: ignore[misc]
 
     def started(self, job: Job) -> None:
         """Its cells are being trained."""
@@ -75,6 +104,11 @@ class Followers(Listener):
         for one in self._all:
             one.look()
 
+    def unfinished(self, cell: str, reason: str | None) -> None:
+        """What a cell without a result has by now (as `Follower.unfinished`)."""
+        for one in self._all:
+            one.put(lambda one=one: one.unfinished(cell, reason))  # type: ignore[misc]
+
     def judged(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
         """The study's verdicts."""
         for one in self._all:
@@ -95,7 +129,7 @@ class Place:
         attempt: how often it was begun anew with other code.
         rows: of its history.
         state: what was told last: `started`, `again`, `failed` or `ended`.
-        result: a digest of the result that was told.
+        result: a digest of the result that was told, or of the reason for which there is none.
         seen: size and time of the result file that this was.
     """
 
@@ -134,15 +168,19 @@ class Follower:
 
     def __init__(self, name: str, tracker: Tracker, folder: Path, console: Console) -> None:
         self.name, self.tracker, self.folder, self.console = name, tracker, folder, console
+        tracker.say = self._say
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name=f"tracker {name}", daemon=True)
+        self.stopped = False  # before it was told everything
+        self._hurried = False  # what is in the queue is left to the next run
         self._looking = False  # a look is in the queue already
         self._begun = False
-        self._file = folder / PLACE / f"{name}.json"
+        self._file = position_file(folder, name, tracker)
         self._study: FollowedStudy | None = None
         self._records: dict[str, CellRecord] = {}
         self._cells: dict[str, Place] = {}
         self._told: dict[str, str] = {}  # digests of the plan and the verdicts
+        self.lost: set[str] = set()  # what had not arrived
         self._running: dict[str, tuple[int, ...]] = {}  # cells that train, with the history file as it was last read
         self._thread.start()
 
@@ -160,20 +198,31 @@ class Follower:
         """Let the thread end once it has told everything."""
         self._queue.put(None)
 
-    def wait(self, seconds: float) -> None:
+    def hurry(self) -> None:
+        """Let the thread end with what it is about."""
+        self._hurried = True
+
+    def wait(self, seconds: float | None) -> None:
         """Wait for the thread to end, or say that it did not."""
         self._thread.join(seconds)
         if self._thread.is_alive():
+            self.stopped = True
             self._say("is behind; the next run of the study tells it the rest")
 
-    def begin(self, record: StudyRecord) -> None:
+    def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:
         """Take up the study, and tell what its finished cells have that was not told."""
-        if self._study is None:
+        is_first = self._study is None
+        if is_first:
             self._read()
         self._records = {cell.id: cell for cell in record.cells}
         plain = record.to_dict()
-        study = FollowedStudy(record.name, self.folder, plain, [self._cell(cell) for cell in self._records])
+        ids = list(self._records)
+        study = FollowedStudy(
+            record.name, self.folder, plain, [self._cell(cell) for cell in ids], ids if asked is None else asked
+        )
         self._study = study
+        if is_first:
+            self._forget(self.tracker.missing(study))
         digest = _digest({key: value for key, value in plain.items() if key != "version"})
         if self._told.get("plan") != digest:
             self.tracker.begin(study, anew=True)
@@ -198,8 +247,25 @@ class Follower:
         self._tell_rows(cell)
         self._running.pop(cell, None)
         self._tell(self.tracker.failed if state == "failed" else self.tracker.again, cell, reason)
-        self._place(cell).state = state
+        place = self._place(cell)
+        place.state, place.result = state, _digest(reason)
         self._write()
+
+    def unfinished(self, cell: str, reason: str | None) -> None:
+        """Tell what a cell has that was not told, where nothing of it comes from this process.
+
+        Args:
+            cell: without a result.
+            reason: for which it failed; None: it waits, or another process trains it.
+        """
+        place = self._place(cell, self._records[cell].code)
+        path = self.folder / "cells" / cell / "history.csv"
+        has_more = path.exists() and len(self._whole_rows(path)) > place.rows
+        if reason is not None and (has_more or (place.state, place.result) != ("failed", _digest(reason))):
+            self.ended_without(cell, "failed", reason)
+        elif reason is None and has_more:
+            self.started(cell)
+            self._tell_rows(cell)
 
     def catch_up(self, cell: str) -> None:
         """Tell what a finished cell has that was not told."""
@@ -233,13 +299,30 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            while (task := self._queue.get()) is not None:
+            # Two processes that run one study would tell each thing twice.
+            with locked(make_folder(self._file.parent) / f"{self._file.stem}.lock", 0):
+                self._follow()
+        except Busy:
+            self.stopped = True
+            self._say("is left alone here: another process tells it of this study at this moment")
+        except (InputError, OSError) as error:
+            self._stop(error)
+
+    def _follow(self) -> None:
+        try:
+            while (task := self._queue.get()) is not None and not self._hurried:
                 task()
+            self.stopped = self._hurried
             if self._begun:
                 self.tracker.close()
         except Exception as error:  # whatever it is, it is the tracker's and no cell's
-            self._say(f"stops: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            self._stop(error)
             self._close_failed()
+
+    def _stop(self, error: Exception) -> None:
+        self.stopped = True
+        text = " ".join(str(error).split())[:300]
+        self._say(f"stops: {type(error).__name__}: {text}; the next run of the study, or upload, tells it the rest")
 
     def _close_failed(self) -> None:
         """Let a tracker that has failed end what it can; it was said already that it has."""
@@ -258,13 +341,20 @@ class Follower:
         seen = _stat(path)
         if not seen or seen == self._running.get(cell):
             return
-        place, rows = self._place(cell), read_history(path)
+        place, rows = self._place(cell), self._whole_rows(path)
         if len(rows) > place.rows:
             self._tell(self.tracker.rows, cell, rows[place.rows :])
             place.rows = len(rows)
             self._write()
         if cell in self._running:
             self._running[cell] = seen
+
+    def _whole_rows(self, path: Path) -> list[dict[str, float]]:
+        try:
+            return read_history(path)
+        except BrokenFile as error:  # of one cell: the others are told all the same
+            self._say(f"is told no rows of a cell: {error}")
+            return []
 
     def _tell(self, method: Callable[..., None], cell: str, *what: Any) -> None:
         self._open()
@@ -288,16 +378,24 @@ class Follower:
         place.code = place.code or code
         return place
 
+    def _forget(self, missing: Collection[str]) -> None:
+        """Tell once more what has not arrived."""
+        told = {cell for cell, place in self._cells.items() if place.state or place.rows}
+        self.lost = {one for one in missing if one in told or (one == STUDY and self._told)}
+        for one in self.lost - {STUDY}:
+            self._cells[one] = Place(self._cells[one].code, self._cells[one].attempt)
+        if STUDY in self.lost:
+            self._told = {}
+
     def _read(self) -> None:
-        if not self._file.exists():
-            return
         try:
-            kept = checked(read_json(self._file), Position)
+            kept = read_position(self._file)
         except InputError:
             aside = set_aside(self._file, "broken")
             self._say(f"is told everything once more: {self._file} was not whole, and is {aside.name} by now")
             return
-        self._told, self._cells = kept.told, kept.cells
+        if kept:
+            self._told, self._cells = kept.told, kept.cells
 
     def _write(self) -> None:
         make_folder(self._file.parent)
@@ -305,6 +403,21 @@ class Follower:
 
     def _say(self, text: str) -> None:
         self.console.print(f"tracker {self.name} {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def position_file(folder: Path, name: str, tracker: Tracker) -> Path:
+    """Where it is kept how far a tracker was told of a study: another file for each place that it mirrors to."""
+    where = f"-{_digest(tracker.where)}" if tracker.where else ""
+    return folder / PLACE / f"{name}{where}.json"
+
+
+def read_position(path: Path) -> Position | None:
+    """How far a tracker was told; None where it was told nothing yet.
+
+    Raises:
+        InputError: the file is not whole, or cannot be read.
+    """
+    return checked(read_json(path), Position) if path.exists() else None
 
 
 def _stat(path: Path) -> tuple[int, ...]:

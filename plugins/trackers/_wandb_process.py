@@ -1,0 +1,181 @@
+"""The process that talks to wandb, run by its path: a line of JSON for each request, and one for each answer.
+
+wandb keeps a service process, threads, exit hooks and variables of the environment for the process that imports it, may
+wait for hours when that ends, and raises where its service dies. All of that stays here, apart from the process that
+trains: this one can be killed at any time, and ends by itself with the one that started it.
+
+Imports nothing of ablate, and wandb only when it is asked for something.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import queue
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+# What wandb 0.31 prints, and neither raises nor returns, where a server has refused rows or files for good.
+LOST = re.compile(r"fatal error|not be synced|failed to upload|ERROR", re.IGNORECASE)
+
+
+class Runs:
+    """The runs that are open, by ID, and what is done with them: a method for each request."""
+
+    def __init__(self, said: io.StringIO, folder: str) -> None:
+        self._open: dict[str, Any] = {}
+        self._folder = folder  # for files of runs, until they are put elsewhere
+        self._said = said  # what wandb writes for people
+
+    def standing(self, *, reach_s: float) -> Answer:
+        """Its settings: those of the environment, of the user and of the folder; and what keeps it from sending.
+
+        Args:
+            reach_s: to wait for its server.
+        """
+        import wandb
+
+        settings = wandb.setup().settings
+        mode = {"run": "online", "dryrun": "offline"}.get(settings.mode, settings.mode)
+        hindrance = _hindrance(settings.base_url, reach_s) if mode == "online" else ""
+        return {"mode": mode, "url": settings.base_url, "project": settings.project or "", "hindrance": hindrance}
+
+    def open(self, *, id: str, own: bool, tags: list[str], resume: bool, timeout_s: float, **given: Any) -> Answer:
+        """Open a run, which may be there already; `step` is the first that it lacks.
+
+        Args:
+            id: by which it is called here.
+            own: it is called so by wandb, too; else as the agent of a sweep has named it.
+            tags: that it has, besides those that it may have.
+            resume: what is there of it goes on.
+            timeout_s: how long wandb tries to reach its server, here and at the end.
+            given: as `wandb.init` takes it.
+        """
+        import wandb
+
+        settings = wandb.Settings(**_quiet(), finish_timeout=timeout_s, finish_timeout_raises=True)
+        settings.init_timeout = timeout_s
+        if own:
+            given["id"] = id
+        else:
+            given = {key: value for key, value in given.items() if key not in ("project", "entity")}
+        sent = {key: value for key, value in given.items() if value not in (None, "")}
+        sent |= {"dir": self._folder, "settings": settings, "reinit": "create_new"}
+        run = wandb.init(resume="allow" if resume else None, **sent)
+        self._open[id] = run
+        # Those that others have given it stay: `init(tags=...)` would replace them.
+        if missing := [tag for tag in tags if tag not in (run.tags or ())]:
+            run.tags = (*(run.tags or ()), *missing)
+        about = {"url": run.url or "", "files": os.path.dirname(run.dir)}
+        return {"step": run.starting_step, "summary": _plain_values(run.summary), **about}
+
+    def rows(self, *, id: str, rows: list[dict[str, Any]]) -> Answer:
+        """Rows of the history, each with its `step`."""
+        for row in rows:
+            self._open[id].log(row["values"], step=row["step"], commit=True)
+        return {}
+
+    def pages(self, *, id: str, step: int, values: Mapping[str, Any], pages: Mapping[str, str]) -> Answer:
+        """A row with pages in it: files of HTML or SVG, by name -> path."""
+        import wandb
+
+        # Written by the study itself, and whole: nothing of wandb's style is put into it.
+        texts = {name: Path(path).read_text(encoding="utf-8") for name, path in pages.items()}
+        shown = {name: wandb.Html(text, inject=False, data_is_not_path=True) for name, text in texts.items()}
+        self._open[id].log({**values, **shown}, step=step, commit=True)
+        return {}
+
+    def summary(self, *, id: str, values: Mapping[str, Any]) -> Answer:
+        """Values of the summary."""
+        self._open[id].summary.update(dict(values))
+        return {}
+
+    def finish(self, *, id: str, exit_code: int) -> Answer:
+        """End a run; returns when all of it has arrived.
+
+        Raises:
+            ConnectionError: wandb says that some of it did not. It only warns of that: `finish` returns as usual.
+        """
+        self._open.pop(id).finish(exit_code=exit_code)
+        lost = [line for line in self._said.getvalue().splitlines() if LOST.search(line)]
+        self._said.truncate(self._said.seek(0))
+        if lost:
+            raise ConnectionError(" ".join(lost).replace("wandb: ", ""))
+        return {}
+
+
+def _quiet() -> dict[str, Any]:
+    """Settings of a run that is a mirror: nothing of this machine, of the code, of the terminal."""
+    off = ("disable_git", "disable_code", "disable_job_creation", "label_disable", "silent")
+    off_inside = ("x_disable_stats", "x_disable_meta", "x_disable_machine_info")
+    on = dict.fromkeys((*off, *off_inside), True)
+    # A link in a study's folder is refused: who writes there would write somewhere else.
+    return {**on, "console": "off", "x_save_requirements": False, "symlink": False, "host": "", "program": "ablate"}
+
+
+def _hindrance(url: str, reach_s: float) -> str:
+    """Why nothing can be sent; empty where it can."""
+    import wandb
+
+    if not wandb.login(prompt=False):
+        return "no key; `wandb login` asks for one"
+    place = urlsplit(url)
+    if (proxy := getproxies().get(place.scheme)) and not proxy_bypass(place.hostname or ""):
+        place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        socket.create_connection((place.hostname, place.port or {"http": 80}.get(place.scheme, 443)), reach_s).close()
+    except OSError:
+        return f"{url} cannot be reached"
+    return ""
+
+
+def _plain_values(summary: Any) -> dict[str, Any]:
+    return {key: value for key, value in dict(summary).items() if isinstance(value, str | int | float)}
+
+
+def _read(lines: TextIO, into: queue.Queue[Request], folder: str) -> None:
+    """Requests, until there is nobody any more who makes some: then end, whatever is being waited for."""
+    for line in lines:
+        into.put(json.loads(line))
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def main() -> None:
+    """Answer requests, one after the other."""
+    # What wandb and its service print goes nowhere: who starts this process reads answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for one in (0, 1, 2):
+        os.dup2(nowhere, one)
+    said = io.StringIO()
+    sys.stdout = sys.stderr = said
+    waiting: queue.Queue[Request] = queue.Queue()
+    folder = tempfile.mkdtemp(prefix="ablate-wandb-")
+    threading.Thread(target=_read, args=(requests, waiting, folder), daemon=True).start()
+    runs = Runs(said, folder)
+    while True:
+        request = waiting.get()
+        try:
+            answer = getattr(runs, request.pop("do"))(**request)
+        except Exception as error:  # whatever it is, who asked is told
+            answer = {"error": " ".join(str(error).split()) or type(error).__name__, "kind": type(error).__name__}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
