@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from ablate import FollowedCell, FollowedStudy, InputError, Tracker, locked, make_folder, register
+from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
-from ._mlflow_client import Client, has_password, key
-from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, told
+from ._mlflow_client import Client, file_of, has_password, key, redacted
+from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, shown, told
 
-LOCK_S = 60.0  # to wait for another process that follows the same study
+STUDY = ""  # among IDs of cells: the study as a whole
 FILES = ("verdicts.json", "report.html", "report.md", "results.csv", "study.yaml", "figures/*.svg")
 OLDEST = 3  # major version
 
@@ -46,37 +47,44 @@ class Mlflow(Tracker):
         name = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
         self.experiment_id = None if name else os.environ.get("MLFLOW_EXPERIMENT_ID")
         self.experiment = name or "ablate"
+        place = (redacted(self.uri), name or self.experiment_id or "")
+        self.where = "|".join(place) if any(place) else ""
 
         self._client: Client | None = None
         self._runs: dict[tuple[str, str], str] = {}  # of cells, by their IDs and codes
         self._open: dict[str, str] = {}  # runs of cells that were started, and have not ended
-        self._has_failed = False
+        self._has_failed = self._has_said = False
         self._status = ""  # of the study's run, as it was told last
 
+    def missing(self, study: FollowedStudy) -> Collection[str]:
+        database = file_of(self._uri(study))
+        return () if database is None or database.exists() else [STUDY, *(cell.id for cell in study.cells)]
+
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
-        store = study.folder.parent.absolute()
-        uri = self.uri or f"sqlite:///{store / 'mlflow.db'}"
-        self._client = self._client or Client(uri)
-        with self._alone(study) as client:
-            artifacts = None if self.uri else (store / "mlartifacts").as_uri()
+        uri = self._uri(study)
+        with self._calls(study, self._client or Client(uri)) as client:
+            artifacts = None if self.uri else (study.folder.parent.absolute() / "mlartifacts").as_uri()
             self._experiment = client.experiment(self.experiment, self.experiment_id, artifacts)
             self._study = self._run_of_study(client, study)
+        if anew and not self._has_said:
+            self._has_said = True
+            self.say(f"shows it {_where_to_look(uri)}")
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
         if is_finished(cell):
             return  # it is only measured
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             run = self._open[cell.id] = self._run(client, study, cell)
             client.status(run, "RUNNING")
             client.log(run, tags={"ablate.status": "started"})
             self._stand(client, "RUNNING")
 
     def rows(self, study: FollowedStudy, cell: FollowedCell, rows: Sequence[Mapping[str, float]]) -> None:
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             self._bring(client, self._run(client, study, cell), cell)
 
     def ended(self, study: FollowedStudy, cell: FollowedCell, result: Mapping[str, Any]) -> None:
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             run, rows = self._whole(client, study, cell), history(cell)
             at = _ms(finished(cell) or time.time())
             has = client.run(run).data.metrics
@@ -91,7 +99,7 @@ class Mlflow(Tracker):
         self._has_failed = True
         if is_finished(cell):
             return
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             run = self._run(client, study, cell)
             client.log(run, tags={"ablate.status": "failed", "ablate.reason": reason})
             client.status(run, "FAILED", _ms(time.time()))
@@ -100,7 +108,7 @@ class Mlflow(Tracker):
     def again(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
         if is_finished(cell):
             return
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             run = self._run(client, study, cell)
             client.log(run, tags={"ablate.status": "again", "ablate.reason": reason})
             client.status(run, "SCHEDULED")
@@ -109,14 +117,14 @@ class Mlflow(Tracker):
         tags = {f"ablate.verdict.{verdict.get('id')}": str(verdict.get("verdict")) for verdict in verdicts}
         if text := told(study, verdicts):
             tags["mlflow.note.content"] = text
-        with self._alone(study) as client:
+        with self._calls(study) as client:
             client.log(self._study, tags=tags)
             self._end(client, study)
 
     def close(self) -> None:
         if self._client is None:
             return  # what it could not tell was said
-        with self._alone(self._followed) as client:
+        with self._calls(self._followed) as client:
             for run in self._open.values():
                 client.log(run, tags={"ablate.status": "interrupted"})
                 client.status(run, "KILLED", _ms(time.time()))
@@ -200,17 +208,23 @@ class Mlflow(Tracker):
             tags["mlflow.note.content"] = text
         return client.create(self._experiment, study.folder.name, _ms(_begun(study)), tags)
 
+    def _uri(self, study: FollowedStudy) -> str:
+        return self.uri or f"sqlite:///{study.folder.parent.absolute() / 'mlflow.db'}"
+
     @contextmanager
-    def _alone(self, study: FollowedStudy) -> Iterator[Client]:
-        """The client, while no other process that follows this study makes runs or rows."""
-        assert self._client is not None, "a study begins before anything is told of it"
+    def _calls(self, study: FollowedStudy, client: Client | None = None) -> Iterator[Client]:
+        """The client; once a call has failed nothing more is tried, not even to close."""
+        client, self._client = client or self._client, None
+        assert client is not None, "a study begins before anything is told of it"
         self._followed = study
-        try:
-            with locked(make_folder(study.folder / "trackers") / "mlflow.lock", LOCK_S):
-                yield self._client
-        except BaseException:
-            self._client = None  # nothing more is tried, not even to close
-            raise
+        yield client
+        self._client = client
+
+
+def _where_to_look(uri: str) -> str:
+    if database := file_of(uri):
+        return f"with: mlflow ui --backend-store-uri {shlex.quote(f'sqlite:///{shown(database)}')}"
+    return f"at {redacted(uri)}"
 
 
 def _refuse_without_mlflow() -> None:

@@ -5,21 +5,37 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ablate import FollowedCell, FollowedStudy, InputError, Tracker, locked, make_folder, register
+from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
-from ._event_files import Run, Steps, image, scalars, single, text
-from ._stored import Row, code_of, ends, finals, finished, flat, frozen, history, is_finished, markdown, plain, told
+from ._event_files import NAME, Run, Steps, image, scalars, single, text
+from ._stored import (
+    Row,
+    code_of,
+    ends,
+    finals,
+    finished,
+    flat,
+    frozen,
+    history,
+    is_finished,
+    markdown,
+    plain,
+    shown,
+    told,
+)
 
-PATIENCE_S = 30.0  # for another process that follows the same study
+STUDY = ""  # among IDs of cells: the study as a whole
+CONFIG = "config"
+ABOUT = {"_hparams_/session_start_info", CONFIG}
 SUCCESS, FAILURE = 1, 2  # of the session of a cell, tensorboard/plugins/hparams/api.proto, Status
 
 
@@ -39,46 +55,48 @@ class TensorBoard(Tracker):
         if find_spec("tensorboard") is None:
             raise InputError("tracker=tensorboard needs `tensorboard`: pip install 'tensorboard>=2.20'")
         self.folder = folder
+        self.where = "" if folder is None else str(Path(folder).expanduser().absolute())
+        self._runs: dict[str, Run] = {}
+        self._has_said = False
+
+    def missing(self, study: FollowedStudy) -> Collection[str]:
+        self.place = place_of(study, self.folder)
+        lost = [cell.id for cell in study.cells if not list(self.place.glob(f"{label(cell.arm)}/{cell.id}*/*"))]
+        return lost if (self.place / NAME.format(0)).exists() else [STUDY, *lost]
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
-        self.place = place_of(study, self.folder)
-        self._runs: dict[str, Run] = {}
-        if anew and (question := study.record.get("question")):
-            with self._alone(study):
-                self._tell(study, "question", markdown(str(question)))
+        if anew and not self._has_said:
+            self._has_said = True
+            self.say(f"shows it with: tensorboard --logdir {shlex.quote(shown(self.place))}")
+        self._tell(study, "study", "\n\n".join(map(markdown, (study.name, str(study.record.get("question") or "")))))
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
         if is_finished(cell) or not code_of(cell):
             return  # it is only measured, or its folder is not there any more
-        with self._alone(study):
-            run, _ = self._bring(cell)
-            run.end([])  # it is open once more
+        run, _ = self._bring(cell)
+        run.end([])  # it is open once more
 
     def rows(self, study: FollowedStudy, cell: FollowedCell, rows: Sequence[Mapping[str, float]]) -> None:
-        with self._alone(study):
-            self._bring(cell)
+        self._bring(cell)
 
     def ended(self, study: FollowedStudy, cell: FollowedCell, result: Mapping[str, Any]) -> None:
         at = finished(cell) or time.time()
-        with self._alone(study):
-            run, rows = self._bring(cell, has_ended=True)
-            last = run.steps.get(len(rows), {})
-            metrics = finals(rows, result.get("metrics") or {}).items()
-            missing = [(plain(tag), value) for tag, value in metrics if last.get(plain(tag)) != single(value)]
-            run.append([scalars(len(rows), at, missing)] if missing else [])
-            run.end(_ending(at, SUCCESS, str(result.get("status", "")), str(result.get("reason") or "")))
-            run.settle()
+        run, rows = self._bring(cell, has_ended=True)
+        last = run.steps.get(len(rows), {})
+        metrics = finals(rows, result.get("metrics") or {}).items()
+        missing = [(plain(tag), value) for tag, value in metrics if last.get(plain(tag)) != single(value)]
+        run.append([scalars(len(rows), at, missing)] if missing else [])
+        run.end(_ending(at, SUCCESS, str(result.get("status", "")), str(result.get("reason") or "")))
+        run.settle()
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
         if is_finished(cell) or not code_of(cell):
             return
-        with self._alone(study):
-            run, _ = self._bring(cell)
-            run.end(_ending(time.time(), FAILURE, "failed", reason))
+        run, _ = self._bring(cell)
+        run.end(_ending(time.time(), FAILURE, "failed", reason))
 
     def judged(self, study: FollowedStudy, verdicts: Sequence[Mapping[str, Any]]) -> None:
-        with self._alone(study):
-            self._tell(study, "verdicts", told(study, verdicts))
+        self._tell(study, "verdicts", told(study, verdicts))
 
     def _tell(self, study: FollowedStudy, tag: str, content: str) -> None:
         """A text of the study, unless it is the one that was told last; with its verdicts, its figures."""
@@ -95,13 +113,13 @@ class TensorBoard(Tracker):
         """Bring the run of a cell to what its history holds; the run, and the rows."""
         run, rows = self._run(cell), history(cell)
         times = ends(cell, rows)
-        head = _about(cell, times[0] - rows[0].get("seconds", 0.0) if times else time.time())
+        start = times[0] - rows[0].get("seconds", 0.0) if times else time.time()
         new = [scalars(step, at, _tags(row)) for step, (row, at) in enumerate(zip(rows, times, strict=True), 1)]
         there = {step: values for step, values in run.steps.items() if step}
         if _differ(there, rows, has_ended=has_ended):  # an epoch was trained again by a process that went on
-            run.replace([*head, *new])
+            run.replace([*_about(cell, start), *new])
         else:
-            lacking = [event for event in head if not {value.tag for value in event.summary.value} <= run.tags]
+            lacking = [] if run.tags.issuperset(ABOUT) else _about(cell, start)
             run.append([*lacking, *(event for event in new if event.step not in there)])
         return run, rows
 
@@ -115,12 +133,6 @@ class TensorBoard(Tracker):
                 run = Run(self.place / f"{name}-{number}", code)
             self._runs[cell.id] = run
         return self._runs[cell.id]
-
-    @contextmanager
-    def _alone(self, study: FollowedStudy) -> Iterator[None]:
-        """Two processes that follow one study would each append what is missing."""
-        with locked(make_folder(study.folder / "trackers") / "tensorboard.lock", PATIENCE_S):
-            yield
 
 
 def place_of(study: FollowedStudy, folder: str | None) -> Path:
@@ -158,7 +170,7 @@ def _about(cell: FollowedCell, start: float) -> list[Any]:
     listing = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     indented = "".join(f"    {line}\n" for line in listing.splitlines())  # a block of code, where nothing is markup
     hparams = Event(wall_time=start, summary=hparams_pb(values, trial_id=cell.id, start_time_secs=start))
-    return [hparams, text(0, start, "config", indented)]
+    return [hparams, text(0, start, CONFIG, indented)]
 
 
 def chosen(cell: FollowedCell, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,9 @@ def files() -> dict[str, bytes]:
 
 
 def test_each_cell_is_a_run_with_its_rows_parameters_and_times_and_the_study_one_with_its_verdicts() -> None:
-    assert "tensorboard" not in run(*ARMS, CLAIM)
+    said = run(*ARMS, CLAIM)
+    assert said.count("tracker tensorboard") == 1
+    assert "shows it with: tensorboard --logdir runs/orders/tensorboard\n" in said
     assert_rows()
     runs = read()
     assert {name.split("/")[0] for name in runs} == {".", "post", "pre"}
@@ -149,7 +151,7 @@ def test_a_second_run_changes_nothing_and_more_seeds_add_their_cells() -> None:
 
 
 def follow(study: Study, until: Any = None, **options: Any) -> str:
-    """A run of a study whose first cell is trained by hand."""
+    """A run of a study whose first cell is trained by hand; what it says, but for where to look."""
     said = io.StringIO()
     tracker = registry.build("tracker", {"name": "tensorboard", **options})
     with Followers({"tensorboard": tracker}, study.folder, Console(file=said, width=300)) as followers:
@@ -157,7 +159,7 @@ def follow(study: Study, until: Any = None, **options: Any) -> str:
         followers.started(study.job("one"))
         if until is not None:
             until(followers)
-    return said.getvalue()
+    return "".join(line for line in said.getvalue().splitlines(keepends=True) if "shows it with" not in line)
 
 
 def mirrored() -> tuple[Study, Path]:
@@ -236,7 +238,7 @@ def test_other_code_makes_another_run() -> None:
     for _ in range(2):
         Path(study.folder, "trackers/tensorboard.json").unlink()
         follow(study, lambda followers: followers.ended(study.job("one")))
-    assert sorted(read(study.folder / "tensorboard")) == ["one/one", "one/one-2"]
+    assert sorted(read(study.folder / "tensorboard")) == [".", "one/one", "one/one-2"]
     assert path.read_bytes() == before
 
 
@@ -312,9 +314,9 @@ def test_where_the_files_lie(tmp_path: Path) -> None:
     study = Study("study")
     study.train("one", rows=1)
     follow(study, folder=f"{tmp_path}/boards")
-    assert list(read(tmp_path / "boards")) == ["study/one/one"]
+    assert set(read(tmp_path / "boards")) == {"study", "study/one/one"}
     follow(study, folder="runs")
-    assert list(read(study.folder / "tensorboard")) == ["one/one"], "in the store each study has its folder already"
+    assert set(read(study.folder / "tensorboard")) == {".", "one/one"}, "in the store each study has its folder already"
     said = follow(study, folder="runs/study/cells")
     assert "tracker tensorboard stops: InputError: tracker.tensorboard.folder=runs/study/cells: lies in" in said
 
