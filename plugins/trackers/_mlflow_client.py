@@ -10,11 +10,10 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ablate import atomic, locked, make_folder
 
@@ -130,25 +129,31 @@ class Client:
 
     @contextmanager
     def _reaching(self) -> Iterator[Any]:
-        with _silence():
-            try:
+        try:
+            if self._client is None:
+                prepare()  # which makes the loggers
+            with _silence():
                 if self._client is None:
                     self._client = self._connect()
                 yield self._client
-            except Unreachable:
-                raise
-            except Exception as error:  # of MLflow, requests, SQLAlchemy, the disk
-                raise Unreachable(f"{self._shown} does not take it: {redacted(_line(error))}") from error
+        except Unreachable:
+            raise
+        except Exception as error:  # of MLflow, requests, SQLAlchemy, the disk
+            raise Unreachable(f"{self._shown} does not take it: {redacted(_line(error))}") from error
 
     def _connect(self) -> Any:
-        database = file_of(self.uri)
-        if database is None:
-            return connect(self.uri)
-        make_folder(database.parent)
-        with locked(database.with_name(f".{database.name}.lock")):
-            if not database.exists():
-                _make(database)
-        return connect(self.uri)
+        if (database := file_of(self.uri)) is not None:
+            make_folder(database.parent)
+            with locked(database.with_name(f".{database.name}.lock")):
+                if not database.exists():
+                    _make(database)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self.uri)
+        if database is not None:
+            # MLflow keeps what it has opened, which may be a file that somebody has removed since.
+            client._tracking_client.store.engine.dispose()
+        return client
 
     @property
     def _shown(self) -> str:
@@ -166,27 +171,28 @@ def _make(database: Path) -> None:
 
     A process that is killed while MLflow makes the tables in a file leaves half of them, which it cannot read again.
     """
-    made = connect(f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true")
-    with atomic(database) as temporary, closing(sqlite3.connect(temporary)) as target:
-        source = made._tracking_client.store.engine.raw_connection()
+    from mlflow.store.tracking import sqlalchemy_store
+
+    make: Any = sqlalchemy_store.SqlAlchemyStore
+    engine = make("sqlite:///:memory:", "mlruns").engine  # a database of this thread
+    with (
+        atomic(database) as temporary,
+        closing(sqlite3.connect(temporary)) as target,
+        closing(engine.raw_connection()) as source,
+    ):
         source.driver_connection.backup(target)
-        source.close()
 
 
-def connect(uri: str) -> Any:
-    """MLflow's client."""
+def prepare() -> None:
+    """Import MLflow, and set what is to hold of its calls from here."""
     # What is done with it is not ours to report to MLflow's makers. Read when it is imported, and with each call.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # SQLAlchemy 2.1 on how MLflow 3.17 uses it.
     warnings.filterwarnings("ignore", message=".*``noload`` loader strategy", category=DeprecationWarning)
-    with _silence():
-        import mlflow.environment_variables
-        from mlflow import MlflowClient
+    import mlflow.environment_variables
 
-        for name, value in PATIENCE_S.items():
-            getattr(mlflow.environment_variables, name).default = value
-        with _silence():  # once more, for the loggers that it has made
-            return MlflowClient(uri)
+    for name, value in PATIENCE_S.items():
+        getattr(mlflow.environment_variables, name).default = value
 
 
 def key(name: str) -> str:
@@ -237,11 +243,21 @@ def has_password(uri: str) -> bool:
     return re.search(r"//[^/@]*:[^/@]*@", uri) is not None
 
 
+TELLING = (
+    r"\((?:\w+\.)+\w+Error\) (.*)",  # SQLAlchemy's, which go on with the statement
+    r"(too many \d+ error responses)",  # urllib3's, around which there is the address
+    r"\[Errno -?\d+\] ([^'\")\]]+)",
+    r"(Read timed out)",
+    r"failed with exception (.*)",
+    r"(failed with error code .*)",
+)
+
+
 def _line(error: BaseException) -> str:
-    """The part of a message that tells most: SQLAlchemy's go on with the statement, those of HTTP with the address."""
-    line = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())
-    found = re.search(r"failed with exception (.*)|(failed with error code .*)", line)
-    return (found[1] or found[2]) if found else line
+    """The part of a message that tells most."""
+    text = str(error) or type(error).__name__
+    found = next((found for pattern in TELLING if (found := re.search(pattern, text))), None)
+    return " ".join((found[1] if found else text).split())
 
 
 class _Silence(logging.Filter):
@@ -259,12 +275,10 @@ class _Silence(logging.Filter):
 def _silence() -> Iterator[None]:
     """Keep what MLflow and its libraries log of a call off the terminal: its failure is told, and in one line."""
     silence = _Silence()
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    places: list[Any] = [*loggers, *(handler for logger in loggers for handler in logger.handlers)]
-    for place in places:
-        place.addFilter(silence)
-    try:
+    with ExitStack() as stack:
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            for place in (logger, *logger.handlers):  # those of a logger see what those below it log, and it does not
+                place.addFilter(silence)
+                stack.callback(place.removeFilter, silence)
         yield
-    finally:
-        for place in places:
-            place.removeFilter(silence)
