@@ -176,6 +176,21 @@ def upload(arguments: list[str]) -> None:
     upload_study(study_folder(options.folder), options.trackers, CONSOLE)
 
 
+def dashboard(arguments: list[str]) -> None:
+    """Make a study's workspace and report in wandb: curves by arm, metrics over the grid, and the verdicts."""
+    parser = _parser("dashboard", dashboard)
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    parser.add_argument(
+        "options", nargs="*", metavar="tracker.wandb.project=NAME", help="or .entity: where they belong"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the specs as JSON, without network or key")
+    options = parser.parse_intermixed_args(_study_first(arguments))
+    from ablate.cli.folders import study_folder
+    from ablate.dashboards import show_dashboard
+
+    show_dashboard(study_folder(options.folder), options.options, CONSOLE, dry_run=options.dry_run)
+
+
 def results(arguments: list[str]) -> None:
     """Run every study that has no result yet, then write RESULTS.md and its picture: all verdicts on one page."""
     parser = _parser("results", results)
@@ -233,6 +248,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "results": results,
     "measure": measure,
     "upload": upload,
+    "dashboard": dashboard,
     "bench": bench,
 }
 
