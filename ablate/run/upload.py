@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -20,12 +19,11 @@ from ablate.registry.discovery import discover
 from ablate.run.following import Followers, Place, Position, position_file, read_position
 from ablate.run.process import is_taken
 from ablate.run.recovery import tidy
-from ablate.run.results import failure_of, load_study
+from ablate.run.results import failure_of, load_study, stored_verdicts
 from ablate.run.store import RESULT, Store
 from ablate.run.stored_result import has_result
 from ablate.study.record import StudyRecord
 from ablate.study.section import container
-from ablate.system.files import read_json
 
 GROUP = "tracker"
 
@@ -50,7 +48,7 @@ def upload_study(folder: Path, options: Sequence[str], console: Console) -> None
     folder = folder.absolute()
     tidy(folder)
     unfinished = _unfinished(record, Store(folder.parent, folder.name))
-    verdicts = _verdicts(folder)
+    verdicts = stored_verdicts(folder)
     before = {name: _position(trackers, name, folder) for name in trackers}
     with Followers(trackers, folder, console, patient=True) as followers:
         followers.begin(record)
@@ -140,15 +138,6 @@ def _unfinished(record: StudyRecord, store: Store) -> Unfinished:
         # What a cell that is tried again failed with before is no reason any more.
         reasons[cell] = None if is_training else failure_of(folder)
     return Unfinished(reasons, training, broken)
-
-
-def _verdicts(folder: Path) -> list[dict[str, Any]] | None:
-    """As the last report has them. To judge anew would be a look at the results, which counts."""
-    try:
-        found: list[dict[str, Any]] = read_json(folder / "verdicts.json", claims=list)["claims"]
-    except InputError:
-        return None
-    return found
 
 
 def _told(tracker: str, study: str, before: Position, after: Position, stopped: Sequence[str]) -> str:
