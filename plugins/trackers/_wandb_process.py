@@ -216,7 +216,7 @@ def main() -> None:
     said = io.StringIO()
     sys.stdout = sys.stderr = said
     waiting: queue.Queue[Request] = queue.Queue()
-    folder = tempfile.mkdtemp(prefix="ablate-wandb-")
+    folder = tempfile.tempdir = tempfile.mkdtemp(prefix="ablate-wandb-")  # wandb's own temporary files, too
     threading.Thread(target=_read, args=(requests, waiting, folder), daemon=True).start()
     runs = Runs(said, folder)
     while True:
