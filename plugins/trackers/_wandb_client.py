@@ -40,6 +40,7 @@ class Client:
         self._process = subprocess.Popen(
             # `-P`: beside the file lie modules that are called as those that it imports.
             [sys.executable, "-P", str(Path(__file__).with_name("_wandb_process.py"))],
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -47,7 +48,8 @@ class Client:
             start_new_session=True,  # an interrupt of the study lets it end what is open
         )
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, name="answers of wandb", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="answers of wandb", daemon=True)
+        self._reader.start()
 
     def ask(self, do: str, **given: Any) -> Mapping[str, Any]:
         """What it answers.
@@ -58,7 +60,6 @@ class Client:
         assert self._process.stdin
         try:
             self._process.stdin.write(json.dumps({"do": do, **given}, default=str).encode() + b"\n")
-            self._process.stdin.flush()
             line = self._answers.get(timeout=self.patience_s + 5)  # wandb's own patience ends first
         except OSError:
             line = b""
@@ -83,9 +84,11 @@ class Client:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(5)
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._answers.put(line)
+        with self._process.stdout as answers:
+            for line in answers:
+                self._answers.put(line)
         self._answers.put(b"")

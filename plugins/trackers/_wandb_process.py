@@ -16,10 +16,13 @@ import queue
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -27,29 +30,46 @@ from urllib.request import getproxies, proxy_bypass
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
+WRITTEN_S = 10.0  # until a run that has ended is in its file
 # What wandb 0.31 prints, and neither raises nor returns, where a server has refused rows or files for good.
 LOST = re.compile(r"fatal error|not be synced|failed to upload|ERROR", re.IGNORECASE)
+
+
+@dataclass
+class Opened:
+    """A run that is open.
+
+    Attributes:
+        run: of wandb.
+        file: in which an offline run is kept; empty for others.
+        rows: of its history that were put into it.
+    """
+
+    run: Any
+    file: str = ""
+    rows: int = 0
 
 
 class Runs:
     """The runs that are open, by ID, and what is done with them: a method for each request."""
 
     def __init__(self, said: io.StringIO, folder: str) -> None:
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, Opened] = {}
         self._folder = folder  # for files of runs, until they are put elsewhere
         self._said = said  # what wandb writes for people
 
-    def standing(self, *, reach_s: float) -> Answer:
+    def standing(self, *, reach_s: float | None) -> Answer:
         """Its settings: those of the environment, of the user and of the folder; and what keeps it from sending.
 
         Args:
-            reach_s: to wait for its server.
+            reach_s: to wait for its server; None: what keeps it from sending is not asked for.
         """
         import wandb
 
         settings = wandb.setup().settings
         mode = {"run": "online", "dryrun": "offline"}.get(settings.mode, settings.mode)
-        hindrance = _hindrance(settings.base_url, reach_s) if mode == "online" else ""
+        asked = mode == "online" and reach_s is not None
+        hindrance = _hindrance(settings.base_url, reach_s) if asked else ""
         return {"mode": mode, "url": settings.base_url, "project": settings.project or "", "hindrance": hindrance}
 
     def open(self, *, id: str, own: bool, tags: list[str], resume: bool, timeout_s: float, **given: Any) -> Answer:
@@ -74,17 +94,19 @@ class Runs:
         sent = {key: value for key, value in given.items() if value not in (None, "")}
         sent |= {"dir": self._folder, "settings": settings, "reinit": "create_new"}
         run = wandb.init(resume="allow" if resume else None, **sent)
-        self._open[id] = run
+        folder = os.path.dirname(run.dir)
+        offline = given["mode"] == "offline"
+        self._open[id] = Opened(run, os.path.join(folder, f"run-{run.id}.wandb") if offline else "")
         # Those that others have given it stay: `init(tags=...)` would replace them.
         if missing := [tag for tag in tags if tag not in (run.tags or ())]:
             run.tags = (*(run.tags or ()), *missing)
-        about = {"url": run.url or "", "files": os.path.dirname(run.dir)}
+        about = {"url": run.url or "", "files": folder}
         return {"step": run.starting_step, "summary": _plain_values(run.summary), **about}
 
     def rows(self, *, id: str, rows: list[dict[str, Any]]) -> Answer:
         """Rows of the history, each with its `step`."""
         for row in rows:
-            self._open[id].log(row["values"], step=row["step"], commit=True)
+            self._log(id, row["values"], row["step"])
         return {}
 
     def pages(self, *, id: str, step: int, values: Mapping[str, Any], pages: Mapping[str, str]) -> Answer:
@@ -94,26 +116,56 @@ class Runs:
         # Written by the study itself, and whole: nothing of wandb's style is put into it.
         texts = {name: Path(path).read_text(encoding="utf-8") for name, path in pages.items()}
         shown = {name: wandb.Html(text, inject=False, data_is_not_path=True) for name, text in texts.items()}
-        self._open[id].log({**values, **shown}, step=step, commit=True)
+        self._log(id, {**values, **shown}, step)
         return {}
 
     def summary(self, *, id: str, values: Mapping[str, Any]) -> Answer:
         """Values of the summary."""
-        self._open[id].summary.update(dict(values))
+        self._open[id].run.summary.update(dict(values))
         return {}
 
     def finish(self, *, id: str, exit_code: int) -> Answer:
-        """End a run; returns when all of it has arrived.
+        """End a run; returns when all of it has arrived, or is in its file.
 
         Raises:
-            ConnectionError: wandb says that some of it did not. It only warns of that: `finish` returns as usual.
+            ConnectionError: wandb says that some of it has not arrived. It only warns of that, and ends as usual.
+            OSError: its file is not whole, of which wandb says nothing.
         """
-        self._open.pop(id).finish(exit_code=exit_code)
+        opened = self._open.pop(id)
+        opened.run.finish(exit_code=exit_code)
         lost = [line for line in self._said.getvalue().splitlines() if LOST.search(line)]
         self._said.truncate(self._said.seek(0))
         if lost:
             raise ConnectionError(" ".join(lost).replace("wandb: ", ""))
+        if opened.file:
+            _check(opened)
         return {}
+
+    def _log(self, id: str, values: Mapping[str, Any], step: int) -> None:
+        self._open[id].run.log(values, step=step, commit=True)
+        self._open[id].rows += 1
+
+
+def _check(opened: Opened) -> None:
+    """Wait for an offline run to be in its file: it may be written only after wandb has said that the run has ended."""
+    end = time.monotonic() + WRITTEN_S
+    while True:
+        rows, is_whole = _written(opened.file)
+        if is_whole and rows == opened.rows:
+            return
+        if time.monotonic() > end:
+            raise OSError(f"{opened.file} has {rows} of {opened.rows} rows{'' if is_whole else ', and no end'}")
+        time.sleep(0.05)
+
+
+def _written(file: str) -> tuple[int, bool]:
+    """How many rows of a history are in the file of a run, and whether its end is; by wandb's own reader."""
+    from wandb.util import get_core_path
+
+    command = [get_core_path(), "leet", "inspect", "--no-observability", "--json", "--run-file", file]
+    done = subprocess.run([*command, os.path.dirname(os.path.dirname(file))], capture_output=True, check=False)
+    kinds = [json.loads(line)["type"] for line in done.stdout.splitlines()]
+    return kinds.count("history"), "exit" in kinds
 
 
 def _quiet() -> dict[str, Any]:
@@ -129,7 +181,7 @@ def _hindrance(url: str, reach_s: float) -> str:
     """Why nothing can be sent; empty where it can."""
     import wandb
 
-    if not wandb.login(prompt=False):
+    if not wandb.login(prompt=False, verify=False):
         return "no key; `wandb login` asks for one"
     place = urlsplit(url)
     if (proxy := getproxies().get(place.scheme)) and not proxy_bypass(place.hostname or ""):

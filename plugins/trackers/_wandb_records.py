@@ -64,7 +64,7 @@ class Kept:
     @property
     def elsewhere(self) -> int | None:
         """Its rows that lie on the server, once all that was sent has arrived; None: nobody knows."""
-        return self.record.base if self.folder else self.record.rows
+        return self.record.base if self.folder and self.record.rows is not None else self.record.rows
 
 
 def sent(folder: Path) -> bool:

@@ -91,13 +91,14 @@ class Session:
             Unanswered: wandb could not; says why.
         """
         known = in_store(self.study, self.target.to, record.id)
+        own = next((kept.record for kept in known if kept.study == self.study), record)
         studies = dict.fromkeys(one for kept in known for one in kept.record.studies)
         record = replace(
             record, to=self.target.to, group=known[0].record.group if known else group,
             studies=list(studies | {self.study.name: None}), base=0 if self.target.online else _elsewhere(known),
         )  # fmt: skip
         if self.target.online:  # from now on only the server knows how much of it has arrived
-            keep(self.study, replace(record, rows=None))
+            keep(self.study, replace(record, rows=None, folder=own.folder))
         answer = self.client.ask(
             "open", id=record.id, own=not self.target.as_it_is, resume=self.target.online, config=config,
             mode="online" if self.target.online else "offline", project=self.target.project,

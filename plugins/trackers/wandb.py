@@ -98,7 +98,7 @@ class Wandb(Tracker):
     def ended(self, study: FollowedStudy, cell: FollowedCell, result: Mapping[str, Any]) -> None:
         if self._follows(study, cell):
             about = {key: result[key] for key in ("status", "reason", "finished") if result.get(key)}
-            self._end(study, cell, {**result["metrics"], **about}, code=result["code"], finished=result.get("finished"))
+            self._end(study, cell, {**result["metrics"], **about})
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
         self._failed.add(cell.id)
@@ -144,22 +144,29 @@ class Wandb(Tracker):
         if self._session is None and not self._off:
             self._broken = True
             client = Client(SWEEP if self._swept else (), self.patience_s)
-            standing = client.ask("standing", reach_s=0 if self.mode in ("online", "shared") else REACH_S)
-            mode = self.mode or standing["mode"]
-            if mode == "disabled":
-                client.end()
-                self._off = True
-                return False
-            hindrance = "" if self.mode else standing["hindrance"]
-            target = Target(
-                mode != "offline" and not hindrance, self.where, self.project or standing["project"] or "ablate",
-                self.entity, _tags(), os.environ.get("WANDB_NOTES", ""), self._swept,
-            )  # fmt: skip
-            self._session = Session(client, study.folder, target)
-            self._session.tidy()
+            try:
+                self._session = self._session_with(client, study)
+            finally:
+                if self._session is None:
+                    client.end()
             self._broken = False
-            self._hindrance = hindrance
         return not self._off
+
+    def _session_with(self, client: Client, study: FollowedStudy) -> Session | None:
+        """As the options, the environment and wandb's settings say; None where they disable it."""
+        standing = client.ask("standing", reach_s=None if self.mode else REACH_S)
+        mode = self.mode or standing["mode"]
+        if mode == "disabled":
+            self._off = True
+            return None
+        self._hindrance = standing["hindrance"]
+        target = Target(
+            mode != "offline" and not self._hindrance, self.where, self.project or standing["project"] or "ablate",
+            self.entity, _tags(), os.environ.get("WANDB_NOTES", ""), self._swept,
+        )  # fmt: skip
+        session = Session(client, study.folder, target)
+        session.tidy()
+        return session
 
     def _say_where(self, session: Session, study: FollowedStudy, url: str) -> None:
         """Once, when there is something to see."""
@@ -172,17 +179,14 @@ class Wandb(Tracker):
         offline = f"is offline{why}: it writes to {runs}; to send it later, {send}"
         self.say(f"shows the study at {url.partition('/runs/')[0]}" if session.target.online else offline)
 
-    def _run_of(self, study: FollowedStudy, cell: FollowedCell, code: str = "") -> Run:
+    def _run_of(self, study: FollowedStudy, cell: FollowedCell) -> Run:
         """The run of a cell, opened where it is not."""
         if cell.id not in self._open:
-            frozen = _frozen(cell)
-            code = code or str(frozen.get("code", ""))
+            frozen, result = _frozen(cell), _result(cell)
+            code = str((result or frozen).get("code", ""))
             config = {**(frozen.get("config") or {}), **_about(cell), "code": code}
-            name = self._id_of(study, cell, code)
-            record = Record(name, cell.id, code)
-            self._open[cell.id] = self._opened(
-                record, study, cell.arm, cell.id if name.startswith(cell.id) else name, config
-            )
+            record = Record(self._id_of(study, cell, code), cell.id, code)
+            self._open[cell.id] = self._opened(record, study, cell.arm, cell.id, config)
         return self._open[cell.id]
 
     def _id_of(self, study: FollowedStudy, cell: FollowedCell, code: str) -> str:
@@ -204,20 +208,17 @@ class Wandb(Tracker):
         self._say_where(self._session, study, run.url)
         return run
 
-    def _send(self, run: Run, cell: FollowedCell, *, until: float | None = None, finished: str | None = None) -> None:
+    def _send(self, run: Run, cell: FollowedCell, *, until: float | None = None) -> None:
         """Send what the run lacks of the cell's history, whatever was told: only wandb knows what has arrived."""
         assert self._session
         self._broken = True
-        rows = [row for row in _history(cell.folder / "history.csv", finished) if until is None or row["step"] <= until]
+        rows = [row for row in _history(cell) if until is None or row["step"] <= until]
         self._session.rows(run, rows)
         self._broken = False
 
-    def _end(
-        self, study: FollowedStudy, cell: FollowedCell, summary: Mapping[str, Any], code: str = "",
-        finished: str | None = None,
-    ) -> None:  # fmt: skip
-        run = self._run_of(study, cell, code)
-        self._send(run, cell, finished=finished)
+    def _end(self, study: FollowedStudy, cell: FollowedCell, summary: Mapping[str, Any]) -> None:
+        run = self._run_of(study, cell)
+        self._send(run, cell)
         self._finish(run, summary)
         self._open.pop(cell.id)
         self._training.pop(cell.id, None)
@@ -260,18 +261,26 @@ def _about(cell: FollowedCell) -> dict[str, Any]:
     return {"cell": cell.id, "arm": cell.arm, "factors": dict(cell.factors), "seed": cell.seed}
 
 
-def _history(path: Path, finished: str | None) -> list[dict[str, Any]]:
+def _result(cell: FollowedCell) -> dict[str, Any]:
+    """What came out; empty where nothing has yet."""
+    path = cell.folder / "result.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content
+
+
+def _history(cell: FollowedCell) -> list[dict[str, Any]]:
     """The whole rows of a history, each with the epoch as its step and the time at which it ended.
 
     The store knows how long each epoch took, and when the last one was written, or the cell finished.
     """
+    path = cell.folder / "history.csv"
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
     lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     rows = [{key: float(value) for key, value in line.items() if value} for line in lines]
     end = path.stat().st_mtime
-    if finished:  # a copy of a history is younger than its cell
+    if finished := _result(cell).get("finished"):  # a copy of a history is younger than its cell
         end = min(end, datetime.fromisoformat(finished).timestamp())
     return [
         {"step": int(row["epoch"]), "values": {**row, "epoch": int(row["epoch"]), "_timestamp": time}}

@@ -25,6 +25,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("head", "rbf"): {"hidden": [16], "grid": 2},
     ("measurement", "line"): {"to": "other"},
     ("norm", "group"): {"groups": 4},
+    ("tracker", "wandb"): {"mode": "offline"},
     ("probe", "steps_to"): {"losses": [3.0]},  # which the few steps of these cells reach
 }
 # What the network around a part needs besides.

@@ -126,7 +126,7 @@ def test_what_a_tracker_could_not_take_is_told_the_next_time_and_the_others_lose
         both = ["upload", "runs/study", "tracker=[noting,noting1]"]
         assert main(both) == 1
         out, err = capsys.readouterr()
-        assert "tracker noting stops: ValueError: the server is gone\n" in out
+        assert "tracker noting stops: ValueError: the server is gone; " in out
         assert "noting1 was told of study: 2 cells, 6 rows, the plan, the verdicts\n" in out
         assert err == "ablate: noting: not all of study was told; the same command tells the rest\n"
         assert of(other, "two") == CELL
