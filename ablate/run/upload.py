@@ -12,7 +12,7 @@ from ablate.config.compose import compose
 from ablate.config.overrides import parse
 from ablate.errors import InputError, NotMirrored, nearest
 from ablate.interfaces.engine import CellPlace, Job
-from ablate.interfaces.tracker import Tracker
+from ablate.interfaces.tracker import STUDY, Tracker
 from ablate.preflight.check import trackers_of
 from ablate.registry import entries
 from ablate.registry.discovery import discover
@@ -57,7 +57,8 @@ def upload_study(folder: Path, options: Sequence[str], console: Console) -> None
         if verdicts is not None:
             followers.judged(verdicts)
     for name in trackers:
-        _say(console, _told(name, folder.name, before[name], _position(trackers, name, folder), followers.stopped))
+        known = _without(before[name], followers.lost[name])
+        _say(console, _told(name, folder.name, known, _position(trackers, name, folder), followers.stopped))
     if missing := unfinished.in_words(len({cell.id for cell in record.cells})) if record.trains else "":
         _say(console, f"of {folder.name} {missing}")
     if verdicts is None:
@@ -92,6 +93,12 @@ def _position(trackers: Mapping[str, Tracker], name: str, folder: Path) -> Posit
         return read_position(position_file(folder, name, trackers[name])) or Position({}, {})
     except InputError:  # of which its own run says a word
         return Position({}, {})
+
+
+def _without(position: Position, lost: set[str]) -> Position:
+    """A position without what had not arrived, and was told again."""
+    cells = {cell: place for cell, place in position.cells.items() if cell not in lost}
+    return Position({} if STUDY in lost else position.told, cells)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ class Client:
         """
         assert self._process.stdin
         try:
-            self._process.stdin.write(json.dumps({"do": do, **given}, default=str).encode() + b"\n")
+            left = json.dumps({"do": do, **given}, default=str).encode() + b"\n"
+            while left:
+                left = left[self._process.stdin.write(left) :]
             line = self._answers.get(timeout=self.patience_s + 5)  # wandb's own patience ends first
         except OSError:
             line = b""

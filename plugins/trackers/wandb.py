@@ -19,11 +19,12 @@ from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register, u
 
 from ._wandb_client import SWEEP, Client
 from ._wandb_names import run_id
-from ._wandb_records import Record, in_store
+from ._wandb_records import Record, in_store, records
 from ._wandb_session import Run, Session, Target
 
 MODES = ("online", "offline", "shared", "disabled")
 OLD_MODES = {"run": "online", "dryrun": "offline"}
+NOT_IN_A_PROJECT = "/\\#?%:"
 REACH_S = 5.0  # to wait for the server before it counts as out of reach
 # What `finish` is called with. wandb shows 0 as finished and others as failed; 255 is its own for an interrupt.
 EXIT_CODES = {"done": 0, "failed": 1, "diverged": 3, "interrupted": 255}
@@ -51,6 +52,8 @@ class Wandb(Tracker):
     def __init__(self, *, project: str = "", entity: str = "", mode: str = "", patience_s: float = 600.0) -> None:
         if mode and mode not in MODES:
             raise unknown("tracker.wandb.mode", mode, MODES)
+        if wrong := sorted(set(project) & set(NOT_IN_A_PROJECT)):
+            raise InputError(f"tracker.wandb.project={project}: wandb takes no {' '.join(wrong)} in a project's name")
         if patience_s <= 0:
             raise InputError(f"tracker.wandb.patience_s={patience_s:g}: must be above 0")
         asked = os.environ.get("WANDB_MODE", "").lower()
@@ -76,9 +79,10 @@ class Wandb(Tracker):
             return ()
         if self._swept:
             return [] if in_store(study.folder, self.where, run_id(os.environ["WANDB_RUN_ID"])) else study.asked
-        kept = [one for one in in_store(study.folder, self.where) if one.study == study.folder]
+        kept = [one for one in records(study.folder) if one.record.to == self.where]
         waits = any(one.folder for one in kept) and self._begin(study) and self._is_online
-        arrived = {one.record.cell for one in kept if one.record.rows is not None and not (waits and one.folder)}
+        behind = {one.record.cell for one in kept if one.record.rows is None or (waits and one.folder)}
+        arrived = {one.record.cell for one in kept} - behind
         return {STUDY, *(cell.id for cell in study.cells)} - arrived
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import resource
@@ -27,6 +26,7 @@ from ablate.run.execution import run_study
 from ablate.run.following import Followers
 from ablate.study.plan import plan_study
 from ablate.testing.tracker import HOSTILE, Study
+from tests.mirrors import DATABASE, assert_runs, client, course, rows, runs
 from tests.mlflow_server import TOKEN, Door, door, server
 from tests.run.in_process import register_engine
 
@@ -42,7 +42,6 @@ CLAIM = (
     "+study.claims=[{id: pre_wins, says: Pre ends lower., metric: train/loss, contrast: {post: 1, pre: -1}, "
     "expect: positive, margin: 0.1, margin_because: it is a test}]"
 )
-DATABASE = Path("runs/mlflow.db")
 
 
 @pytest.fixture(scope="session")
@@ -78,42 +77,6 @@ def run(*typed: str) -> str:
     return text.getvalue()
 
 
-def client(uri: str = "") -> Any:
-    from mlflow import MlflowClient
-
-    return MlflowClient(uri or f"sqlite:///{DATABASE.absolute()}")
-
-
-def runs(uri: str = "") -> dict[str, Any]:
-    """All runs by their names, which must differ."""
-    of = client(uri)
-    found = [run for one in of.search_experiments() for run in of.search_runs([one.experiment_id], max_results=1000)]
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {run.info.run_name: run for run in found}
-
-
-def course(run: Any, metric: str, uri: str = "") -> list[tuple[int, float]]:
-    return sorted((one.step, one.value) for one in client(uri).get_metric_history(run.info.run_id, metric))
-
-
-def rows(cell: str, study: str = "orders") -> list[dict[str, str]]:
-    with Path("runs", study, "cells", cell, "history.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_rows(study: str = "orders", uri: str = "") -> dict[str, Any]:
-    """Every cell's run lies below its study's, with the rows of the cell's history, each once."""
-    found = runs(uri)
-    cells = [path.parent.name for path in Path("runs", study, "cells").glob("*/history.csv")]
-    for cell in cells:
-        assert found[cell].data.tags["mlflow.parentRunId"] == found[study].info.run_id
-        expected = rows(cell, study)
-        for metric in expected[0]:
-            told = [(int(row["epoch"]), float(row[metric])) for row in expected if row[metric]]
-            assert course(found[cell], metric, uri) == told, metric
-    return found
-
-
 def dump() -> list[str]:
     with closing(sqlite3.connect(DATABASE)) as database:
         return list(database.iterdump())
@@ -126,7 +89,7 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     said = run(*ARMS, CLAIM)
     assert "tracker mlflow shows it with: mlflow ui --backend-store-uri sqlite:///runs/mlflow.db\n" in said
     assert said.count("mlflow") == 3
-    found = assert_rows()
+    found = assert_runs()
     assert len(found) == 3
     assert {run.info.status for run in found.values()} == {"FINISHED"}
 
@@ -159,7 +122,7 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     assert "tracker mlflow" not in run(*ARMS, CLAIM)
     assert dump() == before
     run(*ARMS[:-1], CLAIM, "study.seeds=2")
-    assert len(assert_rows()) == 5
+    assert len(assert_runs()) == 5
     assert not Path("mlruns").exists()
 
 
@@ -196,7 +159,7 @@ def forget(study: Study) -> None:
 def test_what_is_lost_of_either_side_is_nothing_twice(lost: str, empty: Path) -> None:
     study = Study("study")
     assert follow(study, trained(study)) == ""
-    before = {name: run.data.metrics for name, run in assert_rows("study").items()}
+    before = {name: run.data.metrics for name, run in assert_runs("study").items()}
     if lost == "position":
         content = dump()
         forget(study)
@@ -206,7 +169,7 @@ def test_what_is_lost_of_either_side_is_nothing_twice(lost: str, empty: Path) ->
     else:
         DATABASE.unlink()
         assert follow(study, trained(study)) == ""
-    assert {name: run.data.metrics for name, run in assert_rows("study").items()} == before
+    assert {name: run.data.metrics for name, run in assert_runs("study").items()} == before
 
 
 def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
@@ -228,7 +191,7 @@ def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
     follow(study, killed)
     assert runs()["one"].info.status == runs()["study"].info.status == "KILLED"
     follow(study, resumed)
-    assert course(assert_rows("study")["one"], "seconds") == [(1, 0.25), (2, 0.75), (3, 0.25)]
+    assert course(assert_runs("study")["one"], "seconds") == [(1, 0.25), (2, 0.75), (3, 0.25)]
 
 
 def test_other_code_makes_another_run() -> None:
@@ -455,7 +418,7 @@ def test_a_full_disk_is_said_once_and_the_next_run_tells_the_rest(capfd: pytest.
     assert "tracker mlflow stops: Unreachable" in said
     assert capfd.readouterr() == ("", "")
     assert follow(study, lambda followers: followers.ended(study.job("one"))) == ""
-    assert len(course(assert_rows("study")["one"], "seconds")) == 399
+    assert len(course(assert_runs("study")["one"], "seconds")) == 399
 
 
 def test_nothing_is_reported_to_mlflows_makers() -> None:
@@ -488,7 +451,7 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MLFLOW_TRACKING_URI", way.url)
     said = run(*ARMS, CLAIM, "study.name=served")
     assert f"tracker mlflow shows it at {way.url}\n" in said
-    found = assert_rows("served", way.url)
+    found = assert_runs("served", way.url)
     assert found["served"].info.status == "FINISHED"
     kept = {one.path for one in client(way.url).list_artifacts(found["served"].info.run_id)}
     assert {"report.html", "figures", "verdicts.json"} <= kept
@@ -499,7 +462,7 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
     for path in forget_all:
         path.unlink()
     run(*ARMS, CLAIM, "study.name=served")
-    assert assert_rows("served", way.url).keys() == found.keys()
+    assert assert_runs("served", way.url).keys() == found.keys()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +123,19 @@ def test_what_was_told_and_has_not_arrived_is_sent_again(wandb_server: WandbServ
     follow(study)
     assert is_whole(run, study.place("one"))
     assert run.state == "finished"
+
+
+@pytest.mark.slow
+def test_rows_that_are_not_finite_arrive(wandb_server: WandbServer) -> None:
+    study = finished()
+    path = study.place("one") / "history.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], "2,0.1,nan,1.0,inf,1.0,0.25", "3,0.1,,,,,0.25"]) + "\n")
+    follow(study)
+    _, second, third = plain(wandb_server.runs["one"].rows)
+    assert math.isnan(second["train/loss"])
+    assert second["test/loss"] == math.inf
+    assert set(third) == {"epoch", "lr", "seconds"}, "what was not measured in an epoch is left out"
 
 
 @pytest.mark.slow
@@ -268,9 +282,9 @@ def test_disabled_tells_nothing_and_the_next_run_all_of_it(
     assert set(wandb_server.runs) == {"one", "two", "study-study"}
 
 
-@pytest.mark.parametrize("options", [{"mode": "onlin"}, {"patience_s": 0}])
+@pytest.mark.parametrize("options", [{"mode": "onlin"}, {"patience_s": 0}, {"project": "a/b"}])
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"onlin|patience_s"):
+    with pytest.raises(InputError, match=r"onlin|patience_s|no / in"):
         registry.build("tracker", {"name": "wandb", **options})
 
 
