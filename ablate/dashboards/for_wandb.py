@@ -106,7 +106,7 @@ def _about(board: Board) -> str:
     return "\n\n".join([*lines, *([f"`{escape(board.command).replace('`', '')}`"] if board.command else [])])
 
 
-def _section(ws: ModuleType, name: str, panels: Sequence[Any], columns: int = 3) -> Any:
+def _section(ws: ModuleType, name: str, panels: Sequence[Any], columns: int = 4) -> Any:
     rows = max(1, -(-len(panels) // columns))
     layout = ws.SectionLayoutSettings(columns=columns, rows=rows)
     return ws.Section(name=name, panels=list(panels), is_open=True, pinned=False, layout_settings=layout)
