@@ -135,10 +135,12 @@ class Mlflow(Tracker):
         """Keep the study's files, and say how it stands."""
         files = [path for pattern in FILES for path in sorted(study.folder.glob(pattern))]
         known = digest(*((path.name, path.read_bytes().hex()) for path in files))
-        if client.run(self._study).data.tags.get("ablate.files") != known:
+        run = client.run(self._study)
+        if run.data.tags.get("ablate.files") != known:
             for path in files:
                 client.file(self._study, path, "figures" if path.parent != study.folder else None)
             client.log(self._study, tags={"ablate.files": known})
+        self._status = run.info.status
         self._stand(client, self._ending(study))
 
     def _ending(self, study: FollowedStudy) -> str:
