@@ -15,7 +15,7 @@ from ablate.dashboards.account import account_of, quiet, reachable
 from ablate.dashboards.board import board_of
 from ablate.dashboards.for_wandb import libraries, report_of, specs, workspace_of
 from ablate.errors import InputError, NotMirrored
-from ablate.run.following import PLACE
+from ablate.run.position import PLACE
 from ablate.run.recovery import tidy
 from ablate.study.section import container
 from ablate.system.files import make_folder, read_json, write_json

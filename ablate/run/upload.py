@@ -16,7 +16,8 @@ from ablate.interfaces.tracker import STUDY, Tracker
 from ablate.preflight.check import trackers_of
 from ablate.registry import entries
 from ablate.registry.discovery import discover
-from ablate.run.following import Followers, Place, Position, position_file, read_position
+from ablate.run.following import Followers
+from ablate.run.position import Place, Position, position_file, read_position
 from ablate.run.process import is_taken
 from ablate.run.recovery import tidy
 from ablate.run.results import failure_of, load_study, stored_verdicts

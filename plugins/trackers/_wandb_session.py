@@ -121,16 +121,25 @@ class Session:
         self.client.ask("pages", id=run.record.id, step=run.next, values=values, pages=pages)
         run.next += 1
 
+    def summary(self, run: Run, values: Mapping[str, Any]) -> None:
+        """Values of its summary."""
+        self.client.ask("summary", id=run.record.id, values=values)
+
     def finish(self, run: Run, exit_code: int, summary: Mapping[str, Any]) -> None:
         """End a run; returns when all of it has arrived, or lies where it is sent from.
 
+        Args:
+            run: that is open.
+            exit_code: of what it shows.
+            summary: with its `status`.
+
         Raises:
-            Unanswered: it has not.
+            Unanswered: not all of it has arrived.
         """
-        self.client.ask("summary", id=run.record.id, values=summary)
+        self.summary(run, summary)
         self.client.ask("finish", id=run.record.id, exit_code=exit_code)
         replaced = [kept.folder for kept in in_store(self.study, self.target.to, run.record.id) if kept.folder]
-        done = replace(run.record, rows=run.next - 1)
+        done = replace(run.record, rows=run.next - 1, status=summary["status"])
         if not self.target.online:
             done = replace(done, folder=os.path.relpath(self._put(run.files), self.study))
         shutil.rmtree(run.files, ignore_errors=True)

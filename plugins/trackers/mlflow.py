@@ -14,7 +14,8 @@ from typing import Any
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
-from ._mlflow_client import Client, file_of, has_password, key, redacted
+from ._mlflow_client import Client
+from ._mlflow_names import file_of, has_password, key, redacted
 from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, shown, told
 
 STUDY = ""  # among IDs of cells: the study as a whole
@@ -134,10 +135,12 @@ class Mlflow(Tracker):
         """Keep the study's files, and say how it stands."""
         files = [path for pattern in FILES for path in sorted(study.folder.glob(pattern))]
         known = digest(*((path.name, path.read_bytes().hex()) for path in files))
-        if client.run(self._study).data.tags.get("ablate.files") != known:
+        run = client.run(self._study)
+        if run.data.tags.get("ablate.files") != known:
             for path in files:
                 client.file(self._study, path, "figures" if path.parent != study.folder else None)
             client.log(self._study, tags={"ablate.files": known})
+        self._status = run.info.status
         self._stand(client, self._ending(study))
 
     def _ending(self, study: FollowedStudy) -> str:
@@ -179,34 +182,22 @@ class Mlflow(Tracker):
         """The run of a cell, as the code of today trains it: found by its tags, or made."""
         code = code_of(cell)
         if (cell.id, code) not in self._runs:
-            mark = digest("cell", study.folder.name, cell.id)
-            of_cell = client.find(self._experiment, mark)
-            same = [run for run in of_cell if run.data.tags.get("ablate.code", "") in ("", code)]
-            same.sort(key=lambda run: run.data.metrics.get("epoch", 0), reverse=True)
-            for run in same[1:]:  # a request that was answered too late, and made again
-                client.delete(run.info.run_id)
             about = {"mlflow.parentRunId": self._study, "ablate.code": code}
-            if same:
-                run, has, tags = same[0].info.run_id, same[0].data.params, same[0].data.tags
-                about = {name: value for name, value in about.items() if tags.get(name) != value}
-            else:
-                name = f"{cell.id}-{len(of_cell) + 1}" if of_cell else cell.id
-                about |= {"ablate.key": mark, "ablate.cell": cell.id, "ablate.study": study.name}
-                run, has = client.create(self._experiment, name, _ms(_start(cell)), about), {}
-                about = {}
-            params = {name: value for name, value in _params(cell).items() if key(name) not in has}
-            client.log(run, params=params, tags=about)
-            self._runs[cell.id, code] = run
+            made = {**about, "ablate.cell": cell.id, "ablate.study": study.name}
+            mark = digest("cell", study.folder.name, cell.id)
+            run = client.only(self._experiment, mark, cell.id, _ms(_start(cell)), made)
+            tags = {name: value for name, value in about.items() if run.data.tags.get(name) != value}
+            params = {name: value for name, value in _params(cell).items() if key(name) not in run.data.params}
+            client.log(run.info.run_id, params=params, tags=tags)
+            self._runs[cell.id, code] = run.info.run_id
         return self._runs[cell.id, code]
 
     def _run_of_study(self, client: Client, study: FollowedStudy) -> str:
-        mark = digest("study", study.folder.name)
-        if found := client.find(self._experiment, mark):
-            return str(found[0].info.run_id)
-        tags = {"ablate.key": mark, "ablate.study": study.name}
+        tags = {"ablate.study": study.name}
         if text := told(study, []):
             tags["mlflow.note.content"] = text
-        return client.create(self._experiment, study.folder.name, _ms(_begun(study)), tags)
+        mark = digest("study", study.folder.name)
+        return str(client.only(self._experiment, mark, study.folder.name, _ms(_begun(study)), tags).info.run_id)
 
     def _uri(self, study: FollowedStudy) -> str:
         return self.uri or f"sqlite:///{study.folder.parent.absolute() / 'mlflow.db'}"

@@ -292,7 +292,7 @@ def test_names_stay_text_and_apart() -> None:
     ],
 )
 def test_keys_are_what_mlflow_takes(name: str, expected: str) -> None:
-    from ablate.plugins.trackers._mlflow_client import key
+    from ablate.plugins.trackers._mlflow_names import key
     from mlflow.utils.validation import _validate_metric_name, _validate_tag_name
 
     assert key(name) == expected
@@ -301,7 +301,7 @@ def test_keys_are_what_mlflow_takes(name: str, expected: str) -> None:
 
 
 def test_keys_that_are_too_long_stay_apart() -> None:
-    from ablate.plugins.trackers._mlflow_client import key
+    from ablate.plugins.trackers._mlflow_names import key
 
     names = ["x" * 250, "x" * 251, "x" * 1000, "x" * 999 + "y"]
     assert len({key(name) for name in names}) == 4
@@ -466,18 +466,25 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calls", range(0, 40, 3))
-def test_a_server_that_goes_in_mid_study_costs_nothing(calls: int, way: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", ["gone", "answer lost", "answer lost, and asked again"])
+@pytest.mark.parametrize("calls", range(26))
+def test_a_server_that_goes_in_mid_study_costs_nothing(
+    calls: int, fault: str, way: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
-    study = Study(f"study{calls}")
-    way.open_for = calls
-    said = follow(study, trained(study), uri=way.url, experiment=f"{calls}")
-    assert said.count("\n") == (len(way.calls) > calls)
+    study, name = Study("study"), f"{calls} {fault}"
+    way.open_for, way.answers_lost = calls, fault != "gone"
+    if fault.endswith("again"):
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+        way.closed_for = 1
+    said = follow(study, trained(study), uri=way.url, experiment=name)
+    assert said.count("\n") == (len(way.calls) > calls and not fault.endswith("again"))
     way.open_for = None
-    assert follow(study, trained(study), uri=way.url, experiment=f"{calls}") == ""
+    assert follow(study, trained(study), uri=way.url, experiment=name) == ""
     of = client(way.url)
-    found = of.search_runs([of.get_experiment_by_name(f"{calls}").experiment_id])
-    assert sorted(run.info.run_name for run in found) == ["one", f"study{calls}"]
+    found = of.search_runs([of.get_experiment_by_name(name).experiment_id])
+    assert sorted(run.info.run_name for run in found) == ["one", "study"]
     one = min(found, key=lambda run: run.info.run_name != "one")
     assert course(one, "seconds", way.url) == [(1, 0.25), (2, 0.25), (3, 0.25)]
     assert course(one, "params", way.url) == [(3, 10)]
