@@ -226,7 +226,7 @@ def test_without_the_extra_a_line_says_how_to_install_it(refused: Callable[..., 
     Study("study")
     for name in ("wandb_workspaces", "wandb_workspaces.workspaces", "wandb_workspaces.reports.v2"):
         monkeypatch.setitem(sys.modules, name, None)
-    line = "a dashboard needs the package wandb-workspaces: pip install 'ablate-study[dashboards]'"
+    line = "a dashboard needs the package wandb-workspaces: pip install 'wandb-workspaces>=0.4'"
     assert refused("dashboard", "study", "--dry-run") == line
 
 

@@ -123,6 +123,11 @@ def test_one_whose_cells_are_pinned_away_is_no_error_outside_of_a_sweep() -> Non
     assert len(planned(text, "depth=8").cells) == 2
 
 
+def test_the_studies_of_a_sweep_are_named_by_what_it_varies() -> None:
+    study = planned(ORDERS, "optim.lr=0.3", "study.name=lr_${optim.lr}")
+    assert (study.name, study.folder) == ("lr_0.3", "lr_0.3")
+
+
 # Through Hydra
 
 
