@@ -52,6 +52,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Client(f"sqlite:///{path}").experiment("ablate", None, None)
     with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM experiment_tags")
         database.execute("DELETE FROM experiments WHERE name = 'ablate'")
     return path
 
@@ -117,6 +118,9 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     kept = {one.path for one in client().list_artifacts(study.info.run_id)}
     assert kept == {"figures", "report.html", "report.md", "results.csv", "study.yaml", "verdicts.json"}
     assert {one.path for one in client().list_artifacts(study.info.run_id, "figures")} >= {"figures/effects.svg"}
+
+    experiment = client().get_experiment_by_name("ablate")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development", "so that its page shows runs"
 
     before = dump()
     assert "tracker mlflow" not in run(*ARMS, CLAIM)
