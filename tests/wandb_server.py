@@ -109,7 +109,7 @@ class WandbServer:
         self.delay_s = 0.0
         self._lock = threading.RLock()
         self._port = 0
-        self._http: ThreadingHTTPServer | None = None
+        self._http: _Http | None = None
 
     def __enter__(self) -> WandbServer:
         self.listen()

@@ -7,7 +7,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ from ablate.testing.tracker import VERDICT, Study
 from tests.wandb_server import Run
 
 Step = Callable[[], object]
+
+
+@contextmanager
+def told(
+    study: Study, asked: Sequence[str] | None = None, console: Console | None = None, **options: Any
+) -> Iterator[Followers]:
+    """What tells wandb of a run of a study."""
+    tracker = registry.build("tracker", {"name": "wandb", **options})
+    with Followers({"wandb": tracker}, study.folder, console or Console(file=io.StringIO())) as followers:
+        followers.begin(study.record, asked)
+        yield followers
 
 
 def follow(
@@ -35,9 +47,7 @@ def follow(
         options: of the tracker.
     """
     said = io.StringIO()
-    tracker = registry.build("tracker", {"name": "wandb", **options})
-    with Followers({"wandb": tracker}, study.folder, Console(file=said, width=500)) as followers:
-        followers.begin(study.record, asked)
+    with told(study, asked, Console(file=said, width=500), **options) as followers:
         for cell in study.unfinished:
             followers.started(study.job(cell))
             study.train(cell, rows=2)

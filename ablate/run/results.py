@@ -130,6 +130,19 @@ def load_history(folder: str | Path) -> pd.DataFrame:
     return frame
 
 
+def stored_verdicts(folder: Path) -> list[dict[str, Any]] | None:
+    """As the last report has them; None where there are none. To judge anew would be a look at the results: it counts.
+
+    Args:
+        folder: `runs/NAME`.
+    """
+    try:
+        found: list[dict[str, Any]] = read_json(folder / "verdicts.json", claims=list)["claims"]
+    except InputError:
+        return None
+    return found
+
+
 def load_versions(folder: str | Path) -> dict[str, str]:
     """The versions that a study's results were made with, by package; several where they differ."""
     folder = Path(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -13,19 +12,19 @@ from ablate.config.compose import compose
 from ablate.config.overrides import parse
 from ablate.errors import InputError, NotMirrored, nearest
 from ablate.interfaces.engine import CellPlace, Job
-from ablate.interfaces.tracker import Tracker
+from ablate.interfaces.tracker import STUDY, Tracker
 from ablate.preflight.check import trackers_of
 from ablate.registry import entries
 from ablate.registry.discovery import discover
-from ablate.run.following import Followers, Place, Position, position_file, read_position
+from ablate.run.following import Followers
+from ablate.run.position import Place, Position, position_file, read_position
 from ablate.run.process import is_taken
 from ablate.run.recovery import tidy
-from ablate.run.results import failure_of, load_study
+from ablate.run.results import failure_of, load_study, stored_verdicts
 from ablate.run.store import RESULT, Store
 from ablate.run.stored_result import has_result
 from ablate.study.record import StudyRecord
 from ablate.study.section import container
-from ablate.system.files import read_json
 
 GROUP = "tracker"
 
@@ -50,7 +49,7 @@ def upload_study(folder: Path, options: Sequence[str], console: Console) -> None
     folder = folder.absolute()
     tidy(folder)
     unfinished = _unfinished(record, Store(folder.parent, folder.name))
-    verdicts = _verdicts(folder)
+    verdicts = stored_verdicts(folder)
     before = {name: _position(trackers, name, folder) for name in trackers}
     with Followers(trackers, folder, console, patient=True) as followers:
         followers.begin(record)
@@ -59,7 +58,8 @@ def upload_study(folder: Path, options: Sequence[str], console: Console) -> None
         if verdicts is not None:
             followers.judged(verdicts)
     for name in trackers:
-        _say(console, _told(name, folder.name, before[name], _position(trackers, name, folder), followers.stopped))
+        known = _without(before[name], followers.lost[name])
+        _say(console, _told(name, folder.name, known, _position(trackers, name, folder), followers.stopped))
     if missing := unfinished.in_words(len({cell.id for cell in record.cells})) if record.trains else "":
         _say(console, f"of {folder.name} {missing}")
     if verdicts is None:
@@ -94,6 +94,12 @@ def _position(trackers: Mapping[str, Tracker], name: str, folder: Path) -> Posit
         return read_position(position_file(folder, name, trackers[name])) or Position({}, {})
     except InputError:  # of which its own run says a word
         return Position({}, {})
+
+
+def _without(position: Position, lost: set[str]) -> Position:
+    """A position without what had not arrived, and was told again."""
+    cells = {cell: place for cell, place in position.cells.items() if cell not in lost}
+    return Position({} if STUDY in lost else position.told, cells)
 
 
 @dataclass(frozen=True)
@@ -133,15 +139,6 @@ def _unfinished(record: StudyRecord, store: Store) -> Unfinished:
         # What a cell that is tried again failed with before is no reason any more.
         reasons[cell] = None if is_training else failure_of(folder)
     return Unfinished(reasons, training, broken)
-
-
-def _verdicts(folder: Path) -> list[dict[str, Any]] | None:
-    """As the last report has them. To judge anew would be a look at the results, which counts."""
-    try:
-        found: list[dict[str, Any]] = read_json(folder / "verdicts.json", claims=list)["claims"]
-    except InputError:
-        return None
-    return found
 
 
 def _told(tracker: str, study: str, before: Position, after: Position, stopped: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ from rich.console import Console
 from ablate import registry
 from ablate.interfaces.engine import CellPlace, Job
 from ablate.interfaces.tracker import Tracker
-from ablate.run.following import PLACE, Followers
+from ablate.run.following import Followers
+from ablate.run.position import PLACE
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, write_json, write_text, write_yaml
 from ablate.testing._base import Conformance

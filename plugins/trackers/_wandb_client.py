@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ._stored import plain
+
 # What names one run of somebody's script is not for the runs of a study.
 OF_ONE_RUN = (
     "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_JOB_TYPE", "WANDB_TAGS", "WANDB_NOTES",
@@ -59,7 +61,9 @@ class Client:
         """
         assert self._process.stdin
         try:
-            self._process.stdin.write(json.dumps({"do": do, **given}, default=str).encode() + b"\n")
+            left = json.dumps({"do": do, **_as_utf8(given)}, default=str).encode() + b"\n"
+            while left:
+                left = left[self._process.stdin.write(left) :]
             line = self._answers.get(timeout=self.patience_s + 5)  # wandb's own patience ends first
         except OSError:
             line = b""
@@ -92,3 +96,12 @@ class Client:
             for line in answers:
                 self._answers.put(line)
         self._answers.put(b"")
+
+
+def _as_utf8(value: Any) -> Any:
+    """A value whose texts UTF-8 takes: wandb would fail where it does not, as in the name of a file."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {plain(str(key)): _as_utf8(one) for key, one in value.items()}
+    return [_as_utf8(one) for one in value] if isinstance(value, list | tuple) else value

@@ -68,8 +68,8 @@ class Runs:
 
         settings = wandb.setup().settings
         mode = {"run": "online", "dryrun": "offline"}.get(settings.mode, settings.mode)
-        asked = mode == "online" and reach_s is not None
-        hindrance = _hindrance(settings.base_url, reach_s) if asked else ""
+        is_asked = mode == "online" and reach_s is not None
+        hindrance = _hindrance(settings.base_url, reach_s or 0.0) if is_asked else ""
         return {"mode": mode, "url": settings.base_url, "project": settings.project or "", "hindrance": hindrance}
 
     def open(self, *, id: str, own: bool, tags: list[str], resume: bool, timeout_s: float, **given: Any) -> Answer:

@@ -33,6 +33,7 @@ class Record:
         rows: of its history that have arrived, or lie in `folder`; None: began online, and how far is not known here.
         folder: of the offline run, from the study's folder; empty where it went online.
         base: the rows that were elsewhere before `folder` was written.
+        status: that the run ended with.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Record:
     rows: int | None = None
     folder: str = ""
     base: int = 0
+    status: str = ""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from ablate import make_folder
 
 from ._wandb_client import Client, Unanswered
 from ._wandb_names import NAME, TAG, shortened, study_tag
-from ._wandb_records import MARK, Kept, Record, in_store, keep, remove_replaced
+from ._wandb_records import MARK, Kept, Record, in_store, keep, records, remove_replaced
 
 
 @dataclass(frozen=True)
@@ -121,16 +121,25 @@ class Session:
         self.client.ask("pages", id=run.record.id, step=run.next, values=values, pages=pages)
         run.next += 1
 
+    def summary(self, run: Run, values: Mapping[str, Any]) -> None:
+        """Values of its summary."""
+        self.client.ask("summary", id=run.record.id, values=values)
+
     def finish(self, run: Run, exit_code: int, summary: Mapping[str, Any]) -> None:
         """End a run; returns when all of it has arrived, or lies where it is sent from.
 
+        Args:
+            run: that is open.
+            exit_code: of what it shows.
+            summary: with its `status`.
+
         Raises:
-            Unanswered: it has not.
+            Unanswered: not all of it has arrived.
         """
-        self.client.ask("summary", id=run.record.id, values=summary)
+        self.summary(run, summary)
         self.client.ask("finish", id=run.record.id, exit_code=exit_code)
         replaced = [kept.folder for kept in in_store(self.study, self.target.to, run.record.id) if kept.folder]
-        done = replace(run.record, rows=run.next - 1)
+        done = replace(run.record, rows=run.next - 1, status=summary["status"])
         if not self.target.online:
             done = replace(done, folder=os.path.relpath(self._put(run.files), self.study))
         shutil.rmtree(run.files, ignore_errors=True)
@@ -140,12 +149,15 @@ class Session:
 
     def _put(self, files: Path) -> Path:
         """Put an offline run where it is sent from, in one step; where it lies then."""
-        # Logs are of no use later, and are links; a study's folder holds none.
         make_folder(self.runs)
-        shutil.copytree(files, self._partial, ignore=shutil.ignore_patterns("logs", "tmp"), dirs_exist_ok=True)
-        (self._partial / MARK).write_text(str(self.study), encoding="utf-8")
-        place = _free(self.runs / files.name)
-        os.replace(self._partial, place)
+        try:
+            # Logs are of no use later, and are links; a study's folder holds none.
+            shutil.copytree(files, self._partial, ignore=shutil.ignore_patterns("logs", "tmp"))
+            (self._partial / MARK).write_text(str(self.study), encoding="utf-8")
+            place = _free(self.runs / files.name)
+            os.replace(self._partial, place)
+        finally:
+            shutil.rmtree(self._partial, ignore_errors=True)
         return place
 
     def tidy(self) -> None:
@@ -154,8 +166,7 @@ class Session:
         for folder in self.runs.glob(f".partial-{host}-*"):
             if not _is_alive(int(folder.name.rpartition("-")[2])):
                 shutil.rmtree(folder, ignore_errors=True)
-        known = {kept.folder for kept in in_store(self.study, self.target.to) if kept.folder}
-        remove_replaced(self.runs, self.study, known)
+        remove_replaced(self.runs, self.study, {kept.folder for kept in records(self.study) if kept.folder})
 
     def end(self) -> None:
         """End the process, with all that it has not ended."""

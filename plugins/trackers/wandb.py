@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import itertools
-import json
 import os
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-import yaml
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register, unknown
 
+from ._stored import code_of, digest, ends, frozen, history, is_finished, shown
 from ._wandb_client import SWEEP, Client
 from ._wandb_names import run_id
-from ._wandb_records import Record, in_store
+from ._wandb_records import Record, in_store, records
 from ._wandb_session import Run, Session, Target
 
+Result = TypeVar("Result")
 MODES = ("online", "offline", "shared", "disabled")
 OLD_MODES = {"run": "online", "dryrun": "offline"}
+NOT_IN_A_PROJECT = "/\\#?%:"
 REACH_S = 5.0  # to wait for the server before it counts as out of reach
 # What `finish` is called with. wandb shows 0 as finished and others as failed; 255 is its own for an interrupt.
 EXIT_CODES = {"done": 0, "failed": 1, "diverged": 3, "interrupted": 255}
@@ -51,6 +46,8 @@ class Wandb(Tracker):
     def __init__(self, *, project: str = "", entity: str = "", mode: str = "", patience_s: float = 600.0) -> None:
         if mode and mode not in MODES:
             raise unknown("tracker.wandb.mode", mode, MODES)
+        if wrong := sorted(set(project) & set(NOT_IN_A_PROJECT)):
+            raise InputError(f"tracker.wandb.project={project}: wandb takes no {' '.join(wrong)} in a project's name")
         if patience_s <= 0:
             raise InputError(f"tracker.wandb.patience_s={patience_s:g}: must be above 0")
         asked = os.environ.get("WANDB_MODE", "").lower()
@@ -66,6 +63,7 @@ class Wandb(Tracker):
         self._training: dict[str, FollowedCell] = {}
         self._failed: set[str] = set()
         self._broken = False  # something has failed, and nothing is waited for any more
+        self._verdicts: Sequence[Mapping[str, Any]] | None = None
         self._swept = False
         self._hindrance = ""  # why it is offline, where nobody has asked for that
         self._said = False
@@ -76,19 +74,23 @@ class Wandb(Tracker):
             return ()
         if self._swept:
             return [] if in_store(study.folder, self.where, run_id(os.environ["WANDB_RUN_ID"])) else study.asked
-        kept = [one for one in in_store(study.folder, self.where) if one.study == study.folder]
-        waits = any(one.folder for one in kept) and self._begin(study) and self._is_online
-        arrived = {one.record.cell for one in kept if one.record.rows is not None and not (waits and one.folder)}
+        kept = [one for one in records(study.folder) if one.record.to == self.where]
+        waits = any(one.folder for one in kept) and self._can_send(study)
+        behind = {one.record.cell for one in kept if one.record.rows is None or (waits and one.folder)}
+        # That of the study ends anew with each command: what was interrupted or had failed may be done by now.
+        behind |= {STUDY for one in kept if one.record.cell == STUDY and one.record.status != "done"}
+        arrived = {one.record.cell for one in kept} - behind
         return {STUDY, *(cell.id for cell in study.cells)} - arrived
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         self._study = study
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
-        if self._follows(study, cell):
+        # What is done with a finished cell measures it, and changes nothing of how it ended.
+        if not is_finished(cell) and self._follows(study, cell):
             self._training[cell.id] = cell
             if self._is_online:
-                self._run_of(study, cell)
+                self._guarded(Session.summary, self._run_of(study, cell), {"status": "running", "reason": ""})
 
     def rows(self, study: FollowedStudy, cell: FollowedCell, rows: Sequence[Mapping[str, float]]) -> None:
         if self._follows(study, cell) and self._is_online and rows:
@@ -102,12 +104,13 @@ class Wandb(Tracker):
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
         self._failed.add(cell.id)
-        if self._follows(study, cell):
+        if not is_finished(cell) and self._follows(study, cell):
             self._end(study, cell, {"status": "failed", "reason": reason})
 
     def judged(self, study: FollowedStudy, verdicts: Sequence[Mapping[str, Any]]) -> None:
         self._study = study
         if self._begin(study) and not self._swept:
+            self._verdicts = verdicts
             failed = f"{len(self._failed)} of {len(study.cells)} cells failed" if self._failed else ""
             self._tell_study("failed" if failed else "done", failed, verdicts)
 
@@ -119,7 +122,7 @@ class Wandb(Tracker):
                 for cell in list(self._training.values()):
                     self._end(self._study, cell, {"status": "interrupted"})
                 if not self._swept:
-                    self._tell_study("interrupted", "", None)
+                    self._tell_study("interrupted", "", self._verdicts)
         finally:
             self._session.end()
 
@@ -152,6 +155,13 @@ class Wandb(Tracker):
             self._broken = False
         return not self._off
 
+    def _can_send(self, study: FollowedStudy) -> bool:
+        """Whether what was written offline can be sent by now."""
+        if self._begin(study) and self._session and not self._is_online:
+            self._session.end()  # there may be nothing else to tell, and then nobody ends it
+            self._session = None
+        return self._is_online
+
     def _session_with(self, client: Client, study: FollowedStudy) -> Session | None:
         """As the options, the environment and wandb's settings say; None where they disable it."""
         standing = client.ask("standing", reach_s=None if self.mode else REACH_S)
@@ -168,23 +178,22 @@ class Wandb(Tracker):
         session.tidy()
         return session
 
-    def _say_where(self, session: Session, study: FollowedStudy, url: str) -> None:
+    def _say_where(self, study: FollowedStudy, url: str) -> None:
         """Once, when there is something to see."""
-        if self._said:
+        if self._said or not self._session:
             return
         self._said = True
-        runs, folder = (Path(os.path.relpath(one)) for one in (session.runs, study.folder))
+        runs, folder = shown(self._session.runs), shown(study.folder)
         why = f" ({self._hindrance})" if self._hindrance else ""
         send = f"`python -m ablate upload {folder} tracker=wandb` or `wandb sync {runs}/offline-run-*`"
         offline = f"is offline{why}: it writes to {runs}; to send it later, {send}"
-        self.say(f"shows the study at {url.partition('/runs/')[0]}" if session.target.online else offline)
+        self.say(f"shows the study at {url.partition('/runs/')[0]}" if self._is_online else offline)
 
     def _run_of(self, study: FollowedStudy, cell: FollowedCell) -> Run:
         """The run of a cell, opened where it is not."""
         if cell.id not in self._open:
-            frozen, result = _frozen(cell), _result(cell)
-            code = str((result or frozen).get("code", ""))
-            config = {**(frozen.get("config") or {}), **_about(cell), "code": code}
+            code = code_of(cell)
+            config = {**frozen(cell), **_about(cell), "code": code}
             record = Record(self._id_of(study, cell, code), cell.id, code)
             self._open[cell.id] = self._opened(record, study, cell.arm, cell.id, config)
         return self._open[cell.id]
@@ -201,37 +210,36 @@ class Wandb(Tracker):
         raise AssertionError("numbers do not end")
 
     def _opened(self, record: Record, study: FollowedStudy, kind: str, name: str, config: Mapping[str, Any]) -> Run:
-        assert self._session
-        self._broken = True
-        run = self._session.open(record, group=study.folder.name, kind=kind, name=name, config=config)
-        self._broken = False
-        self._say_where(self._session, study, run.url)
+        group = study.folder.name
+        run = self._guarded(Session.open, record, group=group, kind=kind, name=name, config=config)
+        self._say_where(study, run.url)
         return run
 
     def _send(self, run: Run, cell: FollowedCell, *, until: float | None = None) -> None:
         """Send what the run lacks of the cell's history, whatever was told: only wandb knows what has arrived."""
-        assert self._session
-        self._broken = True
-        rows = [row for row in _history(cell) if until is None or row["step"] <= until]
-        self._session.rows(run, rows)
-        self._broken = False
+        rows = [row for row in _rows(cell) if until is None or row["step"] <= until]
+        self._guarded(Session.rows, run, rows)
 
     def _end(self, study: FollowedStudy, cell: FollowedCell, summary: Mapping[str, Any]) -> None:
         run = self._run_of(study, cell)
         self._send(run, cell)
-        self._finish(run, summary)
+        self._finish(run, {"reason": "", **summary})
         self._open.pop(cell.id)
         self._training.pop(cell.id, None)
 
     def _finish(self, run: Run, summary: Mapping[str, Any]) -> None:
-        assert self._session
+        self._guarded(Session.finish, run, EXIT_CODES[summary["status"]], summary)
+
+    def _guarded(self, method: Callable[..., Result], *given: Any, **named: Any) -> Result:
+        """Do something with the session; once that has failed, nothing is waited for any more."""
+        assert self._session, "it begins before anything is told"
         self._broken = True
-        self._session.finish(run, EXIT_CODES[summary["status"]], summary)
+        result = method(self._session, *given, **named)
         self._broken = False
+        return result
 
     def _tell_study(self, status: str, reason: str, verdicts: Sequence[Mapping[str, Any]] | None) -> None:
         """The run of the study as a whole."""
-        assert self._session
         study = self._study
         about = {key: value for key, value in study.record.items() if key not in ("cells", "version")}
         name = run_id(study.folder.name, "-study")
@@ -239,10 +247,10 @@ class Wandb(Tracker):
         values = {"status": status, "reason": reason, "cells": len(study.cells)}
         if verdicts is not None:
             flat = _flat(verdicts)
-            values |= flat | {"told": hashlib.sha256(json.dumps(flat).encode()).hexdigest()[:16]}
+            values |= flat | {"told": digest(flat)}
         if verdicts is not None and run.summary.get("told") != values["told"]:
             pages = {name: str(study.folder / file) for name, file in PAGES.items() if (study.folder / file).exists()}
-            self._session.pages(run, flat, pages)
+            self._guarded(Session.pages, run, flat, pages)
         self._finish(run, values)
 
 
@@ -250,50 +258,17 @@ def _tags() -> list[str]:
     return [tag.strip() for tag in os.environ.get("WANDB_TAGS", "").split(",") if tag.strip()]
 
 
-def _frozen(cell: FollowedCell) -> dict[str, Any]:
-    """What the cell is trained by."""
-    text = (cell.folder / "cell.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return content
-
-
 def _about(cell: FollowedCell) -> dict[str, Any]:
     return {"cell": cell.id, "arm": cell.arm, "factors": dict(cell.factors), "seed": cell.seed}
 
 
-def _result(cell: FollowedCell) -> dict[str, Any]:
-    """What came out; empty where nothing has yet."""
-    path = cell.folder / "result.json"
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return content
-
-
-def _history(cell: FollowedCell) -> list[dict[str, Any]]:
-    """The whole rows of a history, each with the epoch as its step and the time at which it ended.
-
-    The store knows how long each epoch took, and when the last one was written, or the cell finished.
-    """
-    path = cell.folder / "history.csv"
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    rows = [{key: float(value) for key, value in line.items() if value} for line in lines]
-    end = path.stat().st_mtime
-    if finished := _result(cell).get("finished"):  # a copy of a history is younger than its cell
-        end = min(end, datetime.fromisoformat(finished).timestamp())
+def _rows(cell: FollowedCell) -> list[dict[str, Any]]:
+    """The rows of a history, each with the epoch as its step, and the time at which it ended."""
+    rows = history(cell)
     return [
         {"step": int(row["epoch"]), "values": {**row, "epoch": int(row["epoch"]), "_timestamp": time}}
-        for row, time in zip(rows, _ends(rows, end), strict=True)
+        for row, time in zip(rows, ends(cell, rows), strict=True)
     ]
-
-
-def _ends(rows: Sequence[Mapping[str, float]], end: float) -> list[float]:
-    """When each epoch ended, in seconds since 1970, of which the last did at `end`."""
-    times = itertools.accumulate(
-        (row.get("seconds", 0.0) for row in reversed(rows[1:])), lambda at, took: at - took, initial=end
-    )
-    return list(times)[: len(rows)][::-1]
 
 
 def _flat(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

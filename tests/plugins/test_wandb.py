@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from ablate import InputError, registry
 from ablate.config.compose import prepare
+from ablate.dashboards import names as dashboards
 from ablate.system.files import read_json, write_json
 from ablate.testing.tracker import HOSTILE, Study
 from plugins.trackers._wandb_names import run_id, shortened, study_tag
@@ -25,6 +27,7 @@ from tests.wandb_studies import (
     offline_runs,
     plain,
     rows_of,
+    told,
     wandb,
 )
 
@@ -81,7 +84,8 @@ def test_rows_have_the_times_at_which_their_epochs_ended(wandb_server: WandbServ
     study = finished()
     follow(study)
     end = datetime.fromisoformat(read_json(study.place("one") / "result.json")["finished"]).timestamp()
-    assert [row["_timestamp"] for row in wandb_server.runs["one"].rows] == [end - 0.5, end - 0.25, end]
+    times = [row["_timestamp"] for row in wandb_server.runs["one"].rows]
+    assert times == [end + 0.5, end + 0.75, end + 1], "the second in which it ended, and as long before as epochs took"
 
 
 @pytest.mark.slow
@@ -94,6 +98,36 @@ def test_a_run_ends_as_its_cell_did(status: str, code: int, wandb_server: WandbS
     run = wandb_server.runs["one"]
     assert (run.exit_code, run.summary["status"]) == (code, status)
     assert run.summary.get("reason", "") == ("the loss is nan" if code else "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_a_cell_that_failed_says_why_until_it_is_done(mode: str, wandb_server: WandbServer, here: Path) -> None:
+    study = Study("study")
+    with told(study, mode=mode) as followers:
+        followers.started(study.job("one"))
+        study.train("one", rows=2)
+        followers.failed(study.job("one"), "no <memory>")
+        followers.judged([])
+    if mode == "online":
+        assert [wandb_server.runs[name].exit_code for name in ("one", "study-study")] == [1, 1]
+        assert wandb_server.runs["one"].summary["reason"] == "no <memory>"
+        assert wandb_server.runs["study-study"].summary["reason"] == "1 of 2 cells failed"
+    else:
+        assert {file.stem: exit_code_of(file) for file in offline_runs(here)} == {"run-one": 1, "run-study-study": 1}
+    study.train("one", rows=3)
+    for cell in ("one", "two"):
+        study.train(cell, rows=3)
+        study.end(cell)
+    with told(study, mode=mode) as followers:
+        followers.judged([])  # the same verdicts as before: none
+    if mode == "online":
+        assert {run.exit_code for run in wandb_server.runs.values()} == {0}
+        assert wandb_server.runs["one"].summary["reason"] == ""
+        assert is_whole(wandb_server.runs["one"], study.place("one"))
+    else:
+        assert {exit_code_of(file) for file in offline_runs(here)} == {0}
+        assert len(offline_runs(here)) == 3
 
 
 @pytest.mark.slow
@@ -125,9 +159,26 @@ def test_what_was_told_and_has_not_arrived_is_sent_again(wandb_server: WandbServ
 
 
 @pytest.mark.slow
+def test_rows_that_are_not_finite_arrive(wandb_server: WandbServer) -> None:
+    study = finished()
+    path = study.place("one") / "history.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], "2,0.1,nan,1.0,inf,1.0,0.25", "3,0.1,,,,,0.25"]) + "\n")
+    follow(study)
+    _, second, third = plain(wandb_server.runs["one"].rows)
+    assert math.isnan(second["train/loss"])
+    assert second["test/loss"] == math.inf
+    assert set(third) == {"epoch", "lr", "seconds"}, "what was not measured in an epoch is left out"
+
+
+@pytest.mark.slow
 def test_a_measurement_that_is_added_is_in_the_same_run(wandb_server: WandbServer) -> None:
     study = finished()
     follow(study)
+    with told(study) as followers:  # one that fails
+        followers.started(study.job("one"))
+        followers.failed(study.job("one"), "no weights")
+    assert wandb_server.runs["one"].exit_code == 0
     path = study.place("one") / "result.json"
     result = read_json(path)
     write_json(path, {**result, "metrics": {**result["metrics"], "calibration/ece": 0.125}})
@@ -268,9 +319,9 @@ def test_disabled_tells_nothing_and_the_next_run_all_of_it(
     assert set(wandb_server.runs) == {"one", "two", "study-study"}
 
 
-@pytest.mark.parametrize("options", [{"mode": "onlin"}, {"patience_s": 0}])
+@pytest.mark.parametrize("options", [{"mode": "onlin"}, {"patience_s": 0}, {"project": "a/b"}])
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"onlin|patience_s"):
+    with pytest.raises(InputError, match=r"onlin|patience_s|no / in"):
         registry.build("tracker", {"name": "wandb", **options})
 
 
@@ -302,12 +353,14 @@ def test_under_a_sweep_a_study_of_one_cell_takes_the_run_of_the_agent(
 
 
 @pytest.mark.slow
-def test_hostile_names_arrive_as_text(wandb_server: WandbServer) -> None:
+def test_hostile_names_arrive_as_text(wandb_server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_NOTES", "no UTF-8: \udc80")
     study = Study("study", HOSTILE)
     follow(study)
     run = wandb_server.runs["one"]
     assert run.given["jobType"] == HOSTILE
     assert run.config["arm"] == HOSTILE
+    assert run.given["notes"] == r"no UTF-8: \udc80"
     assert wandb_server.runs["study-study"].given["displayName"] == HOSTILE
     long = "../" + "é\n" * 400 + HOSTILE
     study = finished("other", long)
@@ -322,6 +375,8 @@ def test_names_that_are_too_long_stay_apart() -> None:
     assert shortened(long + "a", 128) != shortened(long + "b", 128)
     assert shortened("a\nb", 128) != shortened("a b", 128) == "a b"
     assert len(study_tag(long)) == 64
+    for text in (long, HOSTILE, "a\nb", "plain"):
+        assert study_tag(text) == dashboards.study_tag(text), "by which a dashboard finds its runs"
     for text in (long, "a/b", "a b", "🙂", "..", "'", "a:b", "-" * 70):
         name = run_id(text, "-2")
         assert len(name) <= 64
