@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ablate.errors import InputError
 from ablate.interfaces.tracker import STUDY, FollowedCell, FollowedStudy, Tracker
-from ablate.run.position import Place, digest, position_file, read_position
+from ablate.run.position import Place, State, digest, position_file, read_position, state_of
 from ablate.run.results import read_history
 from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
@@ -48,7 +48,7 @@ class Follower:
         self._cells: dict[str, Place] = {}
         self._told: dict[str, str] = {}  # digests of the plan and the verdicts
         self.lost: set[str] = set()  # what had not arrived
-        self._running: dict[str, tuple[int, ...]] = {}  # cells that train, with the history file as it was last read
+        self._running: dict[str, State] = {}  # cells that train, with the history file as it was last read
         self._thread.start()
 
     def put(self, task: Callable[[], None]) -> None:
@@ -100,8 +100,15 @@ class Follower:
             if has_result(self.folder / "cells" / cell):  # one that is not whole is told of once it is made anew
                 self.catch_up(cell)
 
-    def started(self, cell: str) -> None:
-        """A cell is being trained."""
+    def started(self, cell: str, result: State) -> None:
+        """A cell is being trained.
+
+        Args:
+            cell: its ID.
+            result: the state of its result when it was started.
+        """
+        if self._is_over(cell, result):
+            return
         place = self._place(cell, self._records[cell].code)
         self._running[cell] = ()
         if place.state != "started":
@@ -109,8 +116,17 @@ class Follower:
             place.state = "started"
             self._write()
 
-    def ended_without(self, cell: str, state: str, reason: str) -> None:
-        """A cell's process has ended without a result."""
+    def ended_without(self, cell: str, state: str, reason: str, result: State) -> None:
+        """A cell's process has ended without a result.
+
+        Args:
+            cell: its ID.
+            state: `again` or `failed`.
+            reason: for which it has none.
+            result: the state of its result then.
+        """
+        if self._is_over(cell, result):
+            return
         self._tell_rows(cell)
         self._running.pop(cell, None)
         self._tell(self.tracker.failed if state == "failed" else self.tracker.again, cell, reason)
@@ -126,18 +142,18 @@ class Follower:
             reason: for which it failed; None: it waits, or another process trains it.
         """
         place = self._place(cell, self._records[cell].code)
-        path = self.folder / "cells" / cell / "history.csv"
+        path, result = self.folder / "cells" / cell / "history.csv", state_of(self._result(cell))
         has_more = path.exists() and len(self._whole_rows(path)) > place.rows
         if reason is not None and (has_more or (place.state, place.result) != ("failed", digest(reason))):
-            self.ended_without(cell, "failed", reason)
+            self.ended_without(cell, "failed", reason, result)
         elif reason is None and has_more:
-            self.started(cell)
+            self.started(cell, result)
             self._tell_rows(cell)
 
     def catch_up(self, cell: str) -> None:
         """Tell what a finished cell has that was not told."""
-        path = self.folder / "cells" / cell / "result.json"
-        seen, place = _stat(path), self._place(cell)
+        path = self._result(cell)
+        seen, place = state_of(path), self._place(cell)
         if seen == tuple(place.seen):
             return
         result = read_result(path)
@@ -203,9 +219,20 @@ class Follower:
         for cell in list(self._running):
             self._tell_rows(cell)
 
+    def _result(self, cell: str) -> Path:
+        return self.folder / "cells" / cell / "result.json"
+
+    def _is_over(self, cell: str, result: State) -> bool:
+        """Whether the tracker was told of a newer result than there was when what it is told now happened.
+
+        A tracker that is behind is told of all that is finished when it comes to `begin`.
+        """
+        now = state_of(self._result(cell))
+        return now != result and now == tuple(self._place(cell).seen)
+
     def _tell_rows(self, cell: str) -> None:
         path = self.folder / "cells" / cell / "history.csv"
-        seen = _stat(path)
+        seen = state_of(path)
         if not seen or seen == self._running.get(cell):
             return
         place, rows = self._place(cell), self._whole_rows(path)
@@ -270,12 +297,3 @@ class Follower:
 
     def _say(self, text: str) -> None:
         self.console.print(f"tracker {self.name} {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def _stat(path: Path) -> tuple[int, ...]:
-    """Size and time of a file; empty where there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_size, status.st_mtime_ns

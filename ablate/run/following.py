@@ -12,6 +12,7 @@ from rich.console import Console
 from ablate.interfaces.engine import Job, Listener
 from ablate.interfaces.tracker import Tracker
 from ablate.run.follower import Follower
+from ablate.run.position import State, state_of
 from ablate.study.record import StudyRecord
 
 PATIENCE_S = 60.0  # that the end of a study waits for a tracker that is behind
@@ -73,19 +74,19 @@ class Followers(Listener):
 
     def started(self, job: Job) -> None:
         """Its cells are being trained."""
-        self._each(job, lambda one, cell: one.started(cell))
+        self._each(job, lambda one, cell, result: one.started(cell, result))
 
     def ended(self, job: Job) -> None:
         """They have results."""
-        self._each(job, lambda one, cell: one.catch_up(cell))
+        self._each(job, lambda one, cell, result: one.catch_up(cell))
 
     def failed(self, job: Job, reason: str) -> None:
         """They have none."""
-        self._each(job, lambda one, cell: one.ended_without(cell, "failed", reason))
+        self._each(job, lambda one, cell, result: one.ended_without(cell, "failed", reason, result))
 
     def again(self, job: Job, reason: str) -> None:
         """They wait for another process."""
-        self._each(job, lambda one, cell: one.ended_without(cell, "again", reason))
+        self._each(job, lambda one, cell, result: one.ended_without(cell, "again", reason, result))
 
     def tick(self) -> None:
         """Time to look for new rows."""
@@ -102,7 +103,8 @@ class Followers(Listener):
         for one in self._all:
             one.put(lambda one=one: one.judged(verdicts))  # type: ignore[misc]
 
-    def _each(self, job: Job, tell: Callable[[Follower, str], None]) -> None:
+    def _each(self, job: Job, tell: Callable[[Follower, str, State], None]) -> None:
+        results = {cell.id: state_of(cell.folder / "result.json") for cell in job.cells}
         for one in self._all:
-            for cell in job.cells:
-                one.put(lambda one=one, name=cell.id: tell(one, name))  # type: ignore[misc]
+            for cell, result in results.items():
+                one.put(lambda one=one, cell=cell, result=result: tell(one, cell, result))  # type: ignore[misc]

@@ -13,6 +13,7 @@ from ablate.system.files import read_json
 from ablate.system.schema import checked
 
 PLACE = "trackers"  # folder of a study
+State = tuple[int, ...]  # size and time of a file; empty where there is none
 
 
 @dataclass
@@ -68,3 +69,12 @@ def digest(content: Any) -> str:
     """Of plain values: hexadecimal, of 16 characters."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def state_of(path: Path) -> State:
+    """Size and time of a file; empty where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return ()
+    return status.st_size, status.st_mtime_ns

@@ -22,6 +22,7 @@ from ._stored import plain, shortened
 AT_ONCE, METRICS = 100, 800  # parameters or tags, and metrics of one request; the same, where all together are 1000
 PATIENCE_S = {"MLFLOW_HTTP_REQUEST_TIMEOUT": 20, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 2}
 """In place of MLflow's own 120 s and 7 tries, which make minutes of a server that is gone; the environment wins."""
+TRAINING = "custom_model_development"  # MLflow's pages show another kind of experiment where none is named
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
@@ -55,7 +56,7 @@ class Client:
             found = client.get_experiment_by_name(name)
             if found is None:
                 try:
-                    return str(client.create_experiment(name, artifact_location=artifacts))
+                    return str(client.create_experiment(name, artifacts, {"mlflow.experimentKind": TRAINING}))
                 except Exception:  # another process was first, or the answer was lost and this is the second request
                     if (found := client.get_experiment_by_name(name)) is None:
                         raise

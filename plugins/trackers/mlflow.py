@@ -53,6 +53,7 @@ class Mlflow(Tracker):
 
         self._client: Client | None = None
         self._runs: dict[tuple[str, str], str] = {}  # of cells, by their IDs and codes
+        self._epochs: dict[str, int] = {}  # that each of these runs has
         self._open: dict[str, str] = {}  # runs of cells that were started, and have not ended
         self._has_failed = self._has_said = False
         self._status = ""  # of the study's run, as it was told last
@@ -158,9 +159,11 @@ class Mlflow(Tracker):
     def _bring(self, client: Client, run: str, cell: FollowedCell) -> list[Row]:
         """Add the epochs that a cell's run lacks; all that its history has."""
         rows = history(cell)
-        known = int(client.run(run).data.metrics.get("epoch", 0))
+        if run not in self._epochs:
+            self._epochs[run] = int(client.run(run).data.metrics.get("epoch", 0))
         timed = [(step, _ms(at), row) for step, (row, at) in enumerate(zip(rows, ends(cell, rows), strict=True), 1)]
-        client.log(run, rows=timed[known:])
+        client.log(run, rows=timed[self._epochs[run] :])
+        self._epochs[run] = max(self._epochs[run], len(rows))
         return rows
 
     def _whole(self, client: Client, study: FollowedStudy, cell: FollowedCell) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register, unknown
 
-from ._stored import code_of, digest, ends, frozen, history, shown
+from ._stored import code_of, digest, ends, frozen, history, is_finished, shown
 from ._wandb_client import SWEEP, Client
 from ._wandb_names import run_id
 from ._wandb_records import Record, in_store, records
@@ -86,7 +86,8 @@ class Wandb(Tracker):
         self._study = study
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
-        if self._follows(study, cell):
+        # What is done with a finished cell measures it, and changes nothing of how it ended.
+        if not is_finished(cell) and self._follows(study, cell):
             self._training[cell.id] = cell
             if self._is_online:
                 self._guarded(Session.summary, self._run_of(study, cell), {"status": "running", "reason": ""})
@@ -103,7 +104,7 @@ class Wandb(Tracker):
 
     def failed(self, study: FollowedStudy, cell: FollowedCell, reason: str) -> None:
         self._failed.add(cell.id)
-        if self._follows(study, cell):
+        if not is_finished(cell) and self._follows(study, cell):
             self._end(study, cell, {"status": "failed", "reason": reason})
 
     def judged(self, study: FollowedStudy, verdicts: Sequence[Mapping[str, Any]]) -> None:

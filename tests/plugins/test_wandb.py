@@ -175,6 +175,10 @@ def test_rows_that_are_not_finite_arrive(wandb_server: WandbServer) -> None:
 def test_a_measurement_that_is_added_is_in_the_same_run(wandb_server: WandbServer) -> None:
     study = finished()
     follow(study)
+    with told(study) as followers:  # one that fails
+        followers.started(study.job("one"))
+        followers.failed(study.job("one"), "no weights")
+    assert wandb_server.runs["one"].exit_code == 0
     path = study.place("one") / "result.json"
     result = read_json(path)
     write_json(path, {**result, "metrics": {**result["metrics"], "calibration/ece": 0.125}})

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+from wandb.sdk.lib.config_util import save_config_file_from_dict
 
 from ablate import load_results
 from tests.run.test_interrupted_studies import Command, has_gone_on, until
@@ -176,10 +178,16 @@ def test_under_the_agent_of_a_sweep_each_command_takes_its_run(
     for name, value in {"SWEEP_ID": "sweep", "PROJECT": "swept", "ENTITY": "somebody"}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     for run, order in {"a": "post", "b": "pre", "c": "post"}.items():
+        args = {"order": {"value": order}, "width": {"value": 0.25}, "trainer.epochs": {"value": 2}}
+        save_config_file_from_dict("wandb/sweep/params.yaml", args)
         monkeypatch.setenv("WANDB_RUN_ID", run)
-        ablate(*SMALL, "trainer.epochs=2", "tracker=wandb", f"order={order}")
+        monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "wandb/sweep/params.yaml")
+        # What the agent puts in the place of `${args_no_hyphens}`.
+        typed = create_sweep_command_args({"args": args})["args_no_hyphens"]
+        ablate("depth=8", "data.batch_size=1500", "tracker=wandb", *typed)
     assert set(wandb_server.runs) == {"a", "b", "c"}
     assert {run.given["sweep"] for run in wandb_server.runs.values()} == {"sweep"}
     errors = {name: run.summary["test/error"] for name, run in wandb_server.runs.items()}
     assert errors["a"] == errors["c"] != errors["b"]
+    assert [run.config["order"] for run in wandb_server.runs.values()] == ["post", "pre", "post"]
     assert [len(run.rows) for run in wandb_server.runs.values()] == [2, 2, 2]
