@@ -138,6 +138,14 @@ def test_what_a_tracker_could_not_take_is_told_the_next_time_and_the_others_lose
         assert "nothing to upload" in upload(study, "tracker=noting")
 
 
+def test_what_was_not_taken_is_not_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with registry.isolated():
+        known(Failing("row"))
+        finished()
+        assert main(["upload", "runs/study", "tracker=noting"]) == 1
+    assert "noting was told of study: the plan\n" in capsys.readouterr().out
+
+
 def test_each_place_that_a_tracker_mirrors_to_is_told(here: Path) -> None:
     study = finished()
     for file in ("events.jsonl", "mine.jsonl"):
