@@ -54,8 +54,8 @@ class TensorBoard(Tracker):
     def __init__(self, *, folder: str | None = None) -> None:
         if find_spec("tensorboard") is None:
             raise InputError("tracker=tensorboard needs `tensorboard`: pip install 'tensorboard>=2.20'")
-        self.folder = folder
-        self.where = "" if folder is None else str(Path(folder).expanduser().absolute())
+        self.folder = folder or None
+        self.where = "" if not folder else str(Path(folder).expanduser().absolute())
         self._runs: dict[str, Run] = {}
         self._has_said = False
 
