@@ -138,11 +138,10 @@ class Mlflow(Tracker):
         run = client.run(self._study)
         files = [path for pattern in FILES for path in sorted(study.folder.glob(pattern))]
         known = digest(*((path.name, path.read_bytes().hex()) for path in files))
-        if run.data.tags.get("ablate.files") != known:
-            if not self._was_moved(study, run.info.artifact_uri):
-                for path in files:
-                    client.file(self._study, path, "figures" if path.parent != study.folder else None)
-                client.log(self._study, tags={"ablate.files": known})
+        if run.data.tags.get("ablate.files") != known and not self._was_moved(study, run.info.artifact_uri):
+            for path in files:
+                client.file(self._study, path, "figures" if path.parent != study.folder else None)
+            client.log(self._study, tags={"ablate.files": known})
         self._status = run.info.status
         self._stand(client, self._ending(study))
 
