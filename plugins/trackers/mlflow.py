@@ -26,12 +26,12 @@ ARTIFACTS = "mlartifacts"  # folder of a store, beside its database; named as ML
 
 @register("tracker", "mlflow")
 class Mlflow(Tracker):
-    """Keeps a study in MLflow (extra `mlflow`): `mlflow ui --backend-store-uri sqlite:///runs/mlflow.db`.
+    """Mirrors the study to MLflow (extra `mlflow`): a run with verdicts and report, and below it a run a cell.
 
-    The study is a run with its verdicts, report and figures; each of its cells is a run below it, with the frozen
-    config, arm, factors and seed as parameters, and the metrics by epoch at the times when the epochs ended. A cell
-    that diverged is FINISHED, since that is a result, with the tag `ablate.status`; one that crashed is FAILED, and one
-    that was interrupted KILLED.
+    These have the frozen config, arm, factors and seed as parameters, and the metrics by epoch at the times when the
+    epochs ended. A cell that diverged is FINISHED, since that is a result, with the tag `ablate.status`; one that
+    crashed is FAILED, and one that was interrupted KILLED. `mlflow ui --backend-store-uri sqlite:///runs/mlflow.db`
+    shows what is in the store.
 
     Args:
         uri: of a server or database; null: MLFLOW_TRACKING_URI, or `mlflow.db` in the folder of the store.
