@@ -22,6 +22,7 @@ from ._stored import plain, shortened
 AT_ONCE, METRICS = 100, 800  # parameters or tags, and metrics of one request; the same, where all together are 1000
 PATIENCE_S = {"MLFLOW_HTTP_REQUEST_TIMEOUT": 20, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 2}
 """In place of MLflow's own 120 s and 7 tries, which make minutes of a server that is gone; the environment wins."""
+DATABASE_TRIES = 4  # in place of ten, which take more than a minute
 TRAINING = "custom_model_development"  # MLflow's pages show another kind of experiment where none is named
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
@@ -167,6 +168,10 @@ class Client:
                     _make(database)
         from mlflow import MlflowClient
 
+        if not self.uri.startswith(("http:", "https:")):
+            import mlflow.store.db.utils
+
+            mlflow.store.db.utils.MAX_RETRY_COUNT = DATABASE_TRIES
         client = MlflowClient(self.uri)
         if database is not None:
             # MLflow keeps what it has opened, which may be a file that somebody has removed since.

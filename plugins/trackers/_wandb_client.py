@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,9 +41,10 @@ class Client:
         self.patience_s = patience_s
         environment = {name: value for name, value in os.environ.items() if name in keep or name not in OF_ONE_RUN}
         environment.setdefault("WANDB_ERROR_REPORTING", "false")
+        self._folder = tempfile.mkdtemp(prefix="ablate-wandb-")
         self._process = subprocess.Popen(
             # `-P`: beside the file lie modules that are called as those that it imports.
-            [sys.executable, "-P", str(Path(__file__).with_name("_wandb_process.py"))],
+            [sys.executable, "-P", str(Path(__file__).with_name("_wandb_process.py")), self._folder],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,7 +67,7 @@ class Client:
             left = json.dumps({"do": do, **_as_utf8(given)}, default=str).encode() + b"\n"
             while left:
                 left = left[self._process.stdin.write(left) :]
-            line = self._answers.get(timeout=self.patience_s + 5)  # wandb's own patience ends first
+            line = self._answers.get(timeout=self.patience_s + 15)  # its own patience ends first
         except OSError:
             line = b""
         except queue.Empty:
@@ -89,6 +92,7 @@ class Client:
             self._process.kill()
             self._process.wait()
         self._reader.join(5)
+        shutil.rmtree(self._folder, ignore_errors=True)  # where it was killed
 
     def _read(self) -> None:
         assert self._process.stdout

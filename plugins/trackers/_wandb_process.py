@@ -1,5 +1,7 @@
 """The process that talks to wandb, run by its path: a line of JSON for each request, and one for each answer.
 
+Its argument is a temporary folder for files of runs, which it removes when it ends by itself.
+
 wandb keeps a service process, threads, exit hooks and variables of the environment for the process that imports it, may
 wait for hours when that ends, and raises where its service dies. All of that stays here, apart from the process that
 trains: this one can be killed at any time, and ends by itself with the one that started it.
@@ -216,7 +218,7 @@ def main() -> None:
     said = io.StringIO()
     sys.stdout = sys.stderr = said
     waiting: queue.Queue[Request] = queue.Queue()
-    folder = tempfile.mkdtemp(prefix="ablate-wandb-")
+    folder = tempfile.tempdir = sys.argv[1]  # wandb's own temporary files go there, too
     threading.Thread(target=_read, args=(requests, waiting, folder), daemon=True).start()
     runs = Runs(said, folder)
     while True:

@@ -43,10 +43,17 @@ class Wandb(Tracker):
             the study.
     """
 
-    def __init__(self, *, project: str = "", entity: str = "", mode: str = "", patience_s: float = 600.0) -> None:
+    def __init__(
+        self,
+        *,
+        project: str | None = None,
+        entity: str | None = None,
+        mode: str | None = None,
+        patience_s: float = 600.0,
+    ) -> None:
         if mode and mode not in MODES:
             raise unknown("tracker.wandb.mode", mode, MODES)
-        if wrong := sorted(set(project) & set(NOT_IN_A_PROJECT)):
+        if wrong := sorted(set(project or "") & set(NOT_IN_A_PROJECT)):
             raise InputError(f"tracker.wandb.project={project}: wandb takes no {' '.join(wrong)} in a project's name")
         if patience_s <= 0:
             raise InputError(f"tracker.wandb.patience_s={patience_s:g}: must be above 0")
@@ -195,7 +202,8 @@ class Wandb(Tracker):
             code = code_of(cell)
             config = {**frozen(cell), **_about(cell), "code": code}
             record = Record(self._id_of(study, cell, code), cell.id, code)
-            self._open[cell.id] = self._opened(record, study, cell.arm, cell.id, config)
+            name = cell.id if self._swept else record.id
+            self._open[cell.id] = self._opened(record, study, cell.arm, name, config)
         return self._open[cell.id]
 
     def _id_of(self, study: FollowedStudy, cell: FollowedCell, code: str) -> str:

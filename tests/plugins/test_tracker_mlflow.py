@@ -249,6 +249,22 @@ def test_a_cell_that_diverged_is_a_result() -> None:
     assert one.data.tags["ablate.reason"] == "not finite"
 
 
+def test_a_store_that_was_moved_is_followed_but_for_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Study("study")
+    (study.folder / "report.md").write_text("before")
+    follow(study, trained(study))
+    (tmp_path / "new").mkdir()
+    shutil.move("runs", "new/runs")
+    monkeypatch.chdir(tmp_path / "new")
+    study.folder = Path("runs/study").absolute()
+    (study.folder / "report.md").write_text("after")
+    said = follow(study, lambda followers: followers.judged([{"id": "claim", "verdict": "supported"}]))
+    assert said.count("\n") == 1
+    assert "tracker mlflow keeps the report as it was: the store was moved" in said
+    assert runs()["study"].data.tags["ablate.verdict.claim"] == "supported"
+    assert not (tmp_path / "runs").exists()
+
+
 # Names
 
 
@@ -424,6 +440,20 @@ def test_a_full_disk_is_said_once_and_the_next_run_tells_the_rest(capfd: pytest.
     assert len(course(assert_runs("study")["one"], "seconds")) == 399
 
 
+@pytest.mark.parametrize("content", [b"no database at all" * 1000, None])
+def test_a_database_that_is_none_is_said_once(content: bytes | None, capfd: pytest.CaptureFixture[str]) -> None:
+    DATABASE.unlink()
+    if content is None:
+        DATABASE.mkdir()
+    else:
+        DATABASE.write_bytes(content)
+    study = Study("study")
+    said = follow(study, trained(study))
+    assert said.count("\n") == 1
+    assert "file is not a database" in said or "unable to open database file" in said
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_is_reported_to_mlflows_makers() -> None:
     study = Study("study")
     follow(study, trained(study))
@@ -466,6 +496,7 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
         path.unlink()
     run(*ARMS, CLAIM, "study.name=served")
     assert assert_runs("served", way.url).keys() == found.keys()
+    assert not any(TOKEN.encode() in path.read_bytes() for path in Path("runs").rglob("*") if path.is_file())
 
 
 @pytest.mark.slow
