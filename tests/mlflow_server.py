@@ -24,6 +24,8 @@ class Door(ThreadingHTTPServer):
         behind: port of the server; None: there is none, and all is refused with 502.
         answers: status that all requests get instead; 0: none do.
         open_for: so many requests are let through from now on; the others end without an answer. None: all.
+        closed_for: so many end without an answer, and then all are let through again; None: all.
+        answers_lost: the first of these reaches the server all the same.
         slow_s: that each request waits.
         token: that requests must bring; empty: none.
         calls: the paths that were asked for.
@@ -35,6 +37,8 @@ class Door(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind, self.answers, self.slow_s, self.token = behind, 0, 0.0, ""
         self.open_for: int | None = None
+        self.closed_for: int | None = None
+        self.answers_lost = False
         self.calls: list[str] = []
 
     @property
@@ -58,26 +62,34 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(door.slow_s)
         if door.open_for is not None:
             door.open_for -= 1
-            if door.open_for < 0:
+            if door.open_for < 0 and (door.closed_for is None or -door.open_for <= door.closed_for):
                 self.close_connection = True
+                if door.answers_lost and door.open_for == -1:
+                    self._ask(body)
                 return
         if door.token and self.headers.get("Authorization") != f"Bearer {door.token}":
             self._answer(401, b'{"error_code": "UNAUTHENTICATED", "message": "You are not authenticated."}')
         elif door.answers or door.behind is None:
             self._answer(door.answers or 502, b"out of order")
         else:
-            connection = HTTPConnection("127.0.0.1", door.behind, timeout=60)
-            headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
-            connection.request(self.command, self.path, body, headers)
-            response = connection.getresponse()
-            self._answer(response.status, response.read(), response.headers.get("Content-Type") or "application/json")
-            connection.close()
+            self._answer(*self._ask(body))
 
     def __getattr__(self, name: str) -> Any:
         """Each method of HTTP: `do_GET`, `do_POST`, ..."""
         if name.startswith("do_"):
             return self._pass_on
         raise AttributeError(name)
+
+    def _ask(self, body: bytes) -> tuple[int, bytes, str]:
+        """What the server answers."""
+        assert self.server.behind is not None
+        connection = HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
+        headers = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+        connection.request(self.command, self.path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, content, response.headers.get("Content-Type") or "application/json"
 
     def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
@@ -110,7 +122,8 @@ def server(folder: Path) -> Iterator[int]:
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "files"),
     ]  # fmt: skip
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Without the processes that it starts for jobs of its own.
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     try:

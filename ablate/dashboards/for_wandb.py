@@ -13,7 +13,7 @@ from ablate.dashboards.names import TITLE, config_key, literal, shortened, study
 from ablate.errors import InputError
 from ablate.report.markdown import escape
 
-MISSING = "a dashboard needs the package wandb-workspaces: pip install 'ablate-study[dashboards]'"
+MISSING = "a dashboard needs the package wandb-workspaces: pip install 'wandb-workspaces>=0.4'"
 AS_MEAN: dict[str, Any] = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}  # a line an arm, a band over seeds
 BAND = "mean over the seeds ± standard deviation"
 MOST_POINTS = 12  # of a grid, each with a part of the report; a larger grid is in the workspace
@@ -106,7 +106,7 @@ def _about(board: Board) -> str:
     return "\n\n".join([*lines, *([f"`{escape(board.command).replace('`', '')}`"] if board.command else [])])
 
 
-def _section(ws: ModuleType, name: str, panels: Sequence[Any], columns: int = 3) -> Any:
+def _section(ws: ModuleType, name: str, panels: Sequence[Any], columns: int = 4) -> Any:
     rows = max(1, -(-len(panels) // columns))
     layout = ws.SectionLayoutSettings(columns=columns, rows=rows)
     return ws.Section(name=name, panels=list(panels), is_open=True, pinned=False, layout_settings=layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from rich.console import Console
@@ -38,6 +38,7 @@ class Follower:
         tracker.say = self._say
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name=f"tracker {name}", daemon=True)
+        self._over = Event()  # a thread whose `join` was interrupted counts as ended in Python 3.11, and is not
         self.stopped = False  # before it was told everything
         self._hurried = False  # what is in the queue is left to the next run
         self._looking = False  # a look is in the queue already
@@ -71,8 +72,7 @@ class Follower:
 
     def wait(self, seconds: float | None) -> None:
         """Wait for the thread to end, or say that it did not."""
-        self._thread.join(seconds)
-        if self._thread.is_alive():
+        if not self._over.wait(seconds):
             self.stopped = True
             self._say("is behind; the next run of the study tells it the rest")
 
@@ -97,6 +97,8 @@ class Follower:
             self._told["plan"] = now
             self._write()
         for cell in self._records:
+            if self._hurried:
+                return
             if has_result(self.folder / "cells" / cell):  # one that is not whole is told of once it is made anew
                 self.catch_up(cell)
 
@@ -190,6 +192,8 @@ class Follower:
             self._say("is left alone here: another process tells it of this study at this moment")
         except (InputError, OSError) as error:
             self._stop(error)
+        finally:
+            self._over.set()
 
     def _follow(self) -> None:
         try:

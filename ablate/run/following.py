@@ -14,6 +14,7 @@ from ablate.interfaces.tracker import Tracker
 from ablate.run.follower import Follower
 from ablate.run.position import State, state_of
 from ablate.study.record import StudyRecord
+from ablate.system.interrupts import in_order
 
 PATIENCE_S = 60.0  # that the end of a study waits for a tracker that is behind
 HURRY_S = 5.0  # the same where the study is interrupted
@@ -42,15 +43,16 @@ class Followers(Listener):
         for one in self._all:
             one.finish()
         seconds = None if self._patient else PATIENCE_S
-        try:
-            for one in self._all:
-                one.wait(seconds if kind is None else HURRY_S)
-        except KeyboardInterrupt:
-            for one in self._all:
-                one.hurry()
-            for one in self._all:
-                one.wait(HURRY_S)
-            raise
+        with in_order():
+            try:
+                for one in self._all:
+                    one.wait(seconds if kind is None else HURRY_S)
+            except KeyboardInterrupt:
+                for one in self._all:
+                    one.hurry()
+                for one in self._all:
+                    one.wait(HURRY_S)
+                raise
 
     @property
     def stopped(self) -> list[str]:

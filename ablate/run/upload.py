@@ -143,7 +143,8 @@ def _unfinished(record: StudyRecord, store: Store) -> Unfinished:
 
 def _told(tracker: str, study: str, before: Position, after: Position, stopped: Sequence[str]) -> str:
     """What a tracker was told in between."""
-    cells = [name for name, place in after.cells.items() if place != before.cells.get(name)]
+    told = {name: place for name, place in after.cells.items() if place.state or place.rows}
+    cells = [name for name, place in told.items() if place != before.cells.get(name)]
     rows = sum(_more_rows(before.cells.get(name), after.cells[name]) for name in cells)
     counts = [(len(cells), "cell"), (rows, "row")] if cells else []
     parts = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts]

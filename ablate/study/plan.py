@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -156,7 +157,7 @@ def _plan(typed: list[Typed]) -> Study:
     check_entries(around, filed)
     section = with_typed(filed, base["study"], around)
     is_open = not varies(section)
-    name = name_of(section, typed, is_open=is_open)
+    name = name_of(_named_by_values(section, typed), typed, is_open=is_open)
     check_folder(name, folder_of(name, base["scale"], is_open=is_open), base["runs"])
     arms, factors = arms_of(section), Factors.of(section)
     _refuse_conflicts(compared, arms, factors)
@@ -197,6 +198,13 @@ def _plan(typed: list[Typed]) -> Study:
         keep=_kept(section["keep"], arms), tracker=base["tracker"], stated=stated,
         objective=objective,
     )  # fmt: skip
+
+
+def _named_by_values(section: Mapping[str, Any], typed: Sequence[Typed]) -> Mapping[str, Any]:
+    """The section with the name that `study.name=lr_${optim.lr}` makes of what was typed: a sweep tells its jobs so."""
+    if not any(o.key == "study.name" and re.search(r"\$\\?\{", o.text) for o in typed):
+        return section
+    return {**section, "name": composed(for_hydra(typed))["study"]["name"]}
 
 
 def _kept(asked: Any, arms: Mapping[str, Arm]) -> tuple[str, ...]:

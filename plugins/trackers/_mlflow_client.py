@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import posixpath
 import re
 import sqlite3
 import threading
@@ -17,12 +16,14 @@ from typing import Any
 
 from ablate import atomic, locked, make_folder
 
-from ._stored import digest, plain, shortened
+from ._mlflow_names import EXPERIMENT_LENGTH, KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH, file_of, key, redacted, value_of
+from ._stored import plain, shortened
 
-KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH, EXPERIMENT_LENGTH = 250, 6000, 8000, 500  # mlflow/utils/validation.py
 AT_ONCE, METRICS = 100, 800  # parameters or tags, and metrics of one request; the same, where all together are 1000
 PATIENCE_S = {"MLFLOW_HTTP_REQUEST_TIMEOUT": 20, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 2}
 """In place of MLflow's own 120 s and 7 tries, which make minutes of a server that is gone; the environment wins."""
+DATABASE_TRIES = 4  # in place of ten, which take more than a minute
+TRAINING = "custom_model_development"  # MLflow's pages show another kind of experiment where none is named
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
@@ -55,28 +56,46 @@ class Client:
             name = shortened(plain(name), EXPERIMENT_LENGTH)
             found = client.get_experiment_by_name(name)
             if found is None:
-                return str(client.create_experiment(name, artifact_location=artifacts))
+                try:
+                    return str(client.create_experiment(name, artifacts, {"mlflow.experimentKind": TRAINING}))
+                except Exception:  # another process was first, or the answer was lost and this is the second request
+                    if (found := client.get_experiment_by_name(name)) is None:
+                        raise
             if found.lifecycle_stage == "deleted":
                 raise Unreachable(f"the experiment {name!r} of {self._shown} was deleted: restore it, or name another")
             return str(found.experiment_id)
 
-    def find(self, experiment: str, key: str) -> list[Any]:
-        """The runs with this `ablate.key`, the oldest first."""
+    def only(self, experiment: str, mark: str, name: str, start_ms: int, tags: Mapping[str, str]) -> Any:
+        """The one run with a mark, of the same code where a tag names it, found or made.
+
+        A request to make it whose answer is lost may have made one all the same, so more of them go again.
+
+        Args:
+            experiment: of the run.
+            mark: kept as tag `ablate.key`.
+            name: for people, where it is made; one that other code has made is followed by `NAME-2`.
+            start_ms: of the run.
+            tags: others of it, as it is made; of them `ablate.code` must be right.
+        """
+        found = self._find(experiment, mark)
+        if not (same := _of_code(found, tags.get("ablate.code", ""))):
+            made = {key(tag): value_of(value, TAG_LENGTH) for tag, value in {**tags, "ablate.key": mark}.items()}
+            name = shortened(plain(name), KEY_LENGTH - 4) + (f"-{len(found) + 1}" if found else "")
+            with self._reaching() as client:
+                run = client.create_run(experiment, start_ms, made, name)
+            same = _of_code(self._find(experiment, mark), tags.get("ablate.code", "")) or [run]
+        for run in same[1:]:
+            self.delete(run.info.run_id)
+        return same[0]
+
+    def _find(self, experiment: str, mark: str) -> list[Any]:
         with self._reaching() as client:
-            found = client.search_runs([experiment], filter_string=f"tags.`ablate.key` = '{key}'", max_results=1000)
-            return sorted(found, key=lambda run: run.info.start_time)
+            return list(client.search_runs([experiment], f"tags.`ablate.key` = '{mark}'", max_results=1000))
 
     def run(self, id: str) -> Any:
         """A run, with the last value of each metric."""
         with self._reaching() as client:
             return client.get_run(id)
-
-    def create(self, experiment: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
-        """Make a run; its ID."""
-        made = {key(tag): value_of(value, TAG_LENGTH) for tag, value in tags.items()}
-        with self._reaching() as client:
-            run = client.create_run(experiment, start_ms, made, shortened(plain(name), KEY_LENGTH))
-            return str(run.info.run_id)
 
     def log(
         self,
@@ -149,6 +168,10 @@ class Client:
                     _make(database)
         from mlflow import MlflowClient
 
+        if not self.uri.startswith(("http:", "https:")):
+            import mlflow.store.db.utils
+
+            mlflow.store.db.utils.MAX_RETRY_COUNT = DATABASE_TRIES
         client = MlflowClient(self.uri)
         if database is not None:
             # MLflow keeps what it has opened, which may be a file that somebody has removed since.
@@ -160,10 +183,10 @@ class Client:
         return redacted(self.uri)
 
 
-def file_of(uri: str) -> Path | None:
-    """The file of an SQLite database; None for any other."""
-    found = re.fullmatch(r"sqlite:///([^:?]+)", uri)
-    return Path(found[1]).absolute() if found else None
+def _of_code(runs: Sequence[Any], code: str) -> list[Any]:
+    """Runs of a code, or of one that was not known yet; that with most epochs first, always in the same order."""
+    same = [run for run in runs if run.data.tags.get("ablate.code", "") in ("", code)]
+    return sorted(same, key=lambda run: (-run.data.metrics.get("epoch", 0), run.info.start_time, run.info.run_id))
 
 
 def _make(database: Path) -> None:
@@ -195,22 +218,6 @@ def prepare() -> None:
         getattr(mlflow.environment_variables, name).default = value
 
 
-def key(name: str) -> str:
-    """A name as MLflow takes it for a metric, parameter or tag; two that differ stay different.
-
-    Letters, digits and `_-./` and spaces stay. Others stand as their code between colons, `:3c:` for `<`, and so do
-    slashes and dots where the name would be that of another file.
-    """
-    made = re.sub(r"[^\w./ -]", _code, plain(name))
-    if made != posixpath.normpath(made) or made.startswith(("/", "..")) or made == ".":
-        made = re.sub(r"[./]", _code, made) or ":"
-    return made if len(made) <= KEY_LENGTH else f"{made[: KEY_LENGTH - 18]}--{digest(made)}"
-
-
-def _code(match: re.Match[str]) -> str:
-    return f":{ord(match[0]):x}:"
-
-
 def _cut(those: Sequence[Any]) -> list[Sequence[Any]]:
     """In as many parts as one request takes."""
     return [those[at : at + AT_ONCE] for at in range(0, len(those), AT_ONCE)]
@@ -226,21 +233,6 @@ def _packed(rows: Iterable[list[Any]]) -> list[list[Any]]:
                 packed.append([])
             packed[-1] += part
     return packed
-
-
-def value_of(value: str, length: int) -> str:
-    """A text as the value of a tag or a parameter; one that is too long says so."""
-    return shortened(plain(value), length)
-
-
-def redacted(text: str) -> str:
-    """A text without the passwords of the addresses in it."""
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
-
-
-def has_password(uri: str) -> bool:
-    """Whether an address holds one."""
-    return re.search(r"//[^/@]*:[^/@]*@", uri) is not None
 
 
 TELLING = (

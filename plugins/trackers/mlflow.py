@@ -14,22 +14,24 @@ from typing import Any
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
-from ._mlflow_client import Client, file_of, has_password, key, redacted
+from ._mlflow_client import Client
+from ._mlflow_names import file_of, has_password, key, redacted
 from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, shown, told
 
 STUDY = ""  # among IDs of cells: the study as a whole
 FILES = ("verdicts.json", "report.html", "report.md", "results.csv", "study.yaml", "figures/*.svg")
 OLDEST = 3  # major version
+ARTIFACTS = "mlartifacts"  # folder of a store, beside its database; named as MLflow names its own
 
 
 @register("tracker", "mlflow")
 class Mlflow(Tracker):
-    """Keeps a study in MLflow (extra `mlflow`): `mlflow ui --backend-store-uri sqlite:///runs/mlflow.db`.
+    """Mirrors the study to MLflow (extra `mlflow`): a run with verdicts and report, and below it a run a cell.
 
-    The study is a run with its verdicts, report and figures; each of its cells is a run below it, with the frozen
-    config, arm, factors and seed as parameters, and the metrics by epoch at the times when the epochs ended. A cell
-    that diverged is FINISHED, since that is a result, with the tag `ablate.status`; one that crashed is FAILED, and one
-    that was interrupted KILLED.
+    These have the frozen config, arm, factors and seed as parameters, and the metrics by epoch at the times when the
+    epochs ended. A cell that diverged is FINISHED, since that is a result, with the tag `ablate.status`; one that
+    crashed is FAILED, and one that was interrupted KILLED. `mlflow ui --backend-store-uri sqlite:///runs/mlflow.db`
+    shows what is in the store.
 
     Args:
         uri: of a server or database; null: MLFLOW_TRACKING_URI, or `mlflow.db` in the folder of the store.
@@ -52,8 +54,10 @@ class Mlflow(Tracker):
 
         self._client: Client | None = None
         self._runs: dict[tuple[str, str], str] = {}  # of cells, by their IDs and codes
+        self._epochs: dict[str, int] = {}  # that each of these runs has
         self._open: dict[str, str] = {}  # runs of cells that were started, and have not ended
-        self._has_failed = self._has_said = False
+        self._has_failed = False
+        self._said: set[str] = set()
         self._status = ""  # of the study's run, as it was told last
 
     def missing(self, study: FollowedStudy) -> Collection[str]:
@@ -63,12 +67,11 @@ class Mlflow(Tracker):
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         uri = self._uri(study)
         with self._calls(study, self._client or Client(uri)) as client:
-            artifacts = None if self.uri else (study.folder.parent.absolute() / "mlartifacts").as_uri()
+            artifacts = None if self.uri else _artifacts(study)
             self._experiment = client.experiment(self.experiment, self.experiment_id, artifacts)
             self._study = self._run_of_study(client, study)
-        if anew and not self._has_said:
-            self._has_said = True
-            self.say(f"shows it {_where_to_look(uri)}")
+        if anew:
+            self._say_once(f"shows it {_where_to_look(uri)}")
 
     def started(self, study: FollowedStudy, cell: FollowedCell) -> None:
         if is_finished(cell):
@@ -132,13 +135,27 @@ class Mlflow(Tracker):
 
     def _end(self, client: Client, study: FollowedStudy) -> None:
         """Keep the study's files, and say how it stands."""
+        run = client.run(self._study)
         files = [path for pattern in FILES for path in sorted(study.folder.glob(pattern))]
         known = digest(*((path.name, path.read_bytes().hex()) for path in files))
-        if client.run(self._study).data.tags.get("ablate.files") != known:
+        if run.data.tags.get("ablate.files") != known and not self._was_moved(study, run.info.artifact_uri):
             for path in files:
                 client.file(self._study, path, "figures" if path.parent != study.folder else None)
             client.log(self._study, tags={"ablate.files": known})
+        self._status = run.info.status
         self._stand(client, self._ending(study))
+
+    def _was_moved(self, study: FollowedStudy, place: str) -> bool:
+        """Whether the database of a store lies elsewhere by now: MLflow keeps the old path of its files for ever."""
+        if self.uri or f"/{ARTIFACTS}/" not in place or place.startswith(_artifacts(study)):
+            return False
+        self._say_once(f"keeps the report as it was: the store was moved from where its files lie, {place}")
+        return True
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def _ending(self, study: FollowedStudy) -> str:
         unfinished = [cell for cell in study.cells if not (cell.folder / "result.json").exists()]
@@ -155,9 +172,11 @@ class Mlflow(Tracker):
     def _bring(self, client: Client, run: str, cell: FollowedCell) -> list[Row]:
         """Add the epochs that a cell's run lacks; all that its history has."""
         rows = history(cell)
-        known = int(client.run(run).data.metrics.get("epoch", 0))
+        if run not in self._epochs:
+            self._epochs[run] = int(client.run(run).data.metrics.get("epoch", 0))
         timed = [(step, _ms(at), row) for step, (row, at) in enumerate(zip(rows, ends(cell, rows), strict=True), 1)]
-        client.log(run, rows=timed[known:])
+        client.log(run, rows=timed[self._epochs[run] :])
+        self._epochs[run] = max(self._epochs[run], len(rows))
         return rows
 
     def _whole(self, client: Client, study: FollowedStudy, cell: FollowedCell) -> str:
@@ -179,34 +198,22 @@ class Mlflow(Tracker):
         """The run of a cell, as the code of today trains it: found by its tags, or made."""
         code = code_of(cell)
         if (cell.id, code) not in self._runs:
-            mark = digest("cell", study.folder.name, cell.id)
-            of_cell = client.find(self._experiment, mark)
-            same = [run for run in of_cell if run.data.tags.get("ablate.code", "") in ("", code)]
-            same.sort(key=lambda run: run.data.metrics.get("epoch", 0), reverse=True)
-            for run in same[1:]:  # a request that was answered too late, and made again
-                client.delete(run.info.run_id)
             about = {"mlflow.parentRunId": self._study, "ablate.code": code}
-            if same:
-                run, has, tags = same[0].info.run_id, same[0].data.params, same[0].data.tags
-                about = {name: value for name, value in about.items() if tags.get(name) != value}
-            else:
-                name = f"{cell.id}-{len(of_cell) + 1}" if of_cell else cell.id
-                about |= {"ablate.key": mark, "ablate.cell": cell.id, "ablate.study": study.name}
-                run, has = client.create(self._experiment, name, _ms(_start(cell)), about), {}
-                about = {}
-            params = {name: value for name, value in _params(cell).items() if key(name) not in has}
-            client.log(run, params=params, tags=about)
-            self._runs[cell.id, code] = run
+            made = {**about, "ablate.cell": cell.id, "ablate.study": study.name}
+            mark = digest("cell", study.folder.name, cell.id)
+            run = client.only(self._experiment, mark, cell.id, _ms(_start(cell)), made)
+            tags = {name: value for name, value in about.items() if run.data.tags.get(name) != value}
+            params = {name: value for name, value in _params(cell).items() if key(name) not in run.data.params}
+            client.log(run.info.run_id, params=params, tags=tags)
+            self._runs[cell.id, code] = run.info.run_id
         return self._runs[cell.id, code]
 
     def _run_of_study(self, client: Client, study: FollowedStudy) -> str:
-        mark = digest("study", study.folder.name)
-        if found := client.find(self._experiment, mark):
-            return str(found[0].info.run_id)
-        tags = {"ablate.key": mark, "ablate.study": study.name}
+        tags = {"ablate.study": study.name}
         if text := told(study, []):
             tags["mlflow.note.content"] = text
-        return client.create(self._experiment, study.folder.name, _ms(_begun(study)), tags)
+        mark = digest("study", study.folder.name)
+        return str(client.only(self._experiment, mark, study.folder.name, _ms(_begun(study)), tags).info.run_id)
 
     def _uri(self, study: FollowedStudy) -> str:
         return self.uri or f"sqlite:///{study.folder.parent.absolute() / 'mlflow.db'}"
@@ -219,6 +226,11 @@ class Mlflow(Tracker):
         self._followed = study
         yield client
         self._client = client
+
+
+def _artifacts(study: FollowedStudy) -> str:
+    """Where the files of a store's runs lie, beside its database."""
+    return (study.folder.parent.absolute() / ARTIFACTS).as_uri()
 
 
 def _where_to_look(uri: str) -> str:

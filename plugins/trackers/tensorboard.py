@@ -41,11 +41,11 @@ SUCCESS, FAILURE = 1, 2  # of the session of a cell, tensorboard/plugins/hparams
 
 @register("tracker", "tensorboard")
 class TensorBoard(Tracker):
-    """Keeps event files that TensorBoard shows (extra `tensorboard`): `tensorboard --logdir runs/NAME/tensorboard`.
+    """Mirrors the study to TensorBoard's event files (extra `tensorboard`): a run a cell, and one of the study.
 
     A cell is the run `ARM/ID`, with a row an epoch at the time when it ended, its hyperparameters (arm, factors, seed,
     the chosen parts and how they are trained) and its whole config as a text. The study is the run `.`, with its
-    verdicts as a text and its figures as images.
+    verdicts as a text and its figures as images. `tensorboard --logdir runs/NAME/tensorboard` shows them.
 
     Args:
         folder: where they lie, as `folder/NAME`; null: in the study's own folder.
@@ -54,8 +54,8 @@ class TensorBoard(Tracker):
     def __init__(self, *, folder: str | None = None) -> None:
         if find_spec("tensorboard") is None:
             raise InputError("tracker=tensorboard needs `tensorboard`: pip install 'tensorboard>=2.20'")
-        self.folder = folder
-        self.where = "" if folder is None else str(Path(folder).expanduser().absolute())
+        self.folder = folder or None
+        self.where = "" if not folder else str(Path(folder).expanduser().absolute())
         self._runs: dict[str, Run] = {}
         self._has_said = False
 

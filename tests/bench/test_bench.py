@@ -233,6 +233,7 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         "overhead-digits-20",
         "overhead-32x32-20",
         "probes-20",
+        "trackers",
         "data-path",
         "streaming",
         "ceiling",

@@ -24,7 +24,8 @@ OPTIONAL = {
 }
 
 
-NAMED_OTHERWISE = {"PIL": "pillow"}  # an extra that is not installed cannot be asked which module it brings
+# An extra that is not installed cannot be asked which module it brings, and mlflow's is brought by its parts as well.
+NAMED = {"PIL": "pillow", "mlflow": "mlflow"}
 
 
 def imported() -> Iterator[str]:
@@ -42,7 +43,7 @@ def distributions() -> set[str]:
     """The packages that those modules belong to."""
     owners = packages_distributions()
     modules = set(imported()) - sys.stdlib_module_names - {"ablate"}
-    return {canonicalize_name(owners.get(module, [NAMED_OTHERWISE.get(module, module)])[0]) for module in modules}
+    return {canonicalize_name(NAMED.get(module) or owners.get(module, [module])[0]) for module in modules}
 
 
 def pins() -> dict[str, Version]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import resource
@@ -27,6 +26,7 @@ from ablate.run.execution import run_study
 from ablate.run.following import Followers
 from ablate.study.plan import plan_study
 from ablate.testing.tracker import HOSTILE, Study
+from tests.mirrors import DATABASE, assert_runs, client, course, rows, runs
 from tests.mlflow_server import TOKEN, Door, door, server
 from tests.run.in_process import register_engine
 
@@ -42,7 +42,6 @@ CLAIM = (
     "+study.claims=[{id: pre_wins, says: Pre ends lower., metric: train/loss, contrast: {post: 1, pre: -1}, "
     "expect: positive, margin: 0.1, margin_because: it is a test}]"
 )
-DATABASE = Path("runs/mlflow.db")
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +52,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Client(f"sqlite:///{path}").experiment("ablate", None, None)
     with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM experiment_tags")
         database.execute("DELETE FROM experiments WHERE name = 'ablate'")
     return path
 
@@ -78,42 +78,6 @@ def run(*typed: str) -> str:
     return text.getvalue()
 
 
-def client(uri: str = "") -> Any:
-    from mlflow import MlflowClient
-
-    return MlflowClient(uri or f"sqlite:///{DATABASE.absolute()}")
-
-
-def runs(uri: str = "") -> dict[str, Any]:
-    """All runs by their names, which must differ."""
-    of = client(uri)
-    found = [run for one in of.search_experiments() for run in of.search_runs([one.experiment_id], max_results=1000)]
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {run.info.run_name: run for run in found}
-
-
-def course(run: Any, metric: str, uri: str = "") -> list[tuple[int, float]]:
-    return sorted((one.step, one.value) for one in client(uri).get_metric_history(run.info.run_id, metric))
-
-
-def rows(cell: str, study: str = "orders") -> list[dict[str, str]]:
-    with Path("runs", study, "cells", cell, "history.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_rows(study: str = "orders", uri: str = "") -> dict[str, Any]:
-    """Every cell's run lies below its study's, with the rows of the cell's history, each once."""
-    found = runs(uri)
-    cells = [path.parent.name for path in Path("runs", study, "cells").glob("*/history.csv")]
-    for cell in cells:
-        assert found[cell].data.tags["mlflow.parentRunId"] == found[study].info.run_id
-        expected = rows(cell, study)
-        for metric in expected[0]:
-            told = [(int(row["epoch"]), float(row[metric])) for row in expected if row[metric]]
-            assert course(found[cell], metric, uri) == told, metric
-    return found
-
-
 def dump() -> list[str]:
     with closing(sqlite3.connect(DATABASE)) as database:
         return list(database.iterdump())
@@ -126,7 +90,7 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     said = run(*ARMS, CLAIM)
     assert "tracker mlflow shows it with: mlflow ui --backend-store-uri sqlite:///runs/mlflow.db\n" in said
     assert said.count("mlflow") == 3
-    found = assert_rows()
+    found = assert_runs()
     assert len(found) == 3
     assert {run.info.status for run in found.values()} == {"FINISHED"}
 
@@ -155,11 +119,14 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     assert kept == {"figures", "report.html", "report.md", "results.csv", "study.yaml", "verdicts.json"}
     assert {one.path for one in client().list_artifacts(study.info.run_id, "figures")} >= {"figures/effects.svg"}
 
+    experiment = client().get_experiment_by_name("ablate")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development", "so that its page shows runs"
+
     before = dump()
     assert "tracker mlflow" not in run(*ARMS, CLAIM)
     assert dump() == before
     run(*ARMS[:-1], CLAIM, "study.seeds=2")
-    assert len(assert_rows()) == 5
+    assert len(assert_runs()) == 5
     assert not Path("mlruns").exists()
 
 
@@ -196,7 +163,7 @@ def forget(study: Study) -> None:
 def test_what_is_lost_of_either_side_is_nothing_twice(lost: str, empty: Path) -> None:
     study = Study("study")
     assert follow(study, trained(study)) == ""
-    before = {name: run.data.metrics for name, run in assert_rows("study").items()}
+    before = {name: run.data.metrics for name, run in assert_runs("study").items()}
     if lost == "position":
         content = dump()
         forget(study)
@@ -206,7 +173,7 @@ def test_what_is_lost_of_either_side_is_nothing_twice(lost: str, empty: Path) ->
     else:
         DATABASE.unlink()
         assert follow(study, trained(study)) == ""
-    assert {name: run.data.metrics for name, run in assert_rows("study").items()} == before
+    assert {name: run.data.metrics for name, run in assert_runs("study").items()} == before
 
 
 def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
@@ -228,7 +195,7 @@ def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
     follow(study, killed)
     assert runs()["one"].info.status == runs()["study"].info.status == "KILLED"
     follow(study, resumed)
-    assert course(assert_rows("study")["one"], "seconds") == [(1, 0.25), (2, 0.75), (3, 0.25)]
+    assert course(assert_runs("study")["one"], "seconds") == [(1, 0.25), (2, 0.75), (3, 0.25)]
 
 
 def test_other_code_makes_another_run() -> None:
@@ -282,6 +249,22 @@ def test_a_cell_that_diverged_is_a_result() -> None:
     assert one.data.tags["ablate.reason"] == "not finite"
 
 
+def test_a_store_that_was_moved_is_followed_but_for_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Study("study")
+    (study.folder / "report.md").write_text("before")
+    follow(study, trained(study))
+    (tmp_path / "new").mkdir()
+    shutil.move("runs", "new/runs")
+    monkeypatch.chdir(tmp_path / "new")
+    study.folder = Path("runs/study").absolute()
+    (study.folder / "report.md").write_text("after")
+    said = follow(study, lambda followers: followers.judged([{"id": "claim", "verdict": "supported"}]))
+    assert said.count("\n") == 1
+    assert "tracker mlflow keeps the report as it was: the store was moved" in said
+    assert runs()["study"].data.tags["ablate.verdict.claim"] == "supported"
+    assert not (tmp_path / "runs").exists()
+
+
 # Names
 
 
@@ -329,7 +312,7 @@ def test_names_stay_text_and_apart() -> None:
     ],
 )
 def test_keys_are_what_mlflow_takes(name: str, expected: str) -> None:
-    from ablate.plugins.trackers._mlflow_client import key
+    from ablate.plugins.trackers._mlflow_names import key
     from mlflow.utils.validation import _validate_metric_name, _validate_tag_name
 
     assert key(name) == expected
@@ -338,7 +321,7 @@ def test_keys_are_what_mlflow_takes(name: str, expected: str) -> None:
 
 
 def test_keys_that_are_too_long_stay_apart() -> None:
-    from ablate.plugins.trackers._mlflow_client import key
+    from ablate.plugins.trackers._mlflow_names import key
 
     names = ["x" * 250, "x" * 251, "x" * 1000, "x" * 999 + "y"]
     assert len({key(name) for name in names}) == 4
@@ -371,28 +354,27 @@ def test_the_environment_says_where_and_options_win(monkeypatch: pytest.MonkeyPa
     assert not DATABASE.exists()
 
 
-def test_a_password_that_is_typed_is_refused_before_anything_is_written() -> None:
+def test_a_password_that_is_typed_is_refused() -> None:
     for uri in ("http://me:s3cr3t@127.0.0.1:1", "postgresql://me:s3cr3t@127.0.0.1/mlflow"):
         with pytest.raises(InputError, match="MLFLOW_TRACKING_URI") as error:
-            run(*ARMS, f"tracker.mlflow.uri={uri}")
+            registry.build("tracker", {"name": "mlflow", "uri": uri})
         assert "s3cr3t" not in str(error.value)
-    assert [path.name for path in Path("runs").iterdir()] == ["mlflow.db"]
 
 
 @pytest.mark.parametrize("module", ["mlflow", "sqlalchemy"])
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=r"pip install 'mlflow>=3\.16'"):
-        run(*ARMS)
-    assert [path.name for path in Path("runs").iterdir()] == ["mlflow.db"]
+        registry.build("tracker", {"name": "mlflow"})
 
 
 def test_an_old_mlflow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ablate.plugins.trackers.mlflow.version", lambda name: "1.27.0")
     with pytest.raises(InputError, match=r"here is 1\.27\.0: pip install 'mlflow>=3\.16'"):
-        run(*ARMS)
+        registry.build("tracker", {"name": "mlflow"})
 
 
+@pytest.mark.slow
 def test_cells_import_neither_tracker() -> None:
     code = "import sys, ablate.run.preload; print({'mlflow', 'tensorboard', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -455,7 +437,21 @@ def test_a_full_disk_is_said_once_and_the_next_run_tells_the_rest(capfd: pytest.
     assert "tracker mlflow stops: Unreachable" in said
     assert capfd.readouterr() == ("", "")
     assert follow(study, lambda followers: followers.ended(study.job("one"))) == ""
-    assert len(course(assert_rows("study")["one"], "seconds")) == 399
+    assert len(course(assert_runs("study")["one"], "seconds")) == 399
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 1000, None])
+def test_a_database_that_is_none_is_said_once(content: bytes | None, capfd: pytest.CaptureFixture[str]) -> None:
+    DATABASE.unlink()
+    if content is None:
+        DATABASE.mkdir()
+    else:
+        DATABASE.write_bytes(content)
+    study = Study("study")
+    said = follow(study, trained(study))
+    assert said.count("\n") == 1
+    assert "file is not a database" in said or "unable to open database file" in said
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nothing_is_reported_to_mlflows_makers() -> None:
@@ -488,7 +484,7 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MLFLOW_TRACKING_URI", way.url)
     said = run(*ARMS, CLAIM, "study.name=served")
     assert f"tracker mlflow shows it at {way.url}\n" in said
-    found = assert_rows("served", way.url)
+    found = assert_runs("served", way.url)
     assert found["served"].info.status == "FINISHED"
     kept = {one.path for one in client(way.url).list_artifacts(found["served"].info.run_id)}
     assert {"report.html", "figures", "verdicts.json"} <= kept
@@ -499,22 +495,30 @@ def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> No
     for path in forget_all:
         path.unlink()
     run(*ARMS, CLAIM, "study.name=served")
-    assert assert_rows("served", way.url).keys() == found.keys()
+    assert assert_runs("served", way.url).keys() == found.keys()
+    assert not any(TOKEN.encode() in path.read_bytes() for path in Path("runs").rglob("*") if path.is_file())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calls", range(0, 40, 3))
-def test_a_server_that_goes_in_mid_study_costs_nothing(calls: int, way: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", ["gone", "answer lost", "answer lost, and asked again"])
+@pytest.mark.parametrize("calls", range(26))
+def test_a_server_that_goes_in_mid_study_costs_nothing(
+    calls: int, fault: str, way: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
-    study = Study(f"study{calls}")
-    way.open_for = calls
-    said = follow(study, trained(study), uri=way.url, experiment=f"{calls}")
-    assert said.count("\n") == (len(way.calls) > calls)
+    study, name = Study("study"), f"{calls} {fault}"
+    way.open_for, way.answers_lost = calls, fault != "gone"
+    if fault.endswith("again"):
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+        way.closed_for = 1
+    said = follow(study, trained(study), uri=way.url, experiment=name)
+    assert said.count("\n") == (len(way.calls) > calls and not fault.endswith("again"))
     way.open_for = None
-    assert follow(study, trained(study), uri=way.url, experiment=f"{calls}") == ""
+    assert follow(study, trained(study), uri=way.url, experiment=name) == ""
     of = client(way.url)
-    found = of.search_runs([of.get_experiment_by_name(f"{calls}").experiment_id])
-    assert sorted(run.info.run_name for run in found) == ["one", f"study{calls}"]
+    found = of.search_runs([of.get_experiment_by_name(name).experiment_id])
+    assert sorted(run.info.run_name for run in found) == ["one", "study"]
     one = min(found, key=lambda run: run.info.run_name != "one")
     assert course(one, "seconds", way.url) == [(1, 0.25), (2, 0.25), (3, 0.25)]
     assert course(one, "params", way.url) == [(3, 10)]

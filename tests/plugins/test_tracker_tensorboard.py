@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -23,6 +22,7 @@ from ablate.run.execution import run_study
 from ablate.run.following import Followers
 from ablate.study.plan import plan_study
 from ablate.testing.tracker import HOSTILE, Study
+from tests.mirrors import assert_boards, boards, rows, scalars
 from tests.run.in_process import register_engine
 
 pytest.importorskip("tensorboard", reason="needs the extra `tensorboard`")
@@ -51,20 +51,6 @@ def run(*typed: str) -> str:
     return text.getvalue()
 
 
-def read(folder: Path = Path("runs/orders/tensorboard")) -> dict[str, Any]:
-    """Each run as TensorBoard's own reader has it."""
-    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
-
-    multiplexer = EventMultiplexer(size_guidance={"scalars": 0, "tensors": 0}).AddRunsFromDirectory(str(folder))
-    multiplexer.Reload()
-    return {name: multiplexer.GetAccumulator(name) for name in multiplexer.Runs()}
-
-
-def scalars(run: Any) -> dict[str, list[tuple[int, float]]]:
-    """Steps and values by tag."""
-    return {tag: [(one.step, one.value) for one in run.Scalars(tag)] for tag in run.Tags()["scalars"]}
-
-
 def texts(run: Any, tag: str) -> list[str]:
     return [one.tensor_proto.string_val[0].decode() for one in run.Tensors(tag)]
 
@@ -85,24 +71,6 @@ def ending(run: Any) -> int:
     return int(metadata.parse_session_end_info_plugin_data(content).status)
 
 
-def rows(cell: str, study: str = "orders") -> list[dict[str, str]]:
-    with Path("runs", study, "cells", cell, "history.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_rows(study: str = "orders") -> None:
-    """Every cell's run has the rows of its history, each once."""
-    runs = read(Path("runs", study, "tensorboard"))
-    cells = {path.parent.name for path in Path("runs", study, "cells").glob("*/history.csv")}
-    assert {name.rpartition("/")[2] for name in runs if name != "."} == cells
-    for name, one in runs.items():
-        if name != ".":
-            found, expected = scalars(one), rows(name.rpartition("/")[2], study)
-            for tag in expected[0].keys() - {"epoch"}:
-                told = [(int(row["epoch"]), pytest.approx(float(row[tag]), rel=1e-6)) for row in expected if row[tag]]
-                assert found[tag] == told, tag
-
-
 def files() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path("runs").rglob("*tfevents*")}
 
@@ -111,8 +79,8 @@ def test_each_cell_is_a_run_with_its_rows_parameters_and_times_and_the_study_one
     said = run(*ARMS, CLAIM)
     assert said.count("tracker tensorboard") == 1
     assert "shows it with: tensorboard --logdir runs/orders/tensorboard\n" in said
-    assert_rows()
-    runs = read()
+    assert_boards()
+    runs = boards()
     assert {name.split("/")[0] for name in runs} == {".", "post", "pre"}
     (name,) = (name for name in runs if name.startswith("pre/"))
     folder = Path("runs/orders/cells", name.removeprefix("pre/"))
@@ -146,7 +114,7 @@ def test_a_second_run_changes_nothing_and_more_seeds_add_their_cells() -> None:
     run(*ARMS)
     assert files() == before
     run(*ARMS[:-1], "study.seeds=2")
-    assert_rows()
+    assert_boards()
     assert all(path in files() for path in before)
 
 
@@ -174,7 +142,7 @@ def mirrored() -> tuple[Study, Path]:
 def told_again(study: Study) -> None:
     Path(study.folder, "trackers/tensorboard.json").unlink()
     assert follow(study, lambda followers: followers.ended(study.job("one"))) == ""
-    assert_rows("study")
+    assert_boards("study")
 
 
 @pytest.mark.parametrize("lost", ["position", "files"])
@@ -226,7 +194,7 @@ def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
     study.train("one", rows=0)  # its process has the config before it trains
     follow(study, killed)
     follow(study, resumed)
-    (found,) = (scalars(one) for name, one in read(study.folder / "tensorboard").items() if name != ".")
+    (found,) = (scalars(one) for name, one in boards(study.folder / "tensorboard").items() if name != ".")
     assert found["seconds"] == [(1, 0.25), (2, 0.75), (3, 0.25)]
 
 
@@ -238,7 +206,7 @@ def test_other_code_makes_another_run() -> None:
     for _ in range(2):
         Path(study.folder, "trackers/tensorboard.json").unlink()
         follow(study, lambda followers: followers.ended(study.job("one")))
-    assert sorted(read(study.folder / "tensorboard")) == [".", "one/one", "one/one-2"]
+    assert sorted(boards(study.folder / "tensorboard")) == [".", "one/one", "one/one-2"]
     assert path.read_bytes() == before
 
 
@@ -246,12 +214,12 @@ def test_a_failure_is_told_until_the_cell_is_tried_again() -> None:
     study = Study("study")
     study.train("one", rows=1)
     follow(study, lambda followers: followers.failed(study.job("one"), "no <memory>"))
-    one = read(study.folder / "tensorboard")["one/one"]
+    one = boards(study.folder / "tensorboard")["one/one"]
     assert ending(one) == 2  # failure
     assert texts(one, "ended") == ["failed: no &lt;memory&gt;"]
     follow(study)
     with pytest.raises(KeyError):
-        ending(read(study.folder / "tensorboard")["one/one"])
+        ending(boards(study.folder / "tensorboard")["one/one"])
 
 
 def test_no_number_and_an_infinite_one_are_kept_as_such() -> None:
@@ -263,7 +231,7 @@ def test_no_number_and_an_infinite_one_are_kept_as_such() -> None:
     for _ in range(2):
         follow(study, lambda followers: followers.ended(study.job("one")))
         Path(study.folder, "trackers/tensorboard.json").unlink()
-    found = scalars(read(study.folder / "tensorboard")["one/one"])
+    found = scalars(boards(study.folder / "tensorboard")["one/one"])
     assert math.isnan(found["train/error"][0][1])
     assert found["test/loss"] == [(1, math.inf), (1, 0.5)] or found["test/loss"] == [(1, math.inf)]
     assert found["test/error"][0] == (1, math.inf), "32 bits hold no such number"
@@ -277,10 +245,10 @@ def test_names_stay_text_and_apart() -> None:
         study.train("one", rows=1)
         study.end("one")
         follow(study, lambda followers, study=study: followers.ended(study.job("one")))
-        (found,) = (key for key in read(study.folder / "tensorboard") if key != ".")
+        (found,) = (key for key in boards(study.folder / "tensorboard") if key != ".")
         assert len(found.split("/")) == 2
         places.add(found)
-        assert hparams(read(study.folder / "tensorboard")[found])["arm"] == name
+        assert hparams(boards(study.folder / "tensorboard")[found])["arm"] == name
     assert len(places) == len(names)
     assert not Path("out").exists()
 
@@ -306,7 +274,7 @@ def test_a_full_disk_is_said_once_and_the_next_run_writes_the_rest() -> None:
     assert said.count("tracker tensorboard stops") == said.count("\n") == 1
     assert "File too large" in said
     assert follow(study, lambda followers: followers.ended(study.job("one"))) == ""
-    found = scalars(read(study.folder / "tensorboard")["one/one"])
+    found = scalars(boards(study.folder / "tensorboard")["one/one"])
     assert found["seconds"] == [(1, 0.25), (2, 0.25), (3, 0.25)]
 
 
@@ -314,9 +282,11 @@ def test_where_the_files_lie(tmp_path: Path) -> None:
     study = Study("study")
     study.train("one", rows=1)
     follow(study, folder=f"{tmp_path}/boards")
-    assert set(read(tmp_path / "boards")) == {"study", "study/one/one"}
+    assert set(boards(tmp_path / "boards")) == {"study", "study/one/one"}
     follow(study, folder="runs")
-    assert set(read(study.folder / "tensorboard")) == {".", "one/one"}, "in the store each study has its folder already"
+    assert set(boards(study.folder / "tensorboard")) == {".", "one/one"}, (
+        "in the store each study has its folder already"
+    )
     said = follow(study, folder="runs/study/cells")
     assert "tracker tensorboard stops: InputError: tracker.tensorboard.folder=runs/study/cells: lies in" in said
 

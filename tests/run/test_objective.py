@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from hydra._internal.core_plugins import basic_launcher
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -21,6 +25,7 @@ from ablate.__main__ import main
 from ablate.config.compose import prepare
 from ablate.run.objective import objective_of
 from ablate.study.plan import Study
+from ablate.system.paths import PACKAGE
 from tests.run.in_process import register_engine
 from tests.stores import METRICS, finish, store
 from tests.studies import planned, refusal
@@ -123,6 +128,11 @@ def test_one_whose_cells_are_pinned_away_is_no_error_outside_of_a_sweep() -> Non
     assert len(planned(text, "depth=8").cells) == 2
 
 
+def test_the_studies_of_a_sweep_are_named_by_what_it_varies() -> None:
+    study = planned(ORDERS, "optim.lr=0.3", "study.name=lr_${optim.lr}")
+    assert (study.name, study.folder) == ("lr_0.3", "lr_0.3")
+
+
 # Through Hydra
 
 
@@ -214,3 +224,18 @@ def test_a_plain_multirun_has_the_values_and_asks_for_none(monkeypatch: pytest.M
     assert all(0 < rate <= 1 for rate in returned)
     assert main([*sweep, "study.objective={metric:test/error,cells:other}"]) == 0
     assert returned[2:] == [None, None]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("optuna") is None, reason="needs hydra-optuna-sweeper")
+def test_optunas_sweeper_keeps_away_from_what_diverges() -> None:
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    sweep = ["-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=1", *TINY[:-1]]
+    sweep += ["hydra.sweeper.sampler.seed=5", "optim.lr=choice(1e30,0.1,0.2)", "study.objective=train/loss"]
+    command = [sys.executable, "-m", "ablate", *sweep]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "optim.lr=1e+30" in done.stdout
+    best = yaml.safe_load(Path("runs/.multirun/optimization_results.yaml").read_text())
+    assert best["best_params"]["optim.lr"] in (0.1, 0.2)
+    assert 0 < best["best_value"] < 10

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +22,9 @@ from ablate.__main__ import main
 from ablate.config.compose import prepare
 from ablate.errors import NotMirrored
 from ablate.run.upload import upload_study
-from ablate.system.files import make_folder, write_json
+from ablate.system.files import make_folder, write_json, write_yaml
 from ablate.system.locks import locked
+from ablate.system.paths import PACKAGE
 from ablate.testing.tracker import VERDICT, Study
 from tests.run.test_following import Failing, Noting, known
 
@@ -138,6 +145,14 @@ def test_what_a_tracker_could_not_take_is_told_the_next_time_and_the_others_lose
         assert "nothing to upload" in upload(study, "tracker=noting")
 
 
+def test_what_was_not_taken_is_not_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with registry.isolated():
+        known(Failing("row"))
+        finished()
+        assert main(["upload", "runs/study", "tracker=noting"]) == 1
+    assert "noting was told of study: the plan\n" in capsys.readouterr().out
+
+
 def test_each_place_that_a_tracker_mirrors_to_is_told(here: Path) -> None:
     study = finished()
     for file in ("events.jsonl", "mine.jsonl"):
@@ -199,3 +214,56 @@ def test_a_tracker_is_told_of_a_study_in_the_order_in_which_it_was_planned(notin
 
     upload(study, "tracker=ordered")
     assert order == ["one", "two"]
+
+
+SLOW = '''
+import time
+from ablate import Tracker, register
+
+
+@register("tracker", "slow")
+class Slow(Tracker):
+    """Takes its time, and writes each epoch to a file."""
+
+    def begin(self, study, *, anew):
+        self.file = study.folder / "slow.txt"
+        self.file.touch()
+
+    def rows(self, study, cell, rows):
+        time.sleep(0.5)
+        with self.file.open("a") as file:
+            file.writelines(f"{cell.id} {row['epoch']:g}\\n" for row in rows)
+
+    def close(self):
+        with self.file.open("a") as file:
+            file.write("closed\\n")
+'''
+
+
+@pytest.mark.slow
+def test_an_upload_that_is_interrupted_goes_on_the_next_time(here: Path) -> None:
+    Path("plugins").mkdir()
+    Path("plugins/slow.py").write_text(SLOW)
+    study = Study("study")
+    cells = [f"c{number}" for number in range(8)]
+    record = study.record.with_cells([replace(study.record.cells[0], id=cell) for cell in cells])
+    write_yaml(study.folder / "study.yaml", record.to_dict())
+    for cell in cells:
+        study.train(cell, rows=3)
+        study.end(cell)
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "ablate", "upload", "study", "tracker=slow"]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+    told = study.folder / "slow.txt"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (told.exists() and told.read_text().count("\n") >= 3):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    lines = told.read_text().splitlines()
+    assert lines[-1] == "closed"
+    assert len(lines) < 25, "what waits is left to the next time"
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, capture_output=True)
+    rows = [line for line in told.read_text().splitlines() if line != "closed"]
+    assert sorted(rows) == sorted(f"{cell} {epoch}" for cell in cells for epoch in (1, 2, 3))
