@@ -257,7 +257,7 @@ def test_without_a_key_runs_are_written_and_sent_later_each_row_once(
         wandb("sync", added.parent)
         run = server.runs["one"]
         assert is_whole(run, study.place("one"))
-        assert run.summary["reason"] == "measured"
+        assert (run.summary["reason"], run.summary["epoch"]) == ("measured", 3)
 
 
 @pytest.mark.slow
