@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ablate.plugins.trackers._wandb_names import run_id, shortened, study_tag
 
 from ablate import InputError, registry
 from ablate.config.compose import prepare
 from ablate.dashboards import names as dashboards
 from ablate.system.files import read_json, write_json
 from ablate.testing.tracker import HOSTILE, Study
-from plugins.trackers._wandb_names import run_id, shortened, study_tag
 from tests.wandb_server import KEY, WandbServer, wandb_server
 from tests.wandb_studies import (
     exit_code_of,
