@@ -35,6 +35,12 @@ class CellsFailed(AblateError):
     exit_code = 1
 
 
+class NotMirrored(AblateError):
+    """A tracker was not told all of a study."""
+
+    exit_code = 1
+
+
 class ClaimsNotSupported(AblateError):
     """`study.strict=true`, and a claim has another verdict than `supported`."""
 

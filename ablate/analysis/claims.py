@@ -120,8 +120,23 @@ def check_metrics(claims: Iterable[Claim], metrics: Iterable[str], others: Mappi
             f"metric of a gate of claim '{claim.id}'": g.metric for g in claim.requires if g.metric not in recorded
         }
         for what, metric in asked.items():
-            if metric not in recorded:
-                raise unknown(what, metric, recorded, _how_to_record(metric, recorded, others or {}))
+            refuse_unrecorded(what, metric, recorded, others or {})
+
+
+def refuse_unrecorded(what: str, metric: str, recorded: Collection[str], others: Mapping[str, str]) -> None:
+    """Refuse a metric that no cell records.
+
+    Args:
+        what: it is, for people.
+        metric: that is asked for.
+        recorded: that cells record.
+        others: what would record others, by the first part of their names.
+
+    Raises:
+        InputError: it is none of them; says what would record it.
+    """
+    if metric not in recorded:
+        raise unknown(what, metric, recorded, _how_to_record(metric, recorded, others))
 
 
 def _how_to_record(metric: str, recorded: Collection[str], others: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ from ablate.bench.start import start_of_a_cell
 from ablate.bench.streaming import streaming
 from ablate.bench.telling import Told
 from ablate.bench.throughput import cells_per_hour
+from ablate.bench.trackers import tracker_cost
 from ablate.errors import InputError, unknown
 from ablate.run.process import quieten_lightning
 from ablate.system.interrupts import in_order
@@ -59,6 +60,7 @@ PARTS = {
     "probes-56": Part(partial(probe_cost, depth=56), quick=False),
     "measurements-20": Part(partial(measurement_cost, depth=20), quick=False),
     "measurements-56": Part(partial(measurement_cost, depth=56), quick=False),
+    "trackers": Part(tracker_cost, quick=False),
     "data-path": Part(data_path),
     "streaming": Part(streaming, quick=False, needs=("PIL", "pillow>=11")),
     "ceiling": Part(ceiling, fast=True),

@@ -53,7 +53,7 @@ def dispatch(arguments: Sequence[str]) -> None:
     elif any(argument.startswith(("-", "hydra")) for argument in arguments):
         from ablate.cli.hydra_flags import through_hydra
 
-        through_hydra(arguments, run)
+        through_hydra(arguments, run_job)
     else:
         run(arguments)
 
@@ -66,6 +66,27 @@ def run(overrides: Sequence[str]) -> None:
 
     with ends_told():
         run_study(plan_study(overrides), CONSOLE)
+
+
+def run_job(overrides: Sequence[str], *, needs_value: bool = False) -> float | None:
+    """Run the study that these overrides describe, as a job of Hydra's; returns its `study.objective`.
+
+    Args:
+        overrides: of the job.
+        needs_value: a sweeper chooses its next jobs by it: a study that would have none is refused.
+    """
+    from ablate.run.execution import run_study
+    from ablate.run.objective import objective_of
+    from ablate.study.objective import refuse_empty_objective
+    from ablate.study.plan import plan_study
+    from ablate.system.exits import ends_told
+
+    with ends_told():
+        study = plan_study(overrides)
+        if needs_value:
+            refuse_empty_objective(study.objective, study.cells)
+        run_study(study, CONSOLE)
+        return objective_of(study)
 
 
 def plan(arguments: list[str]) -> None:
@@ -143,6 +164,33 @@ def measure(arguments: list[str]) -> None:
     measure_study(study_folder(options.folder), names, [name for name in options.names if "=" in name], CONSOLE)
 
 
+def upload(arguments: list[str]) -> None:
+    """Mirror a stored study in trackers, whatever it ran with: each thing once, and the second time nothing."""
+    parser = _parser("upload", upload)
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    parser.add_argument("trackers", nargs="*", metavar="tracker=NAME", help="and options, as tracker.NAME.option=value")
+    options = parser.parse_intermixed_args(_study_first(arguments))
+    from ablate.cli.folders import study_folder
+    from ablate.run.upload import upload_study
+
+    upload_study(study_folder(options.folder), options.trackers, CONSOLE)
+
+
+def dashboard(arguments: list[str]) -> None:
+    """Make a study's workspace and report in wandb: curves by arm, metrics over the grid, and the verdicts."""
+    parser = _parser("dashboard", dashboard)
+    parser.add_argument("folder", type=Path, help=FOLDER)
+    parser.add_argument(
+        "options", nargs="*", metavar="tracker.wandb.project=NAME", help="or .entity: where they belong"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the specs as JSON, without network or key")
+    options = parser.parse_intermixed_args(_study_first(arguments))
+    from ablate.cli.folders import study_folder
+    from ablate.dashboards import show_dashboard
+
+    show_dashboard(study_folder(options.folder), options.options, CONSOLE, dry_run=options.dry_run)
+
+
 def results(arguments: list[str]) -> None:
     """Run every study that has no result yet, then write RESULTS.md and its picture: all verdicts on one page."""
     parser = _parser("results", results)
@@ -203,6 +251,8 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "report": report,
     "results": results,
     "measure": measure,
+    "upload": upload,
+    "dashboard": dashboard,
     "bench": bench,
 }
 
@@ -213,6 +263,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         """Raise instead of printing the usage."""
         raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _study_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with overrides behind the study, where somebody typed them in front of it."""
+    return sorted(arguments, key=lambda argument: argument.lstrip("+~").startswith("tracker") and "=" in argument)
 
 
 def _parser(verb: str, does: Callable[[list[str]], None]) -> _Parser:

@@ -16,6 +16,7 @@ from ablate.registry.registration import Parameter, entries
 
 FORMS = "install=SHELL, uninstall=SHELL or query=SHELL, with bash, zsh or fish"
 GENERAL = ("-m", "--help", "--cfg", "--version")
+OF_A_STUDY = ("report", "measure", "upload", "dashboard")  # verbs whose first argument is a stored study
 OVERRIDES = ("", "plan", "describe")  # verbs, and none, that take overrides
 
 BASH = """\
@@ -108,10 +109,15 @@ def _choices(before: Sequence[str], word: str, verbs: Sequence[str]) -> Iterator
         yield from (*KINDS, *FILE_GROUPS)
     elif verb in ("plan", "bench"):
         yield "--json"
-    elif verb in ("report", "measure") and len(before) == 1:
+    elif verb in OF_A_STUDY and len(before) == 1:
         yield from (f"{STORE}/{name}" for name in studies_in(STORE))
     elif verb == "measure":
         yield from (entry.name for entry in entries("measurement"))
+    elif verb in ("upload", "dashboard"):
+        found = _values(before, word) if "=" in word else _keys(before, word)
+        yield from (one for one in found if one.startswith("tracker"))
+    if verb == "dashboard":
+        yield "--dry-run"
     if verb in OVERRIDES:
         yield from _values(before, word) if "=" in word else _keys(before, word)
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 import yaml
@@ -15,6 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,6 +32,8 @@ from ablate.system.paths import conf_dir
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MOST_JOBS = 10_000
+# The sweeper that runs every job, whatever they give.
+ALL_OF_THEM = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 COMMANDS = {
     "run": "--run",
     "multirun": "-m",
@@ -40,8 +43,10 @@ COMMANDS = {
 }
 
 
-def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]) -> None:
+def through_hydra(arguments: Sequence[str], run: Callable[..., float | None]) -> None:
     """Let Hydra act on the flags, with `run` as what each of its jobs does with the job's overrides.
+
+    What it returns is the job's value. A sweeper that chooses the next jobs by it calls it with `needs_value=True`.
 
     Raises:
         AblateError: a flag or an override is wrong, or a job failed; all jobs of a multirun are tried.
@@ -60,20 +65,33 @@ def through_hydra(arguments: Sequence[str], run: Callable[[Sequence[str]], None]
     process = os.getpid()
     failures: list[tuple[str, Exception]] = []
 
-    def job(config: DictConfig) -> None:
+    def job(config: DictConfig) -> float | None:
         texts = [stand_ins.get(text, text) for text in HydraConfig.get().overrides.task]
         overrides = [*(text for text in texts if text), *held]
+        chooses = _chooses_by_value(HydraConfig.get())
         try:
-            run(overrides)
+            return run(overrides, needs_value=True) if chooses else run(overrides)
         except Exception as error:
             if os.getpid() != process:
                 raise  # from a launcher's own process only what is raised comes back
             failures.append((" ".join(overrides), error))
+            if chooses:
+                raise  # it says itself how many of its jobs may fail
+            return None
 
-    with _command_line(arguments), _one_line_errors():
-        hydra.main(version_base=HYDRA_VERSION_BASE, config_path=str(conf_dir()), config_name="config")(job)()
+    try:
+        with _command_line(arguments), _one_line_errors():
+            hydra.main(version_base=HYDRA_VERSION_BASE, config_path=str(conf_dir()), config_name="config")(job)()
+    except Exception:
+        if not failures:
+            raise  # else a sweeper has given up because of them
     if failures:
         _raise_first(failures)
+
+
+def _chooses_by_value(config: Any) -> bool:
+    """Whether the jobs belong to a sweeper that chooses the next ones by what the last ones came to."""
+    return bool(config.mode == RunMode.MULTIRUN and config.sweeper._target_ != ALL_OF_THEM)
 
 
 def _refuse_bad_flags(arguments: Sequence[str]) -> list[str]:

@@ -91,6 +91,8 @@ class StudySchema:
     scales: dict[str, ScaleChanges] = field(default_factory=dict)
     keep: Any = None  # weights, or a list of what stays of each cell besides its results
     strict: bool = False
+    # what Hydra's sweepers are told of a job: the mean over its cells of a metric, or of {metric: ..., cells: SELECTOR}
+    objective: Any = "test/error"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 DECIDES_NUMBERS = False
+STUDY = ""  # among IDs of cells: the study as a whole
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class FollowedStudy:
         folder: `runs/NAME`: all that is known of the study lies there.
         record: what `study.yaml` holds: `question`, `claims`, `arms`, `scale`, `command`, ...
         cells: that it has by now.
+        asked: the IDs of those that this command is about. Single runs share a study, and each is about its own.
     """
 
     name: str
     folder: Path
     record: Mapping[str, Any] = field(repr=False)
     cells: Sequence[FollowedCell] = field(repr=False)
+    asked: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,28 @@ class Tracker(abc.ABC):
     What was told is written down in the study's folder, and is told once, whatever becomes of the process in between;
     only what was being told when the process was killed is told again. An exception is said in one line, and ends the
     tracker for this run; the next run of the study tells it what is missing.
+
+    Attributes:
+        where: what tells the place that it mirrors to from others that it could mirror to, such as a server and a
+            project there: a study is told once to each. Empty for the one that is there by default.
+        say: shows the user a line; for what is no error, such as where the mirror is.
     """
+
+    where: str = ""
+    say: Callable[[str], None] = staticmethod(lambda text: None)
+
+    def missing(self, study: FollowedStudy) -> Collection[str]:
+        """What was told before and is not where it belongs by now, to be told anew; called before `begin`, in each run.
+
+        So does one that only hands over what it is told, and learns later whether it has arrived.
+
+        Args:
+            study: as it was planned.
+
+        Returns:
+            IDs of cells; and `STUDY` for the plan and the verdicts.
+        """
+        return ()
 
     @abc.abstractmethod
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:

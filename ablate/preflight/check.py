@@ -64,7 +64,7 @@ def check(study: Study, cells: Sequence[Cell], known: Iterable[Certificate] = ()
     """
     # From what takes no time to what takes seconds. Size comes before certificates, which are the first to hold
     # weights: a network that is too large would end this process there, without a message.
-    engine, trackers = engine_of(study), trackers_of(study)
+    engine, trackers = engine_of(study), trackers_of(study.tracker)
     refuse_unmeasurable(study)
     profiles = profiles_of(cells)
     refuse_unused(study)
@@ -84,15 +84,18 @@ def engine_of(study: Study) -> Engine:
     return build_engine(study.engine)
 
 
-def trackers_of(study: Study) -> dict[str, Tracker]:
-    """The study's trackers, by name; nothing is told yet.
+def trackers_of(nodes: Mapping[str, Any]) -> dict[str, Tracker]:
+    """Trackers by name; nothing is told yet.
+
+    Args:
+        nodes: name -> config node, as the config's `tracker`.
 
     Raises:
         InputError: their options make no sense, or one cannot be built.
     """
     found: dict[str, Tracker] = {}
-    for name, node in study.tracker.items():
-        with blaming({"tracker": study.tracker}, "building the tracker"):
+    for name, node in nodes.items():
+        with blaming({"tracker": nodes}, "building the tracker"):
             tracker = registry.build("tracker", node)
         if not isinstance(tracker, Tracker):
             raise InputError(f"tracker '{name}' makes a {type(tracker).__name__}, which is no ablate.Tracker")

@@ -183,7 +183,7 @@ def _train_by_looks(work: Work) -> dict[str, str]:
     while True:
         wanted = [cell for cell in open_cells(study, store, cells) if cell.id not in failures] if study.trains else []
         record = store.write_study(study, cells, work.profiles)
-        work.followers.begin(record)
+        work.followers.begin(record, [cell.id for cell in cells])
         jobs = _jobs(work, wanted)
         failures |= _train(work, cells, jobs) if jobs else {}
         more = next_cells(study, store, cells, work.console)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 
-from ablate.errors import InputError
 from ablate.interfaces.engine import Job, Listener
-from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
-from ablate.run.results import read_history
-from ablate.run.stored_result import has_result, read_result
-from ablate.study.record import CellRecord, StudyRecord
-from ablate.system.files import make_folder, read_json, set_aside, write_json
-from ablate.system.schema import checked
+from ablate.interfaces.tracker import Tracker
+from ablate.run.follower import Follower
+from ablate.run.position import State, state_of
+from ablate.study.record import StudyRecord
+from ablate.system.interrupts import in_order
 
-PLACE = "trackers"  # folder of a study: how far each tracker was told
 PATIENCE_S = 60.0  # that the end of a study waits for a tracker that is behind
 HURRY_S = 5.0  # the same where the study is interrupted
 
@@ -35,9 +27,13 @@ class Followers(Listener):
         trackers: by name.
         folder: of the study.
         console: where the user is told of one that failed.
+        patient: the end waits for a tracker that is behind as long as it takes.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker], folder: Path, console: Console) -> None:
+    def __init__(
+        self, trackers: Mapping[str, Tracker], folder: Path, console: Console, *, patient: bool = False
+    ) -> None:
+        self._patient = patient
         self._all = [Follower(name, tracker, folder, console) for name, tracker in trackers.items()]
 
     def __enter__(self) -> Followers:
@@ -46,276 +42,71 @@ class Followers(Listener):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for one in self._all:
             one.finish()
-        for one in self._all:
-            one.wait(PATIENCE_S if kind is None else HURRY_S)
+        seconds = None if self._patient else PATIENCE_S
+        with in_order():
+            try:
+                for one in self._all:
+                    one.wait(seconds if kind is None else HURRY_S)
+            except KeyboardInterrupt:
+                for one in self._all:
+                    one.hurry()
+                for one in self._all:
+                    one.wait(HURRY_S)
+                raise
 
-    def begin(self, record: StudyRecord) -> None:
-        """The study as it is by now, which may have more cells than the last time."""
+    @property
+    def stopped(self) -> list[str]:
+        """The names of the trackers that were not told everything, by now."""
+        return [one.name for one in self._all if one.stopped]
+
+    @property
+    def lost(self) -> dict[str, set[str]]:
+        """By tracker, what it was told again since it had not arrived: IDs of cells, `STUDY`."""
+        return {one.name: one.lost for one in self._all}
+
+    def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:
+        """The study as it is by now, which may have more cells than the last time.
+
+        Args:
+            record: of the study.
+            asked: the IDs of the cells that this command is about; None: all.
+        """
         for one in self._all:
-            one.put(lambda one=one: one.begin(record))  # type: ignore[misc]
+            one.put(lambda one=one: one.begin(record, asked))  # type: ignore[misc]
 
     def started(self, job: Job) -> None:
         """Its cells are being trained."""
-        self._each(job, lambda one, cell: one.started(cell))
+        self._each(job, lambda one, cell, result: one.started(cell, result))
 
     def ended(self, job: Job) -> None:
         """They have results."""
-        self._each(job, lambda one, cell: one.catch_up(cell))
+        self._each(job, lambda one, cell, result: one.catch_up(cell))
 
     def failed(self, job: Job, reason: str) -> None:
         """They have none."""
-        self._each(job, lambda one, cell: one.ended_without(cell, "failed", reason))
+        self._each(job, lambda one, cell, result: one.ended_without(cell, "failed", reason, result))
 
     def again(self, job: Job, reason: str) -> None:
         """They wait for another process."""
-        self._each(job, lambda one, cell: one.ended_without(cell, "again", reason))
+        self._each(job, lambda one, cell, result: one.ended_without(cell, "again", reason, result))
 
     def tick(self) -> None:
         """Time to look for new rows."""
         for one in self._all:
             one.look()
 
+    def unfinished(self, cell: str, reason: str | None) -> None:
+        """What a cell without a result has by now (as `Follower.unfinished`)."""
+        for one in self._all:
+            one.put(lambda one=one: one.unfinished(cell, reason))  # type: ignore[misc]
+
     def judged(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
         """The study's verdicts."""
         for one in self._all:
             one.put(lambda one=one: one.judged(verdicts))  # type: ignore[misc]
 
-    def _each(self, job: Job, tell: Callable[[Follower, str], None]) -> None:
+    def _each(self, job: Job, tell: Callable[[Follower, str, State], None]) -> None:
+        results = {cell.id: state_of(cell.folder / "result.json") for cell in job.cells}
         for one in self._all:
-            for cell in job.cells:
-                one.put(lambda one=one, name=cell.id: tell(one, name))  # type: ignore[misc]
-
-
-@dataclass
-class Place:
-    """How far a tracker was told of a cell.
-
-    Attributes:
-        code: that trained it.
-        attempt: how often it was begun anew with other code.
-        rows: of its history.
-        state: what was told last: `started`, `again`, `failed` or `ended`.
-        result: a digest of the result that was told.
-        seen: size and time of the result file that this was.
-    """
-
-    code: str = ""
-    attempt: int = 0
-    rows: int = 0
-    state: str = ""
-    result: str = ""
-    seen: tuple[int, ...] = ()
-
-
-@dataclass
-class Position:
-    """What is kept of a tracker.
-
-    Attributes:
-        told: digests of what it was told of the study as a whole: `plan`, `verdicts`.
-        cells: how far it was told of each.
-    """
-
-    told: dict[str, str]
-    cells: dict[str, Place]
-
-
-class Follower:
-    """One tracker, its thread, and how far it was told.
-
-    Methods but `put`, `look`, `finish` and `wait` run in the thread.
-
-    Args:
-        name: of the tracker.
-        tracker: that is told.
-        folder: of the study.
-        console: where the user is told that it failed.
-    """
-
-    def __init__(self, name: str, tracker: Tracker, folder: Path, console: Console) -> None:
-        self.name, self.tracker, self.folder, self.console = name, tracker, folder, console
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = Thread(target=self._run, name=f"tracker {name}", daemon=True)
-        self._looking = False  # a look is in the queue already
-        self._begun = False
-        self._file = folder / PLACE / f"{name}.json"
-        self._study: FollowedStudy | None = None
-        self._records: dict[str, CellRecord] = {}
-        self._cells: dict[str, Place] = {}
-        self._told: dict[str, str] = {}  # digests of the plan and the verdicts
-        self._running: dict[str, tuple[int, ...]] = {}  # cells that train, with the history file as it was last read
-        self._thread.start()
-
-    def put(self, task: Callable[[], None]) -> None:
-        """Let the thread do something."""
-        self._queue.put(task)
-
-    def look(self) -> None:
-        """Let the thread look for new rows, unless it is about to."""
-        if not self._looking:
-            self._looking = True
-            self.put(self._look)
-
-    def finish(self) -> None:
-        """Let the thread end once it has told everything."""
-        self._queue.put(None)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the thread to end, or say that it did not."""
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._say("is behind; the next run of the study tells it the rest")
-
-    def begin(self, record: StudyRecord) -> None:
-        """Take up the study, and tell what its finished cells have that was not told."""
-        if self._study is None:
-            self._read()
-        self._records = {cell.id: cell for cell in record.cells}
-        plain = record.to_dict()
-        study = FollowedStudy(record.name, self.folder, plain, [self._cell(cell) for cell in self._records])
-        self._study = study
-        digest = _digest({key: value for key, value in plain.items() if key != "version"})
-        if self._told.get("plan") != digest:
-            self.tracker.begin(study, anew=True)
-            self._begun = True
-            self._told["plan"] = digest
-            self._write()
-        for cell in self._records:
-            if has_result(self.folder / "cells" / cell):  # one that is not whole is told of once it is made anew
-                self.catch_up(cell)
-
-    def started(self, cell: str) -> None:
-        """A cell is being trained."""
-        place = self._place(cell, self._records[cell].code)
-        self._running[cell] = ()
-        if place.state != "started":
-            self._tell(self.tracker.started, cell)
-            place.state = "started"
-            self._write()
-
-    def ended_without(self, cell: str, state: str, reason: str) -> None:
-        """A cell's process has ended without a result."""
-        self._tell_rows(cell)
-        self._running.pop(cell, None)
-        self._tell(self.tracker.failed if state == "failed" else self.tracker.again, cell, reason)
-        self._place(cell).state = state
-        self._write()
-
-    def catch_up(self, cell: str) -> None:
-        """Tell what a finished cell has that was not told."""
-        path = self.folder / "cells" / cell / "result.json"
-        seen, place = _stat(path), self._place(cell)
-        if seen == tuple(place.seen):
-            return
-        result = read_result(path)
-        place = self._place(cell, result["code"])
-        self._tell_rows(cell)
-        self._running.pop(cell, None)
-        digest = _digest(result)
-        if place.result != digest:
-            self._tell(self.tracker.ended, cell, result)
-        place.state, place.result, place.seen = "ended", digest, seen
-        self._write()
-
-    def judged(self, verdicts: Sequence[Mapping[str, Any]]) -> None:
-        """Tell the verdicts, where they are others than the last time."""
-        digest = _digest(verdicts)
-        if self._told.get("verdicts") != digest:
-            self._open()
-            self.tracker.judged(self._followed, verdicts)
-            self._told["verdicts"] = digest
-            self._write()
-
-    @property
-    def _followed(self) -> FollowedStudy:
-        assert self._study is not None, "a study begins before anything is told of it"
-        return self._study
-
-    def _run(self) -> None:
-        try:
-            while (task := self._queue.get()) is not None:
-                task()
-            if self._begun:
-                self.tracker.close()
-        except Exception as error:  # whatever it is, it is the tracker's and no cell's
-            self._say(f"stops: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
-            self._close_failed()
-
-    def _close_failed(self) -> None:
-        """Let a tracker that has failed end what it can; it was said already that it has."""
-        try:
-            self.tracker.close()
-        except Exception:
-            return
-
-    def _look(self) -> None:
-        self._looking = False
-        for cell in list(self._running):
-            self._tell_rows(cell)
-
-    def _tell_rows(self, cell: str) -> None:
-        path = self.folder / "cells" / cell / "history.csv"
-        seen = _stat(path)
-        if not seen or seen == self._running.get(cell):
-            return
-        place, rows = self._place(cell), read_history(path)
-        if len(rows) > place.rows:
-            self._tell(self.tracker.rows, cell, rows[place.rows :])
-            place.rows = len(rows)
-            self._write()
-        if cell in self._running:
-            self._running[cell] = seen
-
-    def _tell(self, method: Callable[..., None], cell: str, *what: Any) -> None:
-        self._open()
-        method(self._followed, self._cell(cell), *what)
-
-    def _open(self) -> None:
-        if not self._begun:
-            self.tracker.begin(self._followed, anew=False)
-            self._begun = True
-
-    def _cell(self, cell: str) -> FollowedCell:
-        record = self._records[cell]
-        folder = self.folder / "cells" / cell
-        return FollowedCell(cell, record.arm, record.factors, record.seed, folder, self._place(cell).attempt)
-
-    def _place(self, cell: str, code: str = "") -> Place:
-        """How far a cell was told; begun anew where other code has trained it since."""
-        place = self._cells.setdefault(cell, Place(code))
-        if code and place.code and place.code != code:
-            place = self._cells[cell] = Place(code, place.attempt + 1)
-        place.code = place.code or code
-        return place
-
-    def _read(self) -> None:
-        if not self._file.exists():
-            return
-        try:
-            kept = checked(read_json(self._file), Position)
-        except InputError:
-            aside = set_aside(self._file, "broken")
-            self._say(f"is told everything once more: {self._file} was not whole, and is {aside.name} by now")
-            return
-        self._told, self._cells = kept.told, kept.cells
-
-    def _write(self) -> None:
-        make_folder(self._file.parent)
-        write_json(self._file, {"told": self._told, "cells": {cell: vars(one) for cell, one in self._cells.items()}})
-
-    def _say(self, text: str) -> None:
-        self.console.print(f"tracker {self.name} {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-
-def _stat(path: Path) -> tuple[int, ...]:
-    """Size and time of a file; empty where there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_size, status.st_mtime_ns
-
-
-def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+            for cell, result in results.items():
+                one.put(lambda one=one, cell=cell, result=result: tell(one, cell, result))  # type: ignore[misc]

@@ -130,6 +130,19 @@ def load_history(folder: str | Path) -> pd.DataFrame:
     return frame
 
 
+def stored_verdicts(folder: Path) -> list[dict[str, Any]] | None:
+    """As the last report has them; None where there are none. To judge anew would be a look at the results: it counts.
+
+    Args:
+        folder: `runs/NAME`.
+    """
+    try:
+        found: list[dict[str, Any]] = read_json(folder / "verdicts.json", claims=list)["claims"]
+    except InputError:
+        return None
+    return found
+
+
 def load_versions(folder: str | Path) -> dict[str, str]:
     """The versions that a study's results were made with, by package; several where they differ."""
     folder = Path(folder)
@@ -205,12 +218,16 @@ def _row(folder: Path, cell: CellRecord, without: str) -> dict[str, Any]:
         row |= {"status": result["status"], "reason": result.get("reason", "")}
         row |= {"reused_from": result.get("reused_from", ""), "stale": result["code"] != cell.code}
         row |= {name: math.nan if value is None else value for name, value in _metrics(result).items()}
-    elif (folder / "failure.json").exists():
-        row |= {"status": "failed", "reason": _failure(folder / "failure.json")}
+    elif (reason := failure_of(folder)) is not None:
+        row |= {"status": "failed", "reason": reason}
     return row
 
 
-def _failure(path: Path) -> str:
+def failure_of(folder: Path) -> str | None:
+    """Why a cell without a result failed; None where it did not."""
+    path = folder / "failure.json"
+    if not path.exists():
+        return None
     try:
         return str(read_json(path, reason=str)["reason"])
     except BrokenFile:

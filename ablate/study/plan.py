@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +20,7 @@ from ablate.analysis import (
 from ablate.config.compose import hydra_context, prepare
 from ablate.config.overrides import Typed, overruled, parse
 from ablate.config.roles import decides_numbers, is_comparable
-from ablate.config.schema import Claim
+from ablate.config.schema import Claim, StudySchema
 from ablate.errors import InputError
 from ablate.measure.asked import KEEP_WEIGHTS, columns_of, kept_parts
 from ablate.registry.kinds import KINDS
@@ -29,6 +30,7 @@ from ablate.study.cells import Cell, read_back
 from ablate.study.entries import check_entries, for_hydra
 from ablate.study.expansion import Matches, expand
 from ablate.study.names import check_claim, check_folder, check_store
+from ablate.study.objective import Objective, as_objective, check_objective
 from ablate.study.places import (
     Places,
     idle_claims,
@@ -68,6 +70,7 @@ class Study:
         cells: one for each arm, point and seed. A cell that two arms share stands there twice, with one ID.
         matched: by arm and point (as `Cell.point`), how near a matched arm came to its baseline.
         stated: all claims of its file, with those that this run cannot judge.
+        objective: what a sweeper is told of it.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Study:
     keep: tuple[str, ...] = ()
     tracker: dict[str, Any] = field(default_factory=dict)
     stated: list[Claim] = field(default_factory=list)
+    objective: Objective = field(default_factory=lambda: Objective(StudySchema.objective))
 
     @property
     def folder(self) -> str:
@@ -153,7 +157,7 @@ def _plan(typed: list[Typed]) -> Study:
     check_entries(around, filed)
     section = with_typed(filed, base["study"], around)
     is_open = not varies(section)
-    name = name_of(section, typed, is_open=is_open)
+    name = name_of(_named_by_values(section, typed), typed, is_open=is_open)
     check_folder(name, folder_of(name, base["scale"], is_open=is_open), base["runs"])
     arms, factors = arms_of(section), Factors.of(section)
     _refuse_conflicts(compared, arms, factors)
@@ -176,6 +180,8 @@ def _plan(typed: list[Typed]) -> Study:
     fixed = [*_scaled(section, base["scale"], typed), *for_hydra(typed)]
     cells, matched = expand(arms, points, seeds.values, fixed, exclude)
     check_metrics(claims, _recorded(cells), _would_record())
+    objective = as_objective(section["objective"])
+    check_objective(objective, cells, _recorded, _would_record())
     _refuse_blind_gates(claims, cells)
     if is_open:
         # Typed overrides name a single run: those that share a folder must not share an arm.
@@ -190,7 +196,15 @@ def _plan(typed: list[Typed]) -> Study:
         arms=arms, grid=pinned.levels(), zipped=pinned.zipped, exclude=exclude,
         seeds=seeds, claims=claims, cells=cells, matched=matched, notes=[*overruled(typed), *map(_not_judged, idle)],
         keep=_kept(section["keep"], arms), tracker=base["tracker"], stated=stated,
+        objective=objective,
     )  # fmt: skip
+
+
+def _named_by_values(section: Mapping[str, Any], typed: Sequence[Typed]) -> Mapping[str, Any]:
+    """The section with the name that `study.name=lr_${optim.lr}` makes of what was typed: a sweep tells its jobs so."""
+    if not any(o.key == "study.name" and re.search(r"\$\\?\{", o.text) for o in typed):
+        return section
+    return {**section, "name": composed(for_hydra(typed))["study"]["name"]}
 
 
 def _kept(asked: Any, arms: Mapping[str, Arm]) -> tuple[str, ...]:

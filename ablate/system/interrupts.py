@@ -17,7 +17,7 @@ DECIDES_NUMBERS = False
 INTERRUPTED = 130
 LINE = "ablate: interrupted; the same command goes on from here"
 ANEW = "ablate: interrupted; the same command starts over"
-STARTS_OVER = ("plan", "list", "describe", "report", "bench")  # verbs that keep nothing to go on from
+STARTS_OVER = ("plan", "list", "describe", "report", "dashboard", "bench")  # verbs that keep nothing to go on from
 THREADS_S = 3.0  # that are waited for a thread of somebody else's, when all is done
 
 _in_order: list[bool] = []  # one for each `in_order` that is entered

@@ -190,7 +190,7 @@ def keep() -> None:
     kept = _kept()
     if len(kept) > MOST:
         # Each edit of a file leaves an entry behind that nobody will ask for again.
-        kept = {key: kept[key] for key in _used}
+        kept = {key: kept[key] for key in _used if key in kept}  # what is no Python was only asked for
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
         # Without a lock: of two processes that write at once one loses what it read, and it is read again.

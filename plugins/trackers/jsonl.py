@@ -9,6 +9,8 @@ from typing import Any
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
+FILE = "events.jsonl"
+
 
 @register("tracker", "jsonl")
 class Jsonl(Tracker):
@@ -21,10 +23,10 @@ class Jsonl(Tracker):
         file: its name.
     """
 
-    def __init__(self, *, file: str = "events.jsonl") -> None:
+    def __init__(self, *, file: str = FILE) -> None:
         if not file or Path(file).name != file:
             raise InputError(f"tracker.jsonl.file={file}: must be the name of a file in the study's folder")
-        self.file = file
+        self.file, self.where = file, "" if file == FILE else file
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         self.path = study.folder / self.file

@@ -235,6 +235,7 @@ def test_every_part_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         "overhead-32x32-20",
         "probes-20",
         "measurements-20",
+        "trackers",
         "data-path",
         "streaming",
         "ceiling",

@@ -112,6 +112,7 @@ def of_study(draw: st.DrawFn) -> str:
             f"study.claims.0.margin={value}", f"study.scales.tiny.seeds={value}", f"study.baseline={arm}",
             f"study.leave_one_out.{arm}=[{choice}]", f"study.add_one_in={{{arm}:{value}}}",
             f"study.scales.tiny.grid.{factor}=[{value}]", f"study.{draw(texts)}={value}",
+            f"study.objective={value}", f"study.objective={{metric:test/error,cells:{value}}}",
         ])
     )  # fmt: skip
 

@@ -254,7 +254,7 @@ def test_a_defect_in_a_job_is_not_taken_for_wrong_input(monkeypatch: pytest.Monk
     def fail(*arguments: Any) -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr(commands, "run", fail)
+    monkeypatch.setattr(commands, "run_job", fail)
     with pytest.raises(ValueError, match="a defect"):
         main(["-m", "seed=0"])
 

@@ -54,6 +54,10 @@ def complete(line: str) -> list[str]:
         ("ablate probes=gr", ["probes=gradient_norm"]),
         ("ablate probes=[x,gr", ["probes=[x,gradient_norm"]),
         ("ablate measure runs/mine cal", ["calibration"]),
+        ("ablate upload runs/mine tracker=js", ["tracker=jsonl"]),
+        ("ablate upload runs/mine dep", []),
+        ("ablate dashboard runs/mine tracker.wandb.pro", ["tracker.wandb.project="]),
+        ("ablate dashboard runs/mine --d", ["--dry-run"]),
         ("ablate nothing.", []),
         ("ablate nothing=", []),
     ],
@@ -75,7 +79,8 @@ def test_studies_of_the_store_and_files_of_the_working_directory_are_offered() -
     Path("conf/exp").mkdir(parents=True)
     Path("conf/exp/broken.yaml").write_text("study: [")
     assert complete("ablate report ") == ["--help", "runs/mine", "runs/other"]
-    assert complete("ablate measure runs/m") == ["runs/mine"]
+    for verb in ("measure", "report", "upload", "dashboard"):
+        assert complete(f"ablate {verb} runs/m") == ["runs/mine"]
     assert complete("ablate +exp=br") == ["+exp=broken"]
 
 

@@ -138,7 +138,7 @@ def test_they_are_in_the_list_and_the_help_and_the_config(capsys: pytest.Capture
 
 def test_a_sweep_takes_lists_as_one_value_each(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[dict[str, Any]] = []
-    monkeypatch.setattr("ablate.cli.commands.run", lambda overrides: jobs.append(chosen(*overrides)))
+    monkeypatch.setattr("ablate.cli.commands.run_job", lambda overrides: jobs.append(chosen(*overrides)))
     dispatch(["-m", "probes=[mine],[mine,other],none", "tracker=other"])
     assert [list(job.get("probes", {})) for job in jobs] == [["mine"], ["mine", "other"], []]
     assert all(list(job["tracker"]) == ["other"] for job in jobs)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("head", "rbf"): {"hidden": [16], "grid": 2},
     ("measurement", "line"): {"to": "other"},
     ("norm", "group"): {"groups": 4},
+    ("tracker", "wandb"): {"mode": "offline"},
     ("probe", "steps_to"): {"losses": [3.0]},  # which the few steps of these cells reach
 }
 # What the network around a part needs besides.
@@ -38,6 +42,18 @@ NETWORK: dict[tuple[str, str], tuple[str, ...]] = {
 VARYING: dict[tuple[str, str], tuple[str, ...]] = {
     ("probe", "step_seconds"): ("forward", "backward", "update", "backward_share")
 }
+
+
+def in_database(suite: Any, folder: Path) -> list[str]:
+    """What lies in the database of a store."""
+    with closing(sqlite3.connect(folder.parent / "mlflow.db")) as database:
+        return list(database.iterdump())
+
+
+# Where a tracker keeps what it makes, if not in the study's folder.
+MIRRORED: dict[tuple[str, str], Any] = {("tracker", "mlflow"): in_database}
+# Modules of the extra that a plugin needs.
+EXTRAS: dict[tuple[str, str], str] = {("tracker", "mlflow"): "sqlalchemy", ("tracker", "tensorboard"): "tensorboard"}
 # What a plugin cannot pass, and why.
 FEW = {"test_it_has_as_many_samples_as_it_says": "the files that are written here hold a few of its images"}
 EXPECTED_FAILURES: dict[tuple[str, str], dict[str, str]] = {
@@ -96,12 +112,16 @@ def suites() -> dict[str, type]:
         if key in CHANGES:
             members["changes"] = CHANGES[key]
         members |= {name: table[key] for name, table in (("overrides", NETWORK), ("varying", VARYING)) if key in table}
+        if key in MIRRORED:
+            members["mirrored"] = MIRRORED[key]
         if entry.kind == "data":
             members["prepare"] = lambda self, folder: write(self.name, folder)
         if key == ("aux", "none"):
             suite, members["kind"] = testing.PartConformance, "aux"  # there is no classifier to be tested
         test = f"Test_{entry.kind}_{entry.name}"
         found[test] = type(test, (suite,), members)
+        if key in EXTRAS and find_spec(EXTRAS[key]) is None:
+            found[test] = pytest.mark.skip(f"needs the extra `{entry.name}`")(found[test])
     return found
 
 
@@ -112,7 +132,7 @@ def test_every_kind_has_a_suite() -> None:
     assert [kind for kind in registry.KINDS if kind not in testing.SUITES] == []
 
 
-@pytest.mark.parametrize("table", [OPTIONS, CHANGES, EXPECTED_FAILURES, NETWORK, VARYING])
+@pytest.mark.parametrize("table", [OPTIONS, CHANGES, EXPECTED_FAILURES, NETWORK, VARYING, MIRRORED, EXTRAS])
 def test_the_tables_name_plugins(table: dict[tuple[str, str], Any]) -> None:
     known = {(entry.kind, entry.name) for entry in registry.entries()}
     assert [key for key in table if key not in known] == []

@@ -17,6 +17,7 @@ from ablate.config.compose import prepare
 from ablate.run import following
 from ablate.run.execution import run_study
 from ablate.study.plan import plan_study
+from ablate.testing.tracker import Study
 from tests.run.in_process import register_engine
 
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
@@ -183,6 +184,29 @@ def test_a_slow_tracker_delays_no_cell_and_is_said_to_be_behind(monkeypatch: pyt
     free.set()
     assert "tracker noting is behind; the next run of the study tells it the rest" in said
     assert set(load_results("runs/single")["status"]) == {"done"}
+
+
+def test_one_that_is_behind_is_not_told_that_a_cell_starts_which_has_ended() -> None:
+    free = threading.Event()
+
+    class Late(Noting):
+        def begin(self, study: FollowedStudy, *, anew: bool) -> None:
+            free.wait(60)
+            super().begin(study, anew=anew)
+
+    known(late := Late())
+    study, tracker = Study("study"), registry.build("tracker", {"name": "noting"})
+    with following.Followers({"noting": tracker}, study.folder, Console(file=io.StringIO())) as followers:
+        followers.begin(study.record)
+        followers.started(study.job("one"))
+        followers.again(study.job("one"), "killed by signal 9")
+        followers.started(study.job("one"))
+        study.train("one", rows=2)
+        study.end("one")
+        followers.ended(study.job("one"))
+        followers.started(study.job("one"))  # a measurement on it
+        free.set()
+    assert of_arm(late.told, "one") == [("row", 1.0), ("row", 2.0), ("ended", "done"), ("started",)]
 
 
 def test_options_that_make_no_sense_end_before_anything_is_written() -> None:
