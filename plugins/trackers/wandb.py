@@ -231,7 +231,9 @@ class Wandb(Tracker):
     def _end(self, study: FollowedStudy, cell: FollowedCell, summary: Mapping[str, Any]) -> None:
         run = self._run_of(study, cell)
         self._send(run, cell)
-        self._finish(run, {"reason": "", **summary})
+        # With the last row: an offline run that adds to one that was sent has none, and replaces its summary.
+        last = next(iter(history(cell)[-1:]), {})
+        self._finish(run, {**last, "reason": "", **summary})
         self._open.pop(cell.id)
         self._training.pop(cell.id, None)
 

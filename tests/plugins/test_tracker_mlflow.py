@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
-import resource
 import shutil
-import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from rich.console import Console
 
 from ablate import InputError, registry
 from ablate.config.compose import prepare
-from ablate.run.execution import run_study
 from ablate.run.following import Followers
-from ablate.study.plan import plan_study
 from ablate.testing.tracker import HOSTILE, Study
 from tests.mirrors import DATABASE, assert_runs, client, course, rows, runs
-from tests.mlflow_server import TOKEN, Door, door, server
-from tests.run.in_process import register_engine
+from tests.mlflow_studies import ARMS, CLAIM, dump, empty_database, follow, forget, run, store_in, trained
 
 # Not imported here: whoever imports it says first whether it may report what is done with it.
 if find_spec("mlflow") is None or find_spec("sqlalchemy") is None:
@@ -36,51 +26,16 @@ if find_spec("mlflow") is None or find_spec("sqlalchemy") is None:
 
 prepare()
 
-TINY = ("depth=8", "width=0.25", "trainer.epochs=3", "data.batch_size=256", "engine=here", "tracker=mlflow")
-ARMS = ("+study.arms.post=['order=post']", "+study.arms.pre=['order=pre']", "study.name=orders", "study.seeds=1")
-CLAIM = (
-    "+study.claims=[{id: pre_wins, says: Pre ends lower., metric: train/loss, contrast: {post: 1, pre: -1}, "
-    "expect: positive, margin: 0.1, margin_because: it is a test}]"
-)
-
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without runs, which takes a second to make."""
-    from ablate.plugins.trackers._mlflow_client import Client
-
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Client(f"sqlite:///{path}").experiment("ablate", None, None)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM experiment_tags")
-        database.execute("DELETE FROM experiments WHERE name = 'ablate'")
-    return path
+    return empty_database(tmp_path_factory.mktemp("mlflow") / "mlflow.db")
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: Path) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
-        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    for name in ("NAME", "ID"):
-        monkeypatch.delenv(f"MLFLOW_EXPERIMENT_{name}", raising=False)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    DATABASE.parent.mkdir()
-    shutil.copy(empty, DATABASE)
-    with registry.isolated():
-        register_engine()
+    with store_in(tmp_path, monkeypatch, empty):
         yield
-
-
-def run(*typed: str) -> str:
-    text = io.StringIO()
-    run_study(plan_study([*TINY, *typed]), Console(file=text, width=300))
-    return text.getvalue()
-
-
-def dump() -> list[str]:
-    with closing(sqlite3.connect(DATABASE)) as database:
-        return list(database.iterdump())
 
 
 # Studies
@@ -128,35 +83,6 @@ def test_a_study_is_a_run_and_its_cells_are_runs_below_it() -> None:
     run(*ARMS[:-1], CLAIM, "study.seeds=2")
     assert len(assert_runs()) == 5
     assert not Path("mlruns").exists()
-
-
-def follow(study: Study, until: Callable[[Followers], None] | None = None, *, cell: str = "one", **options: Any) -> str:
-    """A run of a study whose cell is trained by hand; what it says, but for where to look."""
-    said = io.StringIO()
-    tracker = registry.build("tracker", {"name": "mlflow", **options})
-    with Followers({"mlflow": tracker}, study.folder, Console(file=said, width=500)) as followers:
-        followers.begin(study.record)
-        followers.started(study.job(cell))
-        if until is not None:
-            until(followers)
-    return "".join(line for line in said.getvalue().splitlines(keepends=True) if "shows it" not in line)
-
-
-def trained(study: Study, rows: int = 3) -> Callable[[Followers], None]:
-    """What a run does whose cell trains to its end."""
-
-    def train(followers: Followers) -> None:
-        study.train("one", rows=rows)
-        followers.tick()
-        study.end("one")
-        followers.ended(study.job("one"))
-
-    return train
-
-
-def forget(study: Study) -> None:
-    for path in study.folder.glob("trackers/mlflow*.json"):
-        path.unlink()
 
 
 @pytest.mark.parametrize("lost", ["position", "database"])
@@ -379,147 +305,3 @@ def test_cells_import_neither_tracker() -> None:
     code = "import sys, ablate.run.preload; print({'mlflow', 'tensorboard', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-
-
-# Faults
-
-
-def test_a_server_that_is_gone_is_said_once_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    with door() as made:
-        address = made.url.removeprefix("http://")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3cr3t@{address}")
-    study = Study("study")
-    said = follow(study, trained(study))
-    assert said.count("\n") == 1
-    assert f"tracker mlflow stops: Unreachable: http://***@{address} does not take it: " in said
-    assert "Connection refused" in said
-    assert "s3cr3t" not in said
-    assert not any(b"s3cr3t" in path.read_bytes() for path in Path("runs").rglob("*") if path.is_file())
-
-
-@pytest.mark.parametrize(
-    ("fault", "word"),
-    [({"answers": 500}, "500"), ({"token": "other"}, "You are not authenticated"), ({"slow_s": 3.0}, "Read timed out")],
-)
-def test_a_server_that_is_out_of_order_is_said_once(
-    fault: dict[str, Any], word: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
-    study = Study("study")
-    with door() as made:
-        vars(made).update(fault)
-        said = follow(study, trained(study), uri=made.url)
-    assert said.count("\n") == 1
-    assert f"tracker mlflow stops: Unreachable: {made.url} does not take it" in said
-    assert word in said
-    assert TOKEN not in said
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_full_disk_is_said_once_and_the_next_run_tells_the_rest(capfd: pytest.CaptureFixture[str]) -> None:
-    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    study = Study("study")
-    study.train("one", rows=1)
-    follow(study, lambda followers: followers.tick())
-    history = study.place("one") / "history.csv"
-    lines = history.read_text().splitlines()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (DATABASE.stat().st_size, limits[1]))
-    try:
-        more = [lines[1].replace("1,", f"{epoch},", 1) for epoch in range(2, 400)]
-        history.write_text("\n".join([*lines, *more]) + "\n")
-        study.end("one")
-        said = follow(study, lambda followers: followers.ended(study.job("one")))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-    assert said.count("\n") == 1
-    assert "tracker mlflow stops: Unreachable" in said
-    assert capfd.readouterr() == ("", "")
-    assert follow(study, lambda followers: followers.ended(study.job("one"))) == ""
-    assert len(course(assert_runs("study")["one"], "seconds")) == 399
-
-
-@pytest.mark.parametrize("content", [b"no database at all" * 1000, None])
-def test_a_database_that_is_none_is_said_once(content: bytes | None, capfd: pytest.CaptureFixture[str]) -> None:
-    DATABASE.unlink()
-    if content is None:
-        DATABASE.mkdir()
-    else:
-        DATABASE.write_bytes(content)
-    study = Study("study")
-    said = follow(study, trained(study))
-    assert said.count("\n") == 1
-    assert "file is not a database" in said or "unable to open database file" in said
-    assert capfd.readouterr() == ("", "")
-
-
-def test_nothing_is_reported_to_mlflows_makers() -> None:
-    study = Study("study")
-    follow(study, trained(study))
-    from mlflow.telemetry.client import get_telemetry_client
-
-    assert get_telemetry_client() is None
-
-
-# The real server
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with server(tmp_path_factory.mktemp("server")) as found:
-        yield found
-
-
-@pytest.fixture
-def way(port: int) -> Iterator[Door]:
-    with door(port) as made:
-        made.token = TOKEN
-        yield made
-
-
-@pytest.mark.slow
-def test_a_study_on_the_server(way: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", way.url)
-    said = run(*ARMS, CLAIM, "study.name=served")
-    assert f"tracker mlflow shows it at {way.url}\n" in said
-    found = assert_runs("served", way.url)
-    assert found["served"].info.status == "FINISHED"
-    kept = {one.path for one in client(way.url).list_artifacts(found["served"].info.run_id)}
-    assert {"report.html", "figures", "verdicts.json"} <= kept
-    way.calls.clear()
-    run(*ARMS, CLAIM, "study.name=served")
-    assert way.calls == []
-    forget_all = list(Path("runs/served/trackers").glob("*.json"))
-    for path in forget_all:
-        path.unlink()
-    run(*ARMS, CLAIM, "study.name=served")
-    assert assert_runs("served", way.url).keys() == found.keys()
-    assert not any(TOKEN.encode() in path.read_bytes() for path in Path("runs").rglob("*") if path.is_file())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", ["gone", "answer lost", "answer lost, and asked again"])
-@pytest.mark.parametrize("calls", range(26))
-def test_a_server_that_goes_in_mid_study_costs_nothing(
-    calls: int, fault: str, way: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
-    study, name = Study("study"), f"{calls} {fault}"
-    way.open_for, way.answers_lost = calls, fault != "gone"
-    if fault.endswith("again"):
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
-        way.closed_for = 1
-    said = follow(study, trained(study), uri=way.url, experiment=name)
-    assert said.count("\n") == (len(way.calls) > calls and not fault.endswith("again"))
-    way.open_for = None
-    assert follow(study, trained(study), uri=way.url, experiment=name) == ""
-    of = client(way.url)
-    found = of.search_runs([of.get_experiment_by_name(name).experiment_id])
-    assert sorted(run.info.run_name for run in found) == ["one", "study"]
-    one = min(found, key=lambda run: run.info.run_name != "one")
-    assert course(one, "seconds", way.url) == [(1, 0.25), (2, 0.25), (3, 0.25)]
-    assert course(one, "params", way.url) == [(3, 10)]
-    assert one.info.status == "FINISHED"

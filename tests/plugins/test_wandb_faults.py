@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -20,7 +21,11 @@ from tests.wandb_studies import exit_code_of, finished, follow, history, is_whol
 prepare()  # here, so that a test that forgets its own plugins does not forget the built-in ones
 
 __all__ = ["wandb_server"]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("here")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("here"),
+    pytest.mark.skipif(shutil.which("ps") is None, reason="looks for processes with ps"),
+]
 
 Fault = Callable[[WandbServer], object]
 
