@@ -33,9 +33,15 @@ class Account:
     project: str
 
     @property
+    def server(self) -> str:
+        """Its address as it may be shown and kept: without a name or password that stands in it."""
+        place = urlsplit(self.url)
+        return place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()
+
+    @property
     def where(self) -> str:
         """One text for all of it."""
-        return f"{self.url}/{self.entity}/{self.project}"
+        return f"{self.server}/{self.entity}/{self.project}"
 
 
 def account_of(entity: str, project: str) -> Account:
@@ -69,12 +75,12 @@ def reachable(account: Account) -> Account:
         port = place.port or (80 if place.scheme == "http" else 443)
         socket.create_connection((place.hostname or "", port), REACH_S).close()
     except OSError as error:
-        raise NotMirrored(f"{account.url} cannot be reached; --dry-run needs no network") from error
+        raise NotMirrored(f"{account.server} cannot be reached; --dry-run needs no network") from error
     try:
         with quiet():
             entity = account.entity or wandb.Api().default_entity or ""
     except Exception as error:  # of wandb or of its transport
-        raise NotMirrored(f"{account.url} does not let us in: {' '.join(str(error).split())[:300]}") from error
+        raise NotMirrored(f"{account.server} does not let us in: {' '.join(str(error).split())[:300]}") from error
     return replace(account, entity=entity)
 
 

@@ -19,9 +19,11 @@ from ablate.run.position import PLACE
 from ablate.run.recovery import tidy
 from ablate.study.section import container
 from ablate.system.files import make_folder, read_json, write_json
+from ablate.system.schema import checked
 
 FILE = "dashboard.json"  # beside the positions of trackers: what was made, by place, so that it is made once
 TRACKER = "wandb"
+Made = dict[str, dict[str, dict[str, str]]]  # place -> workspace or report -> its ID and address
 
 
 def show_dashboard(folder: Path, options: Sequence[str], console: Console, *, dry_run: bool = False) -> None:
@@ -53,9 +55,11 @@ def show_dashboard(folder: Path, options: Sequence[str], console: Console, *, dr
     workspace, report = (make(board, account.entity, account.project) for make in (workspace_of, report_of))
     specs(workspace, report)
     kept = _kept(folder / PLACE / FILE)
-    _make(workspace, report, kept.setdefault(account.where, {}))
-    make_folder(folder / PLACE)
-    write_json(folder / PLACE / FILE, kept)
+    try:
+        _make(workspace, report, kept.setdefault(account.where, {}))
+    finally:  # one of the two may be there by now
+        make_folder(folder / PLACE)
+        write_json(folder / PLACE / FILE, kept)
     for name in ("workspace", "report"):
         _say(console, f"{name}: {kept[account.where][name]['url']}")
     if not any((folder / PLACE).glob(f"{TRACKER}*")):
@@ -80,15 +84,15 @@ def _asked(options: Sequence[str]) -> Mapping[str, Any]:
     return found
 
 
-def _kept(path: Path) -> dict[str, Any]:
+def _kept(path: Path) -> Made:
     """What was made before; where that is not known, it is made anew."""
     try:
-        return read_json(path)
+        return checked(read_json(path), Made)
     except InputError:
         return {}
 
 
-def _make(workspace: Any, report: Any, kept: dict[str, Any]) -> None:
+def _make(workspace: Any, report: Any, kept: dict[str, dict[str, str]]) -> None:
     """Save both, and keep what wandb calls them."""
     workspace._internal_id = kept.get("workspace", {}).get("id", "")
     report.id = kept.get("report", {}).get("id", "")

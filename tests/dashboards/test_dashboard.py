@@ -15,6 +15,7 @@ import pytest
 
 from ablate.analysis.verdict import Verdict
 from ablate.config.compose import prepare
+from ablate.dashboards.account import Account
 from ablate.dashboards.board import board_of, markdown_of
 from ablate.dashboards.names import study_tag, view_title
 from ablate.run.store import Store
@@ -285,6 +286,11 @@ def test_it_is_made_once_and_brought_up_to_date_the_next_time(ablate: Run) -> No
         assert report["displayName"] == HOSTILE
         assert json.loads(workspace["spec"])["section"]["settings"]["maxRuns"] == 2
         write_json(study.folder / "verdicts.json", {"study": "study", "claims": [VERDICT]})
+        server.answers["upsertView"] = lambda given: {"data": None, "errors": [{"message": "not now"}]}
+        code, out, err = ablate("dashboard", "study", **server.environment())
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "wandb did not take it: " in err
+        server.answers["upsertView"] = server.answers["UpsertView2"]
         assert ablate("dashboard", "study", **server.environment())[0] == 0
         assert len(views.kept) == 2, "those of the first time"
         assert "supported" in views.of("runs")[0]["spec"]
@@ -292,3 +298,8 @@ def test_it_is_made_once_and_brought_up_to_date_the_next_time(ablate: Run) -> No
         code, out, err = ablate("dashboard", "study", **{**server.environment(), "WANDB_API_KEY": "1" * 40})
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert f"{server.url} does not let us in: " in err
+
+
+def test_a_password_in_the_address_of_a_server_is_not_kept_or_shown() -> None:
+    account = Account("https://me:hunter2@wandb.example:8443/api", "us", "mine")
+    assert account.where == "https://wandb.example:8443/api/us/mine"

@@ -73,7 +73,7 @@ ablate.cli.commands.dispatch = dispatch
 
 
 @pytest.mark.parametrize("context", ["in_order", "contextlib.nullcontext"])
-@pytest.mark.parametrize(("verb", "line"), [("bench", ANEW), ("measure", LINE), ("results", LINE)])
+@pytest.mark.parametrize(("verb", "line"), [("bench", ANEW), ("measure", LINE), ("upload", LINE), ("results", LINE)])
 def test_only_what_keeps_its_work_says_that_it_goes_on(verb: str, line: str, context: str, tmp_path: Path) -> None:
     dispatch = f"""
 def dispatch(arguments):
@@ -83,7 +83,7 @@ ablate.cli.commands.dispatch = dispatch
 """
     out, error = (process := started(PROGRAM.format(dispatch=dispatch), tmp_path, verb)).communicate(timeout=60)
     assert (process.returncode, out, error) == (130, "", line)
-    assert {*STARTS_OVER, "measure", "results"} == set(VERBS), "each verb is one of the two kinds"
+    assert {*STARTS_OVER, "measure", "upload", "results"} == set(VERBS), "each verb is one of the two kinds"
 
 
 def test_where_ctrl_c_is_ignored_from_outside_it_stays_ignored(tmp_path: Path) -> None:
