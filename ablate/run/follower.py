@@ -18,6 +18,7 @@ from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, set_aside, write_json
 from ablate.system.locks import Busy, locked
+from ablate.system.processes import yield_to_others
 from ablate.system.reading import BrokenFile
 
 
@@ -183,6 +184,7 @@ class Follower:
         return self._study
 
     def _run(self) -> None:
+        yield_to_others()
         try:
             # Two processes that run one study would tell each thing twice.
             with locked(make_folder(self._file.parent) / f"{self._file.stem}.lock", 0):
