@@ -165,12 +165,12 @@ def test_a_claim_speaks_of_the_cells_that_its_selectors_match():
         (
             {"metric": "test/eror"},
             "unknown metric of claim 'gap' 'test/eror'; did you mean 'test/error'?; "
-            "known: flops, params, seconds, test/error, test/loss, train/error, train/loss",
+            "known: flops, params, receptive_field, seconds, test/error, test/loss, train/error, train/loss",
         ),
         (
             {"metric": "epochs_to/test/error<0.1"},
             "unknown metric of claim 'gap' 'epochs_to/test/error<0.1'; did you mean 'test/error'?; "
-            "known: flops, params, seconds, test/error, test/loss, train/error, train/loss; "
+            "known: flops, params, receptive_field, seconds, test/error, test/loss, train/error, train/loss; "
             'record it with trainer.epochs_to=["test/error<0.1"]',
         ),
         ({"threshold": "high"}, "claim 'gap': threshold is high, which is no number"),

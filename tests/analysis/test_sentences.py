@@ -42,6 +42,7 @@ def _said(sentence: str) -> list[str]:
     return [part for part in PARTS if part in sentence]
 
 
+@pytest.mark.slow
 def test_hundreds_of_tables_have_no_sentence_that_contradicts_its_verdict() -> None:
     seen = judged_and_held(600, seed=0)
     for test in ("paired t", "signed rank", "paired t and permutation", "permuted ranks", "exact"):

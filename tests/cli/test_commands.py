@@ -259,6 +259,7 @@ def test_a_defect_in_a_job_is_not_taken_for_wrong_input(monkeypatch: pytest.Monk
         main(["-m", "seed=0"])
 
 
+@pytest.mark.slow
 def test_studies_of_a_multirun_are_studies(ablate: Run, jobs: list[str]) -> None:
     code, _, err = ablate("-m", "+exp=preact_vs_postact,degradation", "depth=8", "study.seeds=1")
     assert (code, err, len(jobs)) == (0, "", 8)

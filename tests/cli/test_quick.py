@@ -86,6 +86,7 @@ def test_a_finished_study_run_again_imports_no_torch_and_says_the_same(here: Pat
     assert out.rpartition("report: ")[0] == again.rpartition("report: ")[0]
 
 
+@pytest.mark.slow
 def test_a_report_that_is_gone_or_was_changed_is_made_again(here: Path) -> None:
     command(here, *TINY, *ARMS)
     page, table = here / "runs/two/report.html", here / "runs/two/results.csv"
@@ -96,6 +97,7 @@ def test_a_report_that_is_gone_or_was_changed_is_made_again(here: Path) -> None:
         assert file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_changed_result_is_judged_anew(here: Path) -> None:
     _, before, _ = command(here, *TINY, *ARMS)
     result = next((here / "runs/two/cells").glob("*-s0-*/result.json"))

@@ -121,6 +121,7 @@ def test_two_arms_that_differ_in_a_probe_alone_are_the_same() -> None:
         planned("arms: {one: [order=pre], two: [order=pre, 'probes=[mine]']}", "depth=8")
 
 
+@pytest.mark.slow
 def test_they_are_in_the_list_and_the_help_and_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("probe", "probes"):
         dispatch(["list", name])

@@ -177,6 +177,7 @@ def test_a_study_that_cannot_be_run_does_not_stop_the_others(capsys: pytest.Capt
     assert "### second" in Path("RESULTS.md").read_text()
 
 
+@pytest.mark.slow
 def test_strict_ends_with_3_when_the_page_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert results("study.strict=true") == 3
     assert "second: study.strict=true, and not supported: differs" in capsys.readouterr().err

@@ -143,7 +143,9 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one["metrics"][name] == other["metrics"][name] for name in names)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network", ["resnet", *(pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS if name != "resnet")]
+)
 def test_what_is_trained_is_the_same_to_the_bit_with_and_without(tmp_path: Path, network: str) -> None:
     plain, bare = trained(tmp_path, "plain", *NETWORKS[network])
     folder, result = trained(tmp_path, "full", *NETWORKS[network], *EVERYTHING, keep=("weights",))
@@ -153,6 +155,7 @@ def test_what_is_trained_is_the_same_to_the_bit_with_and_without(tmp_path: Path,
     assert {path.name for path in plain.iterdir()} == {"cell.yaml", "history.csv", "result.json"}
 
 
+@pytest.mark.slow
 def test_nor_beside_a_callback_that_is_called_in_each_step(tmp_path: Path) -> None:
     @register("callback", "quiet")
     class Quiet(pl.Callback):
@@ -202,6 +205,7 @@ class Stop(pl.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_cell_that_was_killed_goes_on_behind_its_tables_and_states(tmp_path: Path) -> None:
     overrides = ("trainer.epochs=4", "shortcut=dropout", *EVERYTHING)
     whole, expected = trained(tmp_path, "whole", *overrides)

@@ -54,6 +54,8 @@ def in_database(suite: Any, folder: Path) -> list[str]:
 MIRRORED: dict[tuple[str, str], Any] = {("tracker", "mlflow"): in_database}
 # Modules of the extra that a plugin needs.
 EXTRAS: dict[tuple[str, str], str] = {("tracker", "mlflow"): "sqlalchemy", ("tracker", "tensorboard"): "tensorboard"}
+# Each test starts a process or makes a database of its own; their other tests are among those of every run.
+SLOW = {("tracker", "wandb"), ("tracker", "mlflow")}
 # What a plugin cannot pass, and why.
 FEW = {"test_it_has_as_many_samples_as_it_says": "the files that are written here hold a few of its images"}
 EXPECTED_FAILURES: dict[tuple[str, str], dict[str, str]] = {
@@ -120,6 +122,8 @@ def suites() -> dict[str, type]:
             suite, members["kind"] = testing.PartConformance, "aux"  # there is no classifier to be tested
         test = f"Test_{entry.kind}_{entry.name}"
         found[test] = type(test, (suite,), members)
+        if key in SLOW:
+            found[test] = pytest.mark.slow(found[test])
         if key in EXTRAS and find_spec(EXTRAS[key]) is None:
             found[test] = pytest.mark.skip(f"needs the extra `{entry.name}`")(found[test])
     return found

@@ -88,6 +88,7 @@ def loss_and_gradients(model: nn.Module, x: Tensor) -> tuple[Tensor, dict[str, T
 
 
 @pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.slow
 def test_its_comments_say_how_many_parameters_it_has_and_where_it_comes_from(arch: str) -> None:
     (row,) = (row for row in catalogue("arch") if row["name"] == arch)
     first = config_names("arch")[arch].read_text(encoding="utf-8").splitlines()[1]

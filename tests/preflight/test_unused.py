@@ -48,6 +48,7 @@ Refused = Callable[..., str]
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
+@pytest.mark.slow
 def test_a_choice_without_effect_is_refused(
     verb: str, arguments: list[str], line: str, refused: Refused, here: Path
 ) -> None:

@@ -291,6 +291,7 @@ def test_a_position_that_is_not_whole_is_set_aside_and_all_is_told_once_more(con
     assert position.with_name("noting.broken.json").read_text() == content
 
 
+@pytest.mark.slow
 def test_a_result_that_is_not_whole_stops_no_tracker_of_single_runs() -> None:
     """That of another run of the same folder, which this command does not train again."""
     known(noting := Noting())

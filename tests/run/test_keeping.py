@@ -50,7 +50,7 @@ def is_alive(pid: int) -> bool:
     "hangs",
     [
         "time.sleep(600)",
-        "while True: pass",
+        pytest.param("while True: pass", marks=pytest.mark.slow),
         pytest.param("threading.Event().wait()", marks=pytest.mark.slow),
         # Holds the interpreter: no thread of the process could do anything.
         pytest.param(
@@ -239,6 +239,7 @@ def test_a_server_that_is_killed_is_started_again_and_what_runs_goes_on(workshop
 
 
 @pytest.mark.usefixtures("others_server")
+@pytest.mark.slow
 def test_a_server_that_is_killed_while_it_imports_is_started_again(workshop: Workshop, run: Run) -> None:
     job, _ = workshop("pass")
     os.kill(server(), signal.SIGKILL)

@@ -230,6 +230,7 @@ def test_every_look_is_entered_once() -> None:
     assert len(ledger()) == 1
 
 
+@pytest.mark.slow
 def test_seeds_that_are_added_by_hand_are_said_with_the_p_of_a_plan() -> None:
     write()
     run()

@@ -89,6 +89,7 @@ def test_a_study_of_the_networks_alone_trains_nothing(folder: Path) -> None:
     assert "No cell has a metric yet" not in text
 
 
+@pytest.mark.slow
 def test_a_narrowed_run_says_what_it_leaves_out_of_the_report(folder: Path) -> None:
     console = Console(record=True, width=200)
     run_study(plan_study([*TINY, "study.seeds=2"]), console)

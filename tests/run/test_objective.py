@@ -209,6 +209,7 @@ def test_a_job_that_fails_fails_for_the_sweeper_too(sweeper: list[float], capsys
 
 
 @pytest.mark.usefixtures("hydra_again")
+@pytest.mark.slow
 def test_a_plain_multirun_has_the_values_and_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     returned: list[Any] = []
     run_job = basic_launcher.run_job

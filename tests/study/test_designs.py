@@ -95,6 +95,7 @@ def test_add_one_in_adds_each_part_to_the_bare_recipe() -> None:
     assert [arm.baseline for arm in study.arms.values()] == [None, "bare", "bare", "bare"]
 
 
+@pytest.mark.slow
 def test_each_arm_keeps_the_baseline_of_its_own_design() -> None:
     both = "leave_one_out: {order: [order=pre]}, add_one_in: {act: [act=elu]}"
     arms = "arms: {a: [norm=none], b: [norm=lrn], c: {overrides: [norm=layer], baseline: full, changes: [norm, order]}}"
@@ -196,6 +197,7 @@ def test_a_scale_changes_zip_and_exclusions() -> None:
     assert places(planned(text, "scale=paper", "study.exclude=[{depth:20}]", "~study.arms.pre")) == [("post", 56, 0.5)]
 
 
+@pytest.mark.slow
 def test_arms_and_parts_are_changed_by_hand() -> None:
     arms = "arms: {a: [], b: {overrides: [order=pre], changes: [order]}}"
     design = f"{arms}, leave_one_out: {{act: [act=elu], norm: [norm=none]}}"

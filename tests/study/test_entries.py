@@ -107,6 +107,7 @@ def test_what_cannot_be_deleted_says_how_it_is_emptied(typed: str, line: str, re
     assert refused("plan", typed) == line
 
 
+@pytest.mark.slow
 def test_a_list_as_a_value_is_named_in_a_claim_pinned_and_replaced() -> None:
     spellings = ("[stage1,stage2]", "[stage1, stage2]", "['stage1', 'stage2']", '["stage1","stage2"]')
     for spelling in spellings:

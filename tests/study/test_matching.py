@@ -39,6 +39,7 @@ def by_place(study: Study) -> dict[tuple[str, str], Cell]:
 
 
 @pytest.mark.parametrize("metric", ["params", "flops"])
+@pytest.mark.slow
 def test_the_width_makes_an_arm_cost_what_its_baseline_does_at_each_point(metric: str) -> None:
     study = planned(BLOCKS % metric + ", grid: {depth: [20, 56]}", "seed=0")
     cells = by_place(study)
@@ -97,6 +98,7 @@ def test_a_study_may_set_the_width_that_all_arms_start_from() -> None:
     assert cost(bottleneck, "params") == pytest.approx(cost(basic, "params"), rel=0.02)
 
 
+@pytest.mark.slow
 def test_what_is_excluded_at_the_baseline_is_matched_all_the_same() -> None:
     text = BLOCKS % "params" + ", grid: {depth: [20, 56]}, exclude: [{arm: basic, depth: 56}]"
     study = planned(text, "seed=0")
@@ -119,6 +121,7 @@ def test_study_yaml_says_how_near_each_arm_came() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_report_says_how_near_an_arm_came_and_compares_costs_with_its_baseline() -> None:
     arms = "a: [], b: {overrides: [shortcut=conv1x1], match: params}, c: {overrides: [norm=none], baseline: b}"
     study = planned(f"arms: {{{arms}}}, seeds: 1")
@@ -190,6 +193,7 @@ def test_an_arm_before_its_baseline_says_that_the_baseline_cannot_be_built() -> 
     assert error.startswith("arm 'b': its baseline 'a': depth 9 does not exist")
 
 
+@pytest.mark.slow
 def test_the_nearest_value_is_named_where_none_is_near_enough() -> None:
     arms = "a: [block=basic], b: {overrides: [shortcut=conv1x1], match: params, knob: backbone.channels}"
     error = refusal(f"arms: {{{arms}}}", "depth=8", "width=0.25")

@@ -29,6 +29,7 @@ def test_each_cell_starts_from_that_of_its_own_seed_whose_weights_are_kept() -> 
     assert [cell.arm for cell in study.cells] == ["shallow", "shallow", "grown", "grown"]
 
 
+@pytest.mark.slow
 def test_what_changes_the_source_changes_the_name_of_what_starts_from_it() -> None:
     usual, other = (
         next(cell.id for cell in planned(ARMS.format(of="shallow"), *SMALL, *more).cells if cell.arm == "grown")

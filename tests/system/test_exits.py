@@ -77,6 +77,7 @@ def test_a_process_that_a_plugin_forks_ends_as_ever(here: Path, refused: Callabl
     assert "ValueError: 3 (mine.py line 6)" in refused(*TINY, "act=mine")
 
 
+@pytest.mark.slow
 def test_a_thread_of_a_plugin_does_not_keep_a_command_that_is_done(tmp_path: Path) -> None:
     plugin(tmp_path, at_import="import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}

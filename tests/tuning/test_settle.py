@@ -170,6 +170,7 @@ def test_an_engine_that_does_not_know_where_cells_run_cannot_be_measured_on() ->
             planned("trainer=auto", "engine=elsewhere")
 
 
+@pytest.mark.slow
 def test_a_search_in_a_process_of_its_own(speeds: Path) -> None:
     study = planned("trainer=auto")
     (one,) = trainers(study)
@@ -182,6 +183,7 @@ def test_a_search_in_a_process_of_its_own(speeds: Path) -> None:
     assert json.loads(kept.read_text()) == study.chosen
 
 
+@pytest.mark.slow
 def test_a_search_that_hangs_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "slow.py").write_text(HANGS)

@@ -95,6 +95,7 @@ def test_an_arm_that_changes_nothing_is_refused(baseline: str, arm: str, around:
         "trainer.epochs=3",
     ],
 )
+@pytest.mark.slow
 def test_an_arm_that_changes_anything_is_not(arm: str) -> None:
     refuse("", arm)
 
