@@ -11,6 +11,8 @@ DEVICE ?= cuda:0
 FIGURES ?= gpu-figures
 
 BIN := $(VENV)/bin
+# What runs studies, and what tests them besides.
+BASE := $(VENV)/.base
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -19,10 +21,10 @@ STAMP := $(VENV)/.installed
 help:  ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMP)  ## Set up where needed, then run the study preact_vs_postact.
+demo: $(BASE)  ## Set up where needed, then run the study preact_vs_postact.
 	$(BIN)/python -m ablate +exp=preact_vs_postact
 
-results: $(STAMP)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
+results: $(BASE)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
 	$(BIN)/python -m ablate results --from docs/results/h200
 
 test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, ray, slurm skip where these are missing.
@@ -67,9 +69,13 @@ clean:  ## Remove the environment, builds and caches; runs/ stays.
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The stamp is written last, so an environment without one was cut short and is made anew.
-$(STAMP): pyproject.toml constraints.txt
+$(BASE): pyproject.toml constraints.txt
 	@test -f $@ && $(BIN)/python -c '' 2>/dev/null || { \
 		echo "Setting up $(VENV): some minutes, once."; \
 		$(PYTHON) -m venv --clear $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(STAMP): $(BASE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

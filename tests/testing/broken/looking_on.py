@@ -76,6 +76,7 @@ class TestProbeSteps(testing.ProbeConformance):
         "test_what_is_trained_is_the_same_with_and_without_it",
         "test_it_gives_what_it_names",
         "test_it_goes_on_behind_a_checkpoint",
+        "test_its_table_has_what_its_charts_draw",
     }
 
 
