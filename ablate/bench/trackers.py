@@ -28,6 +28,7 @@ from ablate.system.quotas import cores
 
 BOUND = 1.02
 DEPTH, EPOCHS = 20, 4  # epochs of the first trial
+CELLS = 3  # for each core: what a tracker needs once a study, as to import its library, is not one cell's to bear
 # Each writes beside the study, whatever the environment names: nothing of a bench is for somebody's server.
 LOCAL: dict[str, Callable[[Path], Mapping[str, Any]]] = {
     "jsonl": lambda folder: {},
@@ -54,7 +55,7 @@ def tracker_cost(setting: Setting) -> Measured:
 
 
 def _planned(epochs: int) -> Study:
-    return plan_study([f"depth={DEPTH}", f"trainer.epochs={epochs}", f"study.seeds={cores()}"])
+    return plan_study([f"depth={DEPTH}", f"trainer.epochs={epochs}", f"study.seeds={CELLS * cores()}"])
 
 
 def _trained(study: Study, tracker: str) -> float:
@@ -66,7 +67,7 @@ def _trained(study: Study, tracker: str) -> float:
         record = store.write_study(study)
         places = [CellPlace(cell.id, store.freeze(cell), store.lock_file(cell.id)) for cell in study.cells]
         jobs = [Job((place,), 1.0) for place in places]
-        engine = registry.build("engine", {"name": "local", "slots": len(jobs)})
+        engine = registry.build("engine", {"name": "local", "slots": cores()})
         trackers = {tracker: _built(tracker, Path(folder))} if tracker else {}
         with Followers(trackers, store.folder, Console(file=said)) as followers:
             followers.begin(record)

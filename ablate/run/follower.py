@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,8 +20,9 @@ from ablate.run.stored_result import has_result, read_result
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.files import make_folder, set_aside, write_json
 from ablate.system.locks import Busy, locked
-from ablate.system.processes import yield_to_others
 from ablate.system.reading import BrokenFile
+
+LOOK_S = 1.0  # between two looks for new rows
 
 
 class Follower:
@@ -43,6 +46,7 @@ class Follower:
         self.stopped = False  # before it was told everything
         self._hurried = False  # what is in the queue is left to the next run
         self._looking = False  # a look is in the queue already
+        self._looked = -math.inf  # when one was put there
         self._begun = False
         self._file = position_file(folder, name, tracker)
         self._study: FollowedStudy | None = None
@@ -58,9 +62,10 @@ class Follower:
         self._queue.put(task)
 
     def look(self) -> None:
-        """Let the thread look for new rows, unless it is about to."""
-        if not self._looking:
-            self._looking = True
+        """Let the thread look for new rows, unless it is about to or has just done so: rows go best several at once."""
+        now = time.monotonic()
+        if not self._looking and now - self._looked >= LOOK_S:
+            self._looking, self._looked = True, now
             self.put(self._look)
 
     def finish(self) -> None:
@@ -184,7 +189,6 @@ class Follower:
         return self._study
 
     def _run(self) -> None:
-        yield_to_others()
         try:
             # Two processes that run one study would tell each thing twice.
             with locked(make_folder(self._file.parent) / f"{self._file.stem}.lock", 0):

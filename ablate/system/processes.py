@@ -29,8 +29,6 @@ TRIES, PAUSE_S = 5, 0.3
 # Of an address of a socket, 107 characters are allowed, and its folder's name and its own take 40.
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
 
-NICENESS = 10  # with it a thread has a tenth of a core that others want
-
 # Options of glibc's mallopt, from malloc.h: no block has a mapping of its own (M_MMAP_MAX, -4), all come from the heap,
 # of which M_TRIM_THRESHOLD (-1) bytes may lie free at its end, and which grows by M_TOP_PAD (-2) at a time.
 MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**26}
@@ -149,17 +147,6 @@ def keep_freed_memory() -> None:
         return
     for option, value in MALLOC.items():
         library.mallopt(option, value)
-
-
-def yield_to_others() -> None:
-    """Let this thread, and what it starts, have the cores that nobody else wants: what looks on must not slow cells.
-
-    Without effect where a thread has no priority of its own, which is everywhere but on Linux.
-    """
-    if platform.system() == "Linux":
-        thread = threading.get_native_id()
-        own = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, max(own, NICENESS))  # to rise needs rights, and is not wanted
 
 
 def processor() -> str:

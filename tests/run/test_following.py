@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import platform
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -105,20 +103,6 @@ def test_a_tracker_is_told_everything_once_also_of_a_study_run_again() -> None:
     tracker.told.clear()
     run(*ARMS, "tracker=noting")
     assert tracker.told == []
-
-
-@pytest.mark.skipif(platform.system() != "Linux", reason="threads have no priority of their own")
-def test_a_tracker_works_where_nobody_else_wants_the_cores() -> None:
-    found: list[int] = []
-
-    class Looking(Noting):
-        def ended(self, study: FollowedStudy, cell: FollowedCell, result: Mapping[str, Any]) -> None:
-            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    known(Looking())
-    run("tracker=noting")
-    assert found == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 10, "and the study as before"
 
 
 def test_one_that_comes_later_is_told_what_was_there_before() -> None:
