@@ -24,7 +24,7 @@ help:  ## Show the targets.
 demo: $(BASE)  ## Set up where needed, then run the study preact_vs_postact.
 	$(BIN)/python -m ablate +exp=preact_vs_postact
 
-results: $(BASE)  ## Run every study that has no result yet (hours), then write RESULTS.md and its picture.
+results: $(BASE)  ## Run every study that has no result yet (an hour or more), then write RESULTS.md and its picture.
 	$(BIN)/python -m ablate results --from docs/results/h200
 
 test: $(STAMP)  ## Run the tests but for the slow ones; those of browser, gpu, ray, slurm skip where these are missing.
