@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ablate.run.following import Followers
+from ablate.testing.tracker import Study
 
 DATABASE = Path("runs/mlflow.db")
 
@@ -14,6 +18,31 @@ DATABASE = Path("runs/mlflow.db")
 def rows(cell: str, study: str = "orders") -> list[dict[str, str]]:
     with Path("runs", study, "cells", cell, "history.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def an_epoch_is_trained_again(study: Study, follow: Callable[[Study, Callable[[Followers], None]], object]) -> None:
+    """A cell is killed when two of its epochs were told, and its next process trains the second one again.
+
+    Args:
+        study: of the cell `one`.
+        follow: lets a run of the study tell what happens in it.
+    """
+    history = study.place("one") / "history.csv"
+
+    def killed(followers: Followers) -> None:
+        study.train("one", rows=2)
+        followers.tick()
+
+    def resumed(followers: Followers) -> None:
+        study.train("one", rows=3)
+        lines = history.read_text().splitlines()
+        history.write_text("\n".join([*lines[:2], lines[2].replace(",0.25", ",0.75"), *lines[3:]]) + "\n")
+        study.end("one")
+        followers.ended(study.job("one"))
+
+    study.train("one", rows=0)  # its process has the config before it trains
+    follow(study, killed)
+    follow(study, resumed)
 
 
 # TensorBoard

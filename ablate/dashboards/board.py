@@ -9,12 +9,11 @@ from typing import Any
 
 from ablate.analysis.metrics import STANDARD, metric_of
 from ablate.analysis.verdict import Verdict
-from ablate.errors import InputError
 from ablate.report import format as fmt
 from ablate.report import verdict_facts
 from ablate.report.markdown import escape
 from ablate.report.palette import ARM_COLOURS, VERDICT_SYMBOLS
-from ablate.run.results import load_study, stored_verdicts, told_broken, whole_rows
+from ablate.run.results import columns_of, load_history, load_study, stored_verdicts
 from ablate.study.record import CellRecord, StudyRecord
 from ablate.system.reading import BrokenFile
 
@@ -39,6 +38,7 @@ class Board:
         curves: metrics that are drawn over the epochs.
         finals: metrics that are drawn as they ended.
         claims: each verdict as Markdown.
+        broken: histories that are not whole and so were left out, a line each.
     """
 
     study: str
@@ -53,6 +53,7 @@ class Board:
     curves: list[str]
     finals: list[str]
     claims: list[str]
+    broken: list[str]
 
     @property
     def numeric(self) -> list[str]:
@@ -75,13 +76,14 @@ def board_of(folder: Path) -> Board:
     arms = dict.fromkeys(cell.arm for cell in cells)
     colours = {arm: ARM_COLOURS[place % len(ARM_COLOURS)] for place, arm in enumerate(arms)}
     factors = _factors(record, cells)
-    columns = _columns(folder / "cells" / cell.id / "history.csv" for cell in cells)
+    history = load_history(folder)
+    no_metrics = {*NO_CURVES, *(name for cell in cells for name in columns_of(cell))}
     return Board(
         study=folder.absolute().name, title=record.name, question=record.question, source=record.source,
         command=record.command, cells=len(cells), arms=colours, factors=factors, points=_points(cells, factors),
-        curves=[name for name in columns if name not in NO_CURVES] or list(STANDARD),
+        curves=[str(name) for name in history.columns if name not in no_metrics] or list(STANDARD),
         finals=list(dict.fromkeys([FINAL, *(verdict.metric for verdict in verdicts)])),
-        claims=[markdown_of(verdict) for verdict in verdicts],
+        claims=[markdown_of(verdict) for verdict in verdicts], broken=history.attrs["broken"],
     )  # fmt: skip
 
 
@@ -113,18 +115,6 @@ def _verdicts(folder: Path, record: StudyRecord) -> list[Verdict]:
         return [Verdict.from_dict(plain) for plain in (record.claims if stored is None else stored)]
     except (AttributeError, TypeError, ValueError) as error:
         raise BrokenFile(f"{folder / 'verdicts.json'} is not whole; report {folder} makes it anew") from error
-
-
-def _columns(histories: Iterable[Path]) -> list[str]:
-    """The columns of these tables, each once; one that is not whole is left out."""
-    columns: dict[str, None] = {}
-    for path in histories:
-        try:
-            with told_broken(path):
-                columns |= dict.fromkeys(whole_rows(path)[0])
-        except InputError:
-            continue
-    return list(columns)
 
 
 def _factors(record: StudyRecord, cells: Iterable[CellRecord]) -> dict[str, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def show_dashboard(folder: Path, options: Sequence[str], console: Console, *, dr
     asked = _asked(options)
     libraries()
     board = board_of(folder)
+    for line in board.broken:  # beside the specs, which others may read from here
+        print(line, file=sys.stderr)
     account = account_of(asked.get("entity") or "", asked.get("project") or "")
     if dry_run:
         made = specs(

@@ -6,10 +6,9 @@ import abc
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 DECIDES_NUMBERS = False
-STUDY = ""  # among IDs of cells: the study as a whole
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,13 @@ class Tracker(abc.ABC):
     tracker for this run; the next run of the study tells it what is missing.
 
     Attributes:
+        STUDY: among IDs of cells, the study as a whole.
         where: what tells the place that it mirrors to from others that it could mirror to, such as a server and a
             project there: a study is told once to each. Empty for the one that is there by default.
         say: shows the user a line; for what is no error, such as where the mirror is.
     """
 
+    STUDY: ClassVar[str] = ""
     where: str = ""
     say: Callable[[str], None] = staticmethod(lambda text: None)
 

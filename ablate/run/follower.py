@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from ablate.errors import InputError
-from ablate.interfaces.tracker import STUDY, FollowedCell, FollowedStudy, Tracker
+from ablate.interfaces.tracker import FollowedCell, FollowedStudy, Tracker
 from ablate.run.position import Place, State, digest, position_file, read_position, state_of
 from ablate.run.results import read_history
 from ablate.run.stored_result import has_result, read_result
@@ -285,10 +285,10 @@ class Follower:
     def _forget(self, missing: Collection[str]) -> None:
         """Tell once more what has not arrived."""
         told = {cell for cell, place in self._cells.items() if place.state or place.rows}
-        self.lost = {one for one in missing if one in told or (one == STUDY and self._told)}
-        for one in self.lost - {STUDY}:
+        self.lost = {one for one in missing if one in told or (one == Tracker.STUDY and self._told)}
+        for one in self.lost - {Tracker.STUDY}:
             self._cells[one] = Place(self._cells[one].code, self._cells[one].attempt)
-        if STUDY in self.lost:
+        if Tracker.STUDY in self.lost:
             self._told = {}
 
     def _read(self) -> None:

@@ -61,7 +61,7 @@ class Followers(Listener):
 
     @property
     def lost(self) -> dict[str, set[str]]:
-        """By tracker, what it was told again since it had not arrived: IDs of cells, `STUDY`."""
+        """By tracker, what it was told again since it had not arrived: IDs of cells, `Tracker.STUDY`."""
         return {one.name: one.lost for one in self._all}
 
     def begin(self, record: StudyRecord, asked: Sequence[str] | None = None) -> None:

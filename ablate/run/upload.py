@@ -12,7 +12,7 @@ from ablate.config.compose import compose
 from ablate.config.overrides import parse
 from ablate.errors import InputError, NotMirrored, nearest
 from ablate.interfaces.engine import CellPlace, Job
-from ablate.interfaces.tracker import STUDY, Tracker
+from ablate.interfaces.tracker import Tracker
 from ablate.preflight.check import trackers_of
 from ablate.registry import entries
 from ablate.registry.discovery import discover
@@ -99,7 +99,7 @@ def _position(trackers: Mapping[str, Tracker], name: str, folder: Path) -> Posit
 def _without(position: Position, lost: set[str]) -> Position:
     """A position without what had not arrived, and was told again."""
     cells = {cell: place for cell, place in position.cells.items() if cell not in lost}
-    return Position({} if STUDY in lost else position.told, cells)
+    return Position({} if Tracker.STUDY in lost else position.told, cells)
 
 
 @dataclass(frozen=True)

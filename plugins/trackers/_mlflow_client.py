@@ -16,8 +16,8 @@ from typing import Any
 
 from ablate import atomic, locked, make_folder
 
-from ._mlflow_names import EXPERIMENT_LENGTH, KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH, file_of, key, redacted, value_of
-from ._stored import plain, shortened
+from ._mlflow_names import EXPERIMENT_LENGTH, KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH, file_of, key, value_of
+from ._stored import plain, redacted, shortened
 
 AT_ONCE, METRICS = 100, 800  # parameters or tags, and metrics of one request; the same, where all together are 1000
 PATIENCE_S = {"MLFLOW_HTTP_REQUEST_TIMEOUT": 20, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 2}

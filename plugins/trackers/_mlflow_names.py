@@ -32,11 +32,6 @@ def value_of(value: str, length: int) -> str:
     return shortened(plain(value), length)
 
 
-def redacted(text: str) -> str:
-    """A text without the passwords of the addresses in it."""
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
-
-
 def has_password(uri: str) -> bool:
     """Whether an address holds one."""
     return re.search(r"//[^/@]*:[^/@]*@", uri) is not None

@@ -132,6 +132,11 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
+def redacted(text: str) -> str:
+    """A text without the passwords of the addresses in it."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
+
+
 def markdown(text: str) -> str:
     """A text of somebody's own, which stays as it is where Markdown and HTML are shown."""
     line = html.escape(" ".join(plain(text).split()), quote=False)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ._stored import plain
+from ._stored import plain, redacted
 
 # What names one run of somebody's script is not for the runs of a study.
 OF_ONE_RUN = (
@@ -78,7 +78,7 @@ class Client:
             raise Unanswered("the process that talks to wandb has ended")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise Unanswered(answer["error"])
+            raise Unanswered(redacted(answer["error"]))
         return answer
 
     def end(self) -> None:

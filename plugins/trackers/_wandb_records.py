@@ -79,11 +79,8 @@ def records(study: Path, id: str = "*") -> Iterator[Kept]:
     for path in sorted((study / PLACE).glob(f"{id}.json")):
         try:
             yield Kept(study, Record(**json.loads(path.read_text(encoding="utf-8"))))
-        except (
-            ValueError,
-            TypeError,
-        ):  # not whole, as if it were not there: all is told anew
-            continue
+        except (ValueError, TypeError):
+            continue  # not whole, as if it were not there: all of the run is told anew
 
 
 def in_store(study: Path, to: str, id: str = "*") -> list[Kept]:

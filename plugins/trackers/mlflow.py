@@ -15,10 +15,23 @@ from typing import Any
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register
 
 from ._mlflow_client import Client
-from ._mlflow_names import file_of, has_password, key, redacted
-from ._stored import Row, code_of, digest, ends, finals, finished, flat, frozen, history, is_finished, shown, told
+from ._mlflow_names import file_of, has_password, key
+from ._stored import (
+    Row,
+    code_of,
+    digest,
+    ends,
+    finals,
+    finished,
+    flat,
+    frozen,
+    history,
+    is_finished,
+    redacted,
+    shown,
+    told,
+)
 
-STUDY = ""  # among IDs of cells: the study as a whole
 FILES = ("verdicts.json", "report.html", "report.md", "results.csv", "study.yaml", "figures/*.svg")
 OLDEST = 3  # major version
 ARTIFACTS = "mlartifacts"  # folder of a store, beside its database; named as MLflow names its own
@@ -62,7 +75,7 @@ class Mlflow(Tracker):
 
     def missing(self, study: FollowedStudy) -> Collection[str]:
         database = file_of(self._uri(study))
-        return () if database is None or database.exists() else [STUDY, *(cell.id for cell in study.cells)]
+        return () if database is None or database.exists() else [self.STUDY, *(cell.id for cell in study.cells)]
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         uri = self._uri(study)

@@ -33,7 +33,6 @@ from ._stored import (
     told,
 )
 
-STUDY = ""  # among IDs of cells: the study as a whole
 CONFIG = "config"
 ABOUT = {"_hparams_/session_start_info", CONFIG}
 SUCCESS, FAILURE = 1, 2  # of the session of a cell, tensorboard/plugins/hparams/api.proto, Status
@@ -62,7 +61,7 @@ class TensorBoard(Tracker):
     def missing(self, study: FollowedStudy) -> Collection[str]:
         self.place = place_of(study, self.folder)
         lost = [cell.id for cell in study.cells if not list(self.place.glob(f"{label(cell.arm)}/{cell.id}*/*"))]
-        return lost if (self.place / NAME.format(0)).exists() else [STUDY, *lost]
+        return lost if (self.place / NAME.format(0)).exists() else [self.STUDY, *lost]
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         if anew and not self._has_said:

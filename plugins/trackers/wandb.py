@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ablate import FollowedCell, FollowedStudy, InputError, Tracker, register, unknown
 
-from ._stored import code_of, digest, ends, frozen, history, is_finished, shown
+from ._stored import code_of, digest, ends, frozen, history, is_finished, redacted, shown
 from ._wandb_client import SWEEP, Client
 from ._wandb_names import run_id
 from ._wandb_records import Record, in_store, records
@@ -22,7 +22,6 @@ NOT_IN_A_PROJECT = "/\\#?%:"
 REACH_S = 5.0  # to wait for the server before it counts as out of reach
 # What `finish` is called with. wandb shows 0 as finished and others as failed; 255 is its own for an interrupt.
 EXIT_CODES = {"done": 0, "failed": 1, "diverged": 3, "interrupted": 255}
-STUDY = ""  # among IDs of cells: the study as a whole
 PAGES = {"report": "report.html", "effects": "figures/effects.svg"}
 
 
@@ -62,7 +61,7 @@ class Wandb(Tracker):
         self.project = project or os.environ.get("WANDB_PROJECT", "")
         self.entity = entity or os.environ.get("WANDB_ENTITY", "")
         self.patience_s = patience_s
-        place = (os.environ.get("WANDB_BASE_URL", ""), self.entity, self.project)
+        place = (redacted(os.environ.get("WANDB_BASE_URL", "")), self.entity, self.project)
         self.where = "|".join(place) if any(place) else ""
         self._session: Session | None = None
         self._off = self.mode == "disabled"
@@ -85,9 +84,9 @@ class Wandb(Tracker):
         waits = any(one.folder for one in kept) and self._can_send(study)
         behind = {one.record.cell for one in kept if one.record.rows is None or (waits and one.folder)}
         # That of the study ends anew with each command: what was interrupted or had failed may be done by now.
-        behind |= {STUDY for one in kept if one.record.cell == STUDY and one.record.status != "done"}
+        behind |= {self.STUDY for one in kept if one.record.cell == self.STUDY and one.record.status != "done"}
         arrived = {one.record.cell for one in kept} - behind
-        return {STUDY, *(cell.id for cell in study.cells)} - arrived
+        return {self.STUDY, *(cell.id for cell in study.cells)} - arrived
 
     def begin(self, study: FollowedStudy, *, anew: bool) -> None:
         self._study = study
@@ -176,7 +175,7 @@ class Wandb(Tracker):
         if mode == "disabled":
             self._off = True
             return None
-        self._hindrance = standing["hindrance"]
+        self._hindrance = redacted(standing["hindrance"])
         target = Target(
             mode != "offline" and not self._hindrance, self.where, self.project or standing["project"] or "ablate",
             self.entity, _tags(), os.environ.get("WANDB_NOTES", ""), self._swept,

@@ -103,6 +103,19 @@ def test_curves_are_those_that_its_cells_have_recorded() -> None:
     assert board_of(study.folder).curves == ["train/loss", "test/top5_error"]
 
 
+@with_workspaces
+def test_a_history_that_is_not_whole_is_left_out_and_named(ablate: Run) -> None:
+    study = Study("study")
+    for cell in ("one", "two"):
+        study.train(cell, rows=2)
+    (study.place("two") / "history.csv").write_text("epoch,odd\n7,1\n")
+    code, out, err = ablate("dashboard", "study", "--dry-run")
+    assert code == 0
+    assert "odd" not in str(json.loads(out))
+    assert err.count("\n") == 1
+    assert f"{Path('two', 'history.csv')} is not whole" in err
+
+
 def test_a_grid_of_words_is_no_axis() -> None:
     text = "arms: {a: [width=0.25], b: [width=0.5]}, grid: {order: [post, pre], optim.nesterov: [true, false]}"
     study = planned(f"{text}, seeds: 1", "depth=8")

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from ablate import InputError, registry
 from ablate.config.compose import prepare
 from ablate.run.following import Followers
 from ablate.testing.tracker import HOSTILE, Study
-from tests.mirrors import DATABASE, assert_runs, client, course, rows, runs
+from tests.mirrors import DATABASE, an_epoch_is_trained_again, assert_runs, client, course, rows, runs
 from tests.mlflow_studies import ARMS, CLAIM, dump, empty_database, follow, forget, run, store_in, trained
 
 # Not imported here: whoever imports it says first whether it may report what is done with it.
@@ -103,24 +103,14 @@ def test_what_is_lost_of_either_side_is_nothing_twice(lost: str, empty: Path) ->
 
 
 def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
-    study = Study("study")
-    history = study.place("one") / "history.csv"
+    study, between = Study("study"), []
 
-    def killed(followers: Followers) -> None:
-        study.train("one", rows=2)
-        followers.tick()
+    def followed(study: Study, steps: Callable[[Followers], None]) -> None:
+        follow(study, steps)
+        between.append((runs()["one"].info.status, runs()["study"].info.status))
 
-    def resumed(followers: Followers) -> None:
-        study.train("one", rows=3)
-        lines = history.read_text().splitlines()
-        history.write_text("\n".join([*lines[:2], lines[2].replace(",0.25", ",0.75"), *lines[3:]]) + "\n")
-        study.end("one")
-        followers.ended(study.job("one"))
-
-    study.train("one", rows=0)
-    follow(study, killed)
-    assert runs()["one"].info.status == runs()["study"].info.status == "KILLED"
-    follow(study, resumed)
+    an_epoch_is_trained_again(study, followed)
+    assert between[0] == ("KILLED", "KILLED")
     assert course(assert_runs("study")["one"], "seconds") == [(1, 0.25), (2, 0.75), (3, 0.25)]
 
 

@@ -22,7 +22,7 @@ from ablate.run.execution import run_study
 from ablate.run.following import Followers
 from ablate.study.plan import plan_study
 from ablate.testing.tracker import HOSTILE, Study
-from tests.mirrors import assert_boards, boards, rows, scalars
+from tests.mirrors import an_epoch_is_trained_again, assert_boards, boards, rows, scalars
 from tests.run.in_process import register_engine
 
 pytest.importorskip("tensorboard", reason="needs the extra `tensorboard`")
@@ -178,22 +178,7 @@ def test_damage_in_the_middle_of_a_file_costs_no_row(back: int) -> None:
 
 def test_an_epoch_that_was_trained_again_takes_the_place_of_the_first() -> None:
     study = Study("study")
-    history = study.place("one") / "history.csv"
-
-    def killed(followers: Followers) -> None:
-        study.train("one", rows=2)
-        followers.tick()
-
-    def resumed(followers: Followers) -> None:
-        study.train("one", rows=3)
-        lines = history.read_text().splitlines()
-        history.write_text("\n".join([*lines[:2], lines[2].replace(",0.25", ",0.75"), *lines[3:]]) + "\n")
-        study.end("one")
-        followers.ended(study.job("one"))
-
-    study.train("one", rows=0)  # its process has the config before it trains
-    follow(study, killed)
-    follow(study, resumed)
+    an_epoch_is_trained_again(study, follow)
     (found,) = (scalars(one) for name, one in boards(study.folder / "tensorboard").items() if name != ".")
     assert found["seconds"] == [(1, 0.25), (2, 0.75), (3, 0.25)]
 

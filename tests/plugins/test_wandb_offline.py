@@ -28,6 +28,19 @@ def no_key(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def test_a_password_in_the_servers_address_is_told_nowhere(
+    no_key: None, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://somebody:hunter2@127.0.0.1:1")
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    said = follow(Study("study"))
+    assert "http://***@127.0.0.1:1 cannot be reached" in said
+    assert "hunter2" not in said
+    files = [path for path in (here / "runs").rglob("*") if path.is_file()]
+    assert any("trackers" in path.parts for path in files)
+    assert [path for path in files if b"hunter2" in path.read_bytes()] == []
+
+
 @pytest.mark.slow
 def test_without_a_key_runs_are_written_and_sent_later_each_row_once(
     no_key: None, here: Path, monkeypatch: pytest.MonkeyPatch
